@@ -1,0 +1,1 @@
+"""What Care Voice talks about: transcripts, subtitles, languages, errors. Standard library only."""

@@ -1,0 +1,278 @@
+"""Every error that Care Voice raises on purpose, in one tree.
+
+    CareVoiceError
+    ├── RequestError                  the caller can mend it
+    │   ├── InvalidParameter
+    │   ├── MissingParameter
+    │   ├── UnsupportedParameter
+    │   ├── UnknownModel
+    │   ├── BodyTooLarge
+    │   └── MediaError                the file itself
+    │       ├── EmptyFile
+    │       ├── UnreadableMedia
+    │       ├── NoAudioStream
+    │       ├── EmptyRecording
+    │       ├── MediaTooLong
+    │       ├── MediaTooSlow
+    │       └── MediaCrashedDecoder
+    ├── ModelError                    the verified store and its sources
+    │   ├── UnknownCatalogueModel
+    │   ├── ModelNotInstalled
+    │   ├── ModelDamaged
+    │   ├── DigestMismatch
+    │   ├── FileNotOffered
+    │   ├── SourceUnavailable
+    │   ├── AllSourcesFailed
+    │   ├── PullCancelled
+    │   ├── StoreUnwritable
+    │   └── DiskFull
+    └── ServiceError                  the service cannot do it now
+        ├── NotReady
+        ├── Draining
+        ├── WorkerFailed
+        └── WindowQuarantined
+
+A docstring is the message: its fields are the keyword arguments the error was raised with. `code` is stable, so clients
+may depend on it. `hint` says what the reader can do. The HTTP status is chosen in `care_voice.api.problems`, nowhere else.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import ClassVar
+
+
+class CareVoiceError(Exception):
+    """Something went wrong."""
+
+    code: ClassVar[str] = "internal_error"
+    hint: ClassVar[str] = ""
+
+    def __init__(self, **fields: object) -> None:
+        self.fields = fields
+        super().__init__(inspect.cleandoc(type(self).__doc__ or "").replace("\n", " ").format(**fields))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild, (type(self), self.fields))
+
+    @property
+    def message(self) -> str:
+        """The sentence for people, without the hint."""
+        return str(self)
+
+    @property
+    def advice(self) -> str:
+        """What the reader can do about it; empty when there is nothing to do."""
+        return self.hint.format(**self.fields)
+
+    @property
+    def param(self) -> str | None:
+        """The request parameter at fault, where there is one."""
+        value = self.fields.get("param")
+        return None if value is None else str(value)
+
+
+def _rebuild(cls: type[CareVoiceError], fields: dict[str, object]) -> CareVoiceError:
+    return cls(**fields)
+
+
+class RequestError(CareVoiceError):
+    """The request cannot be served as it is."""
+
+    code = "invalid_request"
+
+
+class InvalidParameter(RequestError):
+    """Parameter '{param}' is not valid: {why}."""
+
+    code = "invalid_parameter"
+
+
+class MissingParameter(RequestError):
+    """Parameter '{param}' is required."""
+
+    code = "missing_parameter"
+
+
+class UnsupportedParameter(RequestError):
+    """Parameter '{param}' is not supported: {why}."""
+
+    code = "unsupported_parameter"
+    hint = "Leave '{param}' out; Care Voice refuses what it would otherwise have to ignore."
+
+
+class UnknownModel(RequestError):
+    """The model '{model}' is not served here."""
+
+    code = "model_not_found"
+    hint = "GET /v1/models lists the models that are served."
+
+
+class BodyTooLarge(RequestError):
+    """The request body is larger than the limit of {limit_bytes} bytes."""
+
+    code = "body_too_large"
+    hint = "Send a shorter or a compressed recording, or raise CARE_VOICE_API__MAX_BODY_BYTES."
+
+
+class MediaError(RequestError):
+    """The file cannot be transcribed."""
+
+    code = "media_error"
+
+
+class EmptyFile(MediaError):
+    """The file is empty (0 bytes)."""
+
+    code = "empty_file"
+    hint = "Check that the recording was saved before it was sent."
+
+
+class UnreadableMedia(MediaError):
+    """The file could not be read as audio or video: {why}."""
+
+    code = "unreadable_media"
+    hint = "Send an audio or video file, for example flac, mp3, mp4, m4a, ogg, wav or webm."
+
+
+class NoAudioStream(MediaError):
+    """The file holds no sound."""
+
+    code = "no_audio_stream"
+    hint = "Send a file with an audio track."
+
+
+class EmptyRecording(MediaError):
+    """The recording is 0 s long."""
+
+    code = "empty_recording"
+    hint = "Check that the recording ran before it was stopped."
+
+
+class MediaTooLong(MediaError):
+    """The recording is longer than the limit of {limit_s} s."""
+
+    code = "media_too_long"
+    hint = "Cut the recording, or raise CARE_VOICE_MEDIA__MAX_DURATION_S."
+
+
+class MediaTooSlow(MediaError):
+    """Decoding the file was given up: no sound came out of it for {limit_s} s."""
+
+    code = "media_too_slow"
+    hint = "The file is probably damaged; convert it with a tool of your own and send the result."
+
+
+class MediaCrashedDecoder(MediaError):
+    """The file stopped the decoder process that read it, twice."""
+
+    code = "media_crashed_decoder"
+    hint = "The file is damaged or crafted; convert it with a tool of your own and send the result."
+
+
+class ModelError(CareVoiceError):
+    """A model cannot be used."""
+
+    code = "model_error"
+
+
+class UnknownCatalogueModel(ModelError):
+    """There is no model '{name}' in the catalogue; it has {known}."""
+
+    code = "model_unknown"
+    hint = "`care-voice models list` shows the catalogue."
+
+
+class ModelNotInstalled(ModelError):
+    """The model '{name}' is not installed."""
+
+    code = "model_not_installed"
+    hint = "Run `care-voice models pull {name}`."
+
+
+class ModelDamaged(ModelError):
+    """The model '{name}' is damaged: {why}."""
+
+    code = "model_damaged"
+    hint = "Run `care-voice models pull {name}`: only what is damaged is fetched again."
+
+
+class DigestMismatch(ModelError):
+    """'{file}' from {source} is not what the catalogue pins: {why}."""
+
+    code = "digest_mismatch"
+    hint = "The source serves other bytes than the catalogue trusts; nothing of it was kept."
+
+
+class FileNotOffered(ModelError):
+    """The source {source} does not have '{file}'."""
+
+    code = "file_not_offered"
+
+
+class SourceUnavailable(ModelError):
+    """The source {source} could not be used: {why}."""
+
+    code = "source_unavailable"
+
+
+class AllSourcesFailed(ModelError):
+    """No source could deliver the model '{name}': {why}."""
+
+    code = "all_sources_failed"
+    hint = "Check the network, the proxy (HTTPS_PROXY) and pip's own index settings, then pull again."
+
+
+class PullCancelled(ModelError):
+    """The pull of the model '{name}' was cancelled."""
+
+    code = "pull_cancelled"
+    hint = "Pull again when it suits: files that were already verified are kept."
+
+
+class StoreUnwritable(ModelError):
+    """The model store {path} cannot be written: {why}."""
+
+    code = "store_unwritable"
+    hint = "Give the service's user write access to the directory, or set CARE_VOICE_DATA_DIR."
+
+
+class DiskFull(ModelError):
+    """There is not enough disk space in {path}: {needed_bytes} bytes are needed, {free_bytes} are free."""
+
+    code = "disk_full"
+    hint = "Free some space, or set CARE_VOICE_DATA_DIR to a larger disk."
+
+
+class ServiceError(CareVoiceError):
+    """The service cannot do this now."""
+
+    code = "service_error"
+
+
+class NotReady(ServiceError):
+    """The service is not ready: {why}."""
+
+    code = "not_ready"
+    hint = "Try again shortly; GET /health/startup says what it is doing."
+
+
+class Draining(ServiceError):
+    """The service is stopping and takes no new work."""
+
+    code = "draining"
+    hint = "Try again in a few seconds."
+
+
+class WorkerFailed(ServiceError):
+    """A worker process could not do its work: {why}."""
+
+    code = "worker_failed"
+    hint = "Try again; if it comes back, send the request id to whoever runs this service."
+
+
+class WindowQuarantined(ServiceError):
+    """A part of this recording stopped {kills} engine workers and was put aside."""
+
+    code = "window_quarantined"
+    hint = "The other parts are fine; send the request id to whoever runs this service."

@@ -1,0 +1,114 @@
+"""The media worker's work: an `OpenMedia` in; what the file claims, its windows of speech and its length out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from care_voice.audio.decode import Pcm, open_media
+from care_voice.audio.windows import FRAME_SAMPLES, FRAME_S, Window, WindowPlanner, WindowSettings
+from care_voice.engine.backends.silero import SileroVad, load_session
+from care_voice.engine.protocol import MediaDone, MediaOpened, MediaProgress, MediaWindow, Message, OpenMedia, VadOptions
+
+_BLOCK_FRAMES = 62
+"""Frames given to voice activity detection at a time: about 2 s."""
+
+_PROGRESS_EVERY_S = 10.0
+
+
+class MediaReader:
+    """Reads files one after the other; the VAD graph is loaded once."""
+
+    def __init__(self) -> None:
+        self._session = load_session()
+
+    def read(self, message: OpenMedia) -> Iterator[Message]:
+        """Decode a file as a stream: memory holds one window of sound, however long the file is.
+
+        Raises:
+            MediaError: The file cannot be used.
+        """
+        with open_media(Path(message.path), message.max_duration_s) as media:
+            yield MediaOpened(message.id, media.claimed_duration_s)
+            cutter = _Cutter(SileroVad(self._session), WindowPlanner(window_settings(message.vad)))
+            announced_s = 0.0
+            for block in _blocks(media.blocks()):
+                yield from (self._wire(message.id, *window) for window in cutter.feed(block))
+                if cutter.idle and media.decoded_s - announced_s >= _PROGRESS_EVERY_S:
+                    announced_s = media.decoded_s
+                    yield MediaProgress(message.id, announced_s)
+            yield from (self._wire(message.id, *window) for window in cutter.finish())
+            yield MediaDone(message.id, media.decoded_s)
+
+    @staticmethod
+    def _wire(request_id: int, window: Window, pcm: Pcm) -> MediaWindow:
+        speech = tuple(((s.start - window.start) * FRAME_S, (s.end - window.start) * FRAME_S) for s in window.speech)
+        return MediaWindow(
+            id=request_id,
+            pcm=pcm.astype("<i2").tobytes(),
+            start_s=window.start * FRAME_S,
+            end_s=window.end * FRAME_S,
+            speech=speech,
+        )
+
+
+class _Cutter:
+    """Keeps just the sound that a coming window may need."""
+
+    def __init__(self, vad: SileroVad, planner: WindowPlanner) -> None:
+        self._vad = vad
+        self._planner = planner
+        self._kept: Pcm = np.zeros(0, dtype=np.int16)
+        self._kept_from = 0
+
+    @property
+    def idle(self) -> bool:
+        return self._planner.idle
+
+    def feed(self, block: Pcm) -> Iterator[tuple[Window, Pcm]]:
+        """Take a block; its last frame may be short at the end of the file and is then filled with silence."""
+        self._kept = np.concatenate([self._kept, block])
+        short = -len(block) % FRAME_SAMPLES
+        samples = np.pad(block, (0, short)).astype(np.float32) / 32768.0
+        yield from self._slices(self._planner.push(self._vad.probabilities(samples).tolist()))
+        self._forget()
+
+    def finish(self) -> Iterator[tuple[Window, Pcm]]:
+        yield from self._slices(self._planner.finish())
+
+    def _slices(self, windows: Iterable[Window]) -> Iterator[tuple[Window, Pcm]]:
+        for window in windows:
+            first = window.start * FRAME_SAMPLES - self._kept_from
+            yield window, self._kept[first : window.end * FRAME_SAMPLES - self._kept_from]
+
+    def _forget(self) -> None:
+        drop = self._planner.needed_from * FRAME_SAMPLES - self._kept_from
+        if drop > 0:
+            self._kept = self._kept[drop:]
+            self._kept_from += drop
+
+
+def window_settings(vad: VadOptions) -> WindowSettings:
+    """The planner's settings for what a request asks of voice activity detection."""
+    return WindowSettings(
+        threshold=vad.threshold, min_silence_s=vad.min_silence_ms / 1000, pad_s=vad.speech_pad_ms / 1000
+    )
+
+
+def _blocks(stream: Iterable[Pcm]) -> Iterator[Pcm]:
+    """The same sound in blocks of a whole number of VAD frames; only the last block may be shorter."""
+    size = _BLOCK_FRAMES * FRAME_SAMPLES
+    parts: list[Pcm] = []
+    held = 0
+    for piece in stream:
+        parts.append(piece)
+        held += len(piece)
+        if held >= size:
+            joined = np.concatenate(parts)
+            whole = held // size * size
+            yield from np.split(joined[:whole], whole // size)
+            parts, held = [joined[whole:]], held - whole
+    if held:
+        yield np.concatenate(parts)

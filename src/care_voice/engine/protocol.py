@@ -1,0 +1,232 @@
+"""What the parent and a worker say to each other: length-framed MessagePack over a Unix socket pair.
+
+A frame is four bytes (big-endian length of the body) and a MessagePack map whose `type` names the message. A worker
+speaks first (`Ready`, or `Failed` with `id` 0 when it cannot start), then answers each request in order. `Heartbeat`
+comes at any time. Anything else on the wire is a protocol error, and the peer is killed or exits.
+
+This module is all of `engine` that the parent process imports: it needs neither NumPy nor an ML library.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+PROTOCOL_VERSION: Final = 1
+SAMPLE_RATE: Final = 16_000
+"""Hz; all PCM on the wire is mono, signed 16 bit, little-endian, at this rate."""
+MAX_FRAME_BYTES: Final = 64 * 1024 * 1024
+LENGTH_BYTES: Final = 4
+
+
+class Message(msgspec.Struct, tag=True, tag_field="type", frozen=True, array_like=False):
+    """Base of every message."""
+
+
+# --- parent to worker -------------------------------------------------------------------------------------------------
+
+
+class LoadEngine(Message, frozen=True):
+    """First message to an engine worker: which model to hold, and on what."""
+
+    model_name: str
+    model_dir: str
+    device: str
+    compute_type: str
+    threads: int
+
+
+class LoadMedia(Message, frozen=True):
+    """First message to a media worker."""
+
+    max_memory_bytes: int
+
+
+class DecodeWindow(Message, frozen=True):
+    """Decode one window. `speech` holds (start, end) in seconds from the window's start; `start_s` is its place in the
+    recording. `languages` limits detection where `language` is None; empty means every language the model knows.
+    """
+
+    id: int
+    request_id: str
+    pcm: bytes
+    start_s: float
+    speech: tuple[tuple[float, float], ...]
+    language: str | None
+    languages: tuple[str, ...]
+    task: str
+    prompt: str | None
+    temperatures: tuple[float, ...]
+    beam_size: int
+
+
+class VadOptions(Message, frozen=True):
+    """Voice activity detection: `threshold` is a probability, the others milliseconds."""
+
+    threshold: float = 0.4
+    min_silence_ms: int = 300
+    speech_pad_ms: int = 400
+
+
+class OpenMedia(Message, frozen=True):
+    """Decode a file and cut it into windows; `vad` None keeps the worker's defaults."""
+
+    id: int
+    request_id: str
+    path: str
+    max_duration_s: float
+    vad: VadOptions
+
+
+# --- worker to parent -------------------------------------------------------------------------------------------------
+
+
+class Ready(Message, frozen=True):
+    """The worker holds what it was told to load. `rss_bytes` is its resident memory after that."""
+
+    version: int
+    pid: int
+    role: str
+    detail: str
+    multilingual: bool
+    load_s: float
+    rss_bytes: int
+
+
+class Heartbeat(Message, frozen=True):
+    """Sent by a thread of its own; `busy_id` is the request in hand (0: idle), `busy_s` for how long."""
+
+    busy_id: int
+    busy_s: float
+    rss_bytes: int
+
+
+class WireToken(msgspec.Struct, frozen=True, array_like=True):
+    id: int
+    text: str
+    data: bytes
+    logprob: float
+
+
+class WireWord(msgspec.Struct, frozen=True, array_like=True):
+    text: str
+    start: float
+    end: float
+    probability: float
+    tokens: tuple[WireToken, ...]
+
+
+class WirePart(msgspec.Struct, frozen=True, array_like=True):
+    """One accepted hypothesis; a window that had to be cut in two gives two. Times count from the recording's start."""
+
+    start_s: float
+    words: tuple[WireWord, ...]
+    temperature: float
+    avg_logprob: float
+    compression_ratio: float
+    no_speech_prob: float
+
+
+class WindowDecoded(Message, frozen=True):
+    """`passes` counts decoder runs (1: the first hypothesis was accepted); `compute_s` is wall time in the worker."""
+
+    id: int
+    language: str
+    language_probability: float
+    parts: tuple[WirePart, ...]
+    passes: int
+    compute_s: float
+
+
+class MediaOpened(Message, frozen=True):
+    """`duration_s` is what the file claims; None where it claims nothing."""
+
+    id: int
+    duration_s: float | None
+
+
+class MediaWindow(Message, frozen=True):
+    """A stretch of the recording with speech in it, at most 30 s."""
+
+    id: int
+    pcm: bytes
+    start_s: float
+    end_s: float
+    speech: tuple[tuple[float, float], ...]
+
+
+class MediaProgress(Message, frozen=True):
+    """No speech up to here: `scanned_s` seconds have been decoded and hold nothing more to transcribe."""
+
+    id: int
+    scanned_s: float
+
+
+class MediaDone(Message, frozen=True):
+    """The whole file was decoded; `duration_s` is what it really held."""
+
+    id: int
+    duration_s: float
+
+
+class Failed(Message, frozen=True):
+    """The request failed with an error of `care_voice.domain.errors`, named by its class."""
+
+    id: int
+    error: str
+    fields: dict[str, str | int | float]
+
+
+ToWorker = LoadEngine | LoadMedia | DecodeWindow | OpenMedia
+ToParent = Ready | Heartbeat | WindowDecoded | MediaOpened | MediaWindow | MediaProgress | MediaDone | Failed
+
+_encoder = msgspec.msgpack.Encoder()
+_worker_decoder: msgspec.msgpack.Decoder[ToWorker] = msgspec.msgpack.Decoder(ToWorker)
+_parent_decoder: msgspec.msgpack.Decoder[ToParent] = msgspec.msgpack.Decoder(ToParent)
+
+
+class ProtocolError(Exception):
+    """The peer broke the framing or sent a message that is not in the protocol."""
+
+
+def frame(message: Message) -> bytes:
+    """A message as bytes for the wire."""
+    body = _encoder.encode(message)
+    return len(body).to_bytes(LENGTH_BYTES, "big") + body
+
+
+def body_length(prefix: bytes) -> int:
+    """Length of the body that follows `prefix`.
+
+    Raises:
+        ProtocolError: The length is over `MAX_FRAME_BYTES`.
+    """
+    length = int.from_bytes(prefix, "big")
+    if length > MAX_FRAME_BYTES:
+        raise ProtocolError(f"a frame of {length} bytes is over the limit")
+    return length
+
+
+def decode_for_worker(body: bytes) -> ToWorker:
+    """The message in a frame's body, as a worker reads it.
+
+    Raises:
+        ProtocolError: The body is not a message to a worker.
+    """
+    try:
+        return _worker_decoder.decode(body)
+    except msgspec.DecodeError as error:
+        raise ProtocolError(str(error)) from error
+
+
+def decode_for_parent(body: bytes) -> ToParent:
+    """The message in a frame's body, as the parent reads it.
+
+    Raises:
+        ProtocolError: The body is not a message to the parent.
+    """
+    try:
+        return _parent_decoder.decode(body)
+    except msgspec.DecodeError as error:
+        raise ProtocolError(str(error)) from error

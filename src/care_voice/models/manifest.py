@@ -1,0 +1,66 @@
+"""What a model store writes down about a pulled model. It is a record for people and for clean-up, never a proof."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from care_voice.models.catalogue import CatalogueModel, FileEntry, Revision, SafeName, Sha256
+
+ALREADY_STORED = "store"
+"""The source of a file whose verified bytes were in the store before, for example shared with another model."""
+
+
+@dataclass(frozen=True)
+class ManifestFile:
+    """One file: size in bytes, digest, and the source that its bytes came from."""
+
+    name: SafeName
+    size: int
+    sha256: Sha256
+    source: str
+
+    @property
+    def entry(self) -> FileEntry:
+        return FileEntry(self.name, self.size, self.sha256)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One installed model. `pulled_at` is in UTC, ISO 8601; `tool` is the version of Care Voice that wrote it."""
+
+    name: SafeName
+    revision: Revision
+    licence: str
+    format: str
+    files: tuple[ManifestFile, ...]
+    pulled_at: str
+    tool: str
+
+    @property
+    def total_bytes(self) -> int:
+        """Size of all files together, in bytes."""
+        return sum(file.size for file in self.files)
+
+    @property
+    def source(self) -> str:
+        """The sources that the files came from, joined by '+'."""
+        return "+".join(sorted({file.source for file in self.files}))
+
+    def describes(self, model: CatalogueModel) -> bool:
+        """Whether this is a record of exactly the files that the catalogue pins."""
+        mine = {file.entry for file in self.files}
+        return self.name == model.name and self.revision == model.revision and mine == set(model.files)
+
+    def encode(self) -> bytes:
+        return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
+
+
+def read_manifest(path: Path) -> Manifest | None:
+    """Return the manifest at `path`, or None when there is none or it cannot be read as one."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Manifest)
+    except (OSError, msgspec.DecodeError):
+        return None

@@ -1,0 +1,1 @@
+"""Where model files come from. No source is trusted: every byte goes through `care_voice.models.rules`."""

@@ -1,0 +1,179 @@
+"""The model store: content-addressed blobs, manifests, and the views that engines open.
+
+<directory>/
+    blobs/sha256/<digest>      verified bytes, read-only; shared files are kept once
+    manifests/<name>.json      what was pulled, when, from where
+    views/<name>/<file>        hard links to blobs (copies where links are not possible)
+    incoming/<name>/<random>   bytes on their way in, 0600; nothing else is ever unverified
+    locks/<name>.lock          held while a model is pulled
+    store.lock                 held for moments, while what belongs to whom changes
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import structlog
+from filelock import FileLock
+
+from care_voice.domain.errors import ModelNotInstalled, UnknownCatalogueModel
+from care_voice.models.catalogue import Catalogue, CatalogueModel, FileEntry
+from care_voice.models.files import hash_file, mapped_errors, remove_entry
+from care_voice.models.manifest import Manifest, read_manifest
+from care_voice.models.progress import CancelToken, ProgressCallback, Watch
+from care_voice.models.report import FileIdentity, FileReport, ManifestState, Report, Verified
+from care_voice.models.rules import ContentState, judge
+
+log = structlog.get_logger(__name__)
+
+
+class ModelStore:
+    """Models on disk. Reading and verifying write nothing, so a store may be mounted read-only."""
+
+    def __init__(self, directory: Path, catalogue: Catalogue | None = None) -> None:
+        self.directory = directory.absolute()
+        self.catalogue = catalogue or Catalogue.load()
+
+    @property
+    def incoming(self) -> Path:
+        return self.directory / "incoming"
+
+    def blob_path(self, sha256: str) -> Path:
+        return self.directory / "blobs" / "sha256" / sha256
+
+    def manifest_path(self, name: str) -> Path:
+        return self.directory / "manifests" / f"{name}.json"
+
+    def view_path(self, name: str) -> Path:
+        """The directory that an engine opens. Only `verify` or a pull says whether it holds the right bytes."""
+        return self.directory / "views" / name
+
+    def lock(self, name: str) -> FileLock:
+        """The lock that is held while the model `name` is pulled; the kernel frees it when its process dies."""
+        return self._lock(self.directory / "locks" / f"{name}.lock")
+
+    def ownership_lock(self) -> FileLock:
+        """The lock around every change of which model needs which blob; never held during a download."""
+        return self._lock(self.directory / "store.lock")
+
+    def _lock(self, path: Path) -> FileLock:
+        with mapped_errors(self.directory):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        return FileLock(path, preserve_lock_file=True)
+
+    def installed(self) -> tuple[Manifest, ...]:
+        """The models with a readable manifest, by name. Says nothing about their bytes."""
+        found = [(name, read_manifest(self.manifest_path(name))) for name in self._manifest_names()]
+        return tuple(manifest for name, manifest in found if manifest is not None and manifest.name == name)
+
+    def verify(self, name: str, progress: ProgressCallback | None = None, cancel: CancelToken | None = None) -> Report:
+        """Hash every file of an installed model.
+
+        Raises UnknownCatalogueModel, ModelNotInstalled, PullCancelled. Damage is not an error here: see the report.
+        """
+        model = self.catalogue.get(name)
+        if not self.manifest_path(name).exists():
+            raise ModelNotInstalled(name=name)
+        return self.inspect(model, Watch(name, progress, cancel))
+
+    def inspect(self, model: CatalogueModel, watch: Watch) -> Report:
+        """Hash every file of a model, installed or not. Raises PullCancelled."""
+        files = [self._inspect_file(model, entry, watch) for entry in model.files]
+        known = {entry.name for entry in model.files}
+        strays = [FileReport(name, "unexpected") for name in _names(self.view_path(model.name)) if name not in known]
+        return Report(model.name, self.view_path(model.name), (*files, *strays), self._manifest_state(model))
+
+    def fast_check(self, verified: Verified) -> bool:
+        """Whether the view still holds the very files that were hashed, by inode, size and modification time.
+
+        Costs microseconds and sees every replaced, resized or rewritten file; bits that rot under an unchanged
+        modification time are found by `verify` alone.
+        """
+        known = dict(verified.identities)
+        if set(_names(verified.view)) != set(known):
+            return False
+        return all(_identity(verified.view / name) == identity for name, identity in known.items())
+
+    def remove(self, name: str) -> None:
+        """Delete a model: manifest, view, and the blobs that no other model needs.
+
+        Raises ModelNotInstalled, StoreUnwritable.
+        """
+        if name not in self._manifest_names():
+            raise ModelNotInstalled(name=name)
+        with mapped_errors(self.directory), self.lock(name), self.ownership_lock():
+            digests = self._digests_of(name)
+            remove_entry(self.manifest_path(name))
+            remove_entry(self.view_path(name))
+            self.drop_unneeded(digests)
+        log.info("model_removed", model=name)
+
+    def drop_unneeded(self, digests: Iterable[str]) -> None:
+        """Delete those of these blobs that no model with a manifest needs. The caller holds the ownership lock."""
+        needed = [self._digests_of(name) for name in self._manifest_names()]
+        for digest in set(digests).difference(*needed):
+            self.blob_path(digest).unlink(missing_ok=True)
+
+    def _manifest_names(self) -> list[str]:
+        return sorted(path.stem for path in (self.directory / "manifests").glob("*.json"))
+
+    def _digests_of(self, name: str) -> set[str]:
+        manifest = read_manifest(self.manifest_path(name))
+        digests = {file.sha256 for file in manifest.files} if manifest else set()
+        try:
+            return digests | {entry.sha256 for entry in self.catalogue.get(name).files}
+        except UnknownCatalogueModel:
+            return digests
+
+    def _manifest_state(self, model: CatalogueModel) -> ManifestState:
+        path = self.manifest_path(model.name)
+        if not path.exists():
+            return "missing"
+        manifest = read_manifest(path)
+        return "ok" if manifest is not None and manifest.describes(model) else "differs"
+
+    def _inspect_file(self, model: CatalogueModel, entry: FileEntry, watch: Watch) -> FileReport:
+        blob, view = self.blob_path(entry.sha256), self.view_path(model.name) / entry.name
+        try:
+            identity, state = _hashed(blob, entry, watch)
+        except FileNotFoundError:
+            return FileReport(entry.name, "missing")
+        except OSError:
+            return FileReport(entry.name, "unreadable")
+        if state != "ok":
+            return FileReport(entry.name, state)
+        return _inspect_view(view, entry, identity, watch)
+
+
+def _hashed(path: Path, entry: FileEntry, watch: Watch) -> tuple[FileIdentity, ContentState]:
+    size = path.stat().st_size
+    if size != entry.size:
+        return FileIdentity.of(path.stat()), "wrong_size"
+    identity, digest = hash_file(path, lambda done: watch.report("verifying", entry.name, done, entry.size))
+    return identity, judge(entry, identity.size, digest)
+
+
+def _inspect_view(view: Path, entry: FileEntry, blob: FileIdentity, watch: Watch) -> FileReport:
+    """Judge what an engine would open: the blob's own inode, or a copy that has to be hashed as well."""
+    try:
+        identity, state = FileIdentity.of(view.stat()), "ok"
+        if identity != blob:
+            identity, state = _hashed(view, entry, watch)
+    except OSError:
+        return FileReport(entry.name, "view_broken")
+    return FileReport(entry.name, "ok", identity) if state == "ok" else FileReport(entry.name, "view_broken")
+
+
+def _identity(path: Path) -> FileIdentity | None:
+    try:
+        return FileIdentity.of(path.stat())
+    except OSError:
+        return None
+
+
+def _names(directory: Path) -> list[str]:
+    try:
+        return sorted(path.name for path in directory.iterdir())
+    except OSError:
+        return []

@@ -1,0 +1,1 @@
+"""Keeps worker processes alive: spawn, handshake, heartbeat, restart, drain."""

@@ -1,0 +1,190 @@
+"""Media workers: a file in, windows of speech out as a stream. One file at a time in a process: a crash has one cause."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import msgspec
+import structlog
+
+from care_voice.domain.errors import CareVoiceError, MediaCrashedDecoder, MediaTooSlow, NotReady
+from care_voice.engine.protocol import (
+    Failed,
+    MediaDone,
+    MediaOpened,
+    MediaProgress,
+    MediaWindow,
+    OpenMedia,
+)
+from care_voice.supervisor.failures import to_error
+from care_voice.supervisor.settings import SupervisorSettings
+from care_voice.supervisor.slot import PrepareSpec, SlotState, WorkerSlot
+from care_voice.supervisor.worker import WorkerDied, WorkerProcess
+from care_voice.telemetry.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+MediaEvent = MediaOpened | MediaWindow | MediaProgress | MediaDone
+_MAX_KILLS = 2
+_STREAM_MESSAGES = 2
+
+
+@dataclass(slots=True)
+class _Job:
+    request: OpenMedia
+    events: asyncio.Queue[MediaEvent | CareVoiceError] = field(default_factory=lambda: asyncio.Queue(_STREAM_MESSAGES))
+    kills: int = 0
+    opened: bool = False
+    given_s: float = 0.0
+    left: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class MediaPool:
+    """Grows by a worker when all are busy, up to `most`; a file that waits for its engine holds its worker."""
+
+    def __init__(self, most: int, prepare: PrepareSpec, settings: SupervisorSettings, metrics: Metrics) -> None:
+        self._most = most
+        self._prepare = prepare
+        self._settings = settings
+        self._metrics = metrics
+        self._numbers = itertools.count(1)
+        self._queue: asyncio.Queue[_Job] = asyncio.Queue()
+        self._busy = 0
+        self.slots: list[WorkerSlot] = []
+
+    def open(self) -> None:
+        """Start the first worker, in the background."""
+        self._grow()
+
+    async def close(self) -> None:
+        """Stop the workers; files that still wait fail as not ready."""
+        await asyncio.gather(*(slot.close() for slot in self.slots))
+        while not self._queue.empty():
+            self._queue.get_nowait().events.put_nowait(NotReady(why="the service is stopping"))
+
+    @property
+    def trouble(self) -> str | None:
+        """Why no worker takes files now; None while one does."""
+        if any(slot.state is SlotState.READY for slot in self.slots):
+            return None
+        return next((s.last_failure for s in self.slots if s.last_failure), "the media worker is starting")
+
+    @asynccontextmanager
+    async def read(self, request: OpenMedia) -> AsyncIterator[AsyncIterator[MediaEvent]]:
+        """The events of a file, in order, ending with `MediaDone`. Leaving early stops the decoding.
+
+        Raises:
+            MediaError: The file cannot be used; raised by the iterator.
+        """
+        job = _Job(msgspec.structs.replace(request, id=next(self._numbers)))
+        self._queue.put_nowait(job)
+        if self._busy + self._queue.qsize() > len(self.slots) and len(self.slots) < self._most:
+            self._grow()
+        try:
+            yield _events(job)
+        finally:
+            job.left.set()
+
+    def _grow(self) -> None:
+        name = f"media-{len(self.slots)}"
+        slot = WorkerSlot(name, self._prepare, self._serve_one, self._settings, self._metrics)
+        self.slots.append(slot)
+        slot.open()
+
+    async def _serve_one(self, worker: WorkerProcess) -> None:
+        job = await worker.while_alive(self._queue.get())
+        if job.left.is_set():
+            return
+        self._busy += 1
+        try:
+            await self._stream(worker, job)
+        except WorkerDied as death:
+            self._again_or_give_up(job, death)
+            raise
+        finally:
+            self._busy -= 1
+
+    async def _stream(self, worker: WorkerProcess, job: _Job) -> None:
+        await worker.send(job.request)
+        while True:
+            message = await self._receive_unless_left(worker, job)
+            if isinstance(message, Failed):
+                await self._give(worker, job, to_error(message))
+                return
+            if not isinstance(message, MediaEvent) or message.id != job.request.id:
+                worker.kill("protocol_error")
+                raise await worker.died()
+            if self._is_new(job, message):
+                await self._give(worker, job, message)
+            if isinstance(message, MediaDone):
+                return
+
+    async def _receive_unless_left(self, worker: WorkerProcess, job: _Job) -> object:
+        return await _unless_left(worker, job, asyncio.ensure_future(worker.receive(self._settings.media_stall_s)))
+
+    async def _give(self, worker: WorkerProcess, job: _Job, event: MediaEvent | CareVoiceError) -> None:
+        await _unless_left(worker, job, asyncio.ensure_future(job.events.put(event)))
+
+    @staticmethod
+    def _is_new(job: _Job, message: MediaEvent) -> bool:
+        """Decoding is deterministic: after a crash the next worker gives the same events, and the known ones are skipped."""
+        if isinstance(message, MediaOpened):
+            opened, job.opened = job.opened, True
+            return not opened
+        if isinstance(message, MediaWindow):
+            new = message.end_s > job.given_s
+            job.given_s = max(job.given_s, message.end_s)
+            return new
+        return True
+
+    def _again_or_give_up(self, job: _Job, death: WorkerDied) -> None:
+        if job.left.is_set():
+            return
+        job.kills += 1
+        if death.cause == "hang":
+            self._fail(job, MediaTooSlow(limit_s=round(self._settings.media_stall_s)))
+        elif job.kills >= _MAX_KILLS:
+            log.error("media_quarantined", request_id=job.request.request_id, cause=death.cause)
+            self._fail(job, MediaCrashedDecoder())
+        else:
+            log.warning("media_sent_again", request_id=job.request.request_id, cause=death.cause)
+            self._metrics.retried.labels("media").inc()
+            self._queue.put_nowait(job)
+
+    @staticmethod
+    def _fail(job: _Job, error: CareVoiceError) -> None:
+        """Tell the reader at once: what it has not taken yet no longer matters."""
+        while not job.events.empty():
+            job.events.get_nowait()
+        job.events.put_nowait(error)
+
+
+async def _events(job: _Job) -> AsyncIterator[MediaEvent]:
+    while True:
+        event = await job.events.get()
+        if isinstance(event, CareVoiceError):
+            raise event
+        yield event
+        if isinstance(event, MediaDone):
+            return
+
+
+async def _unless_left(worker: WorkerProcess, job: _Job, wanted: asyncio.Future[T]) -> T:
+    """Wait for something, but end the worker when the reader of the file has gone away meanwhile."""
+    left = asyncio.ensure_future(job.left.wait())
+    try:
+        waiting: set[asyncio.Future[Any]] = {wanted, left}
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        if wanted.done():
+            return wanted.result()
+        worker.kill("cancelled")
+        raise await worker.died()
+    finally:
+        wanted.cancel()
+        left.cancel()

@@ -1,0 +1,140 @@
+"""A slot keeps one worker alive: it starts it, hands out work to it, and starts the next one when it dies."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable
+from enum import Enum
+
+import structlog
+
+from care_voice.domain.errors import CareVoiceError
+from care_voice.supervisor.backoff import Backoff
+from care_voice.supervisor.settings import SupervisorSettings
+from care_voice.supervisor.worker import WorkerDied, WorkerProcess, WorkerSpec
+from care_voice.telemetry.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+PrepareSpec = Callable[[], Awaitable[WorkerSpec]]
+"""Called before each start: checks that what the worker will load is whole, and may raise `CareVoiceError`."""
+
+ServeOne = Callable[[WorkerProcess], Awaitable[None]]
+"""Waits for one piece of work and does it on the worker; raises `WorkerDied` once the worker has ended."""
+
+
+DELIBERATE = frozenset({"stopped", "cancelled"})
+"""Ends of a worker that the parent wanted."""
+
+
+class SlotState(Enum):
+    STARTING = "starting"
+    READY = "ready"
+    BACKOFF = "backoff"
+    STOPPED = "stopped"
+
+
+class WorkerSlot:
+    """Runs until cancelled; never gives up on its worker, and never restarts it in a tight loop."""
+
+    def __init__(
+        self, name: str, prepare: PrepareSpec, serve_one: ServeOne, settings: SupervisorSettings, metrics: Metrics
+    ) -> None:
+        self.name = name
+        self.state = SlotState.STARTING
+        self.worker: WorkerProcess | None = None
+        self.last_failure: str | None = None
+        self._prepare = prepare
+        self._serve_one = serve_one
+        self._settings = settings
+        self._metrics = metrics
+        self._ready = asyncio.Event()
+        self._backoff = Backoff(settings.backoff_first_s, settings.backoff_max_s)
+        self._restart_now = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def open(self) -> None:
+        """Begin."""
+        self._task = asyncio.create_task(self._run(), name=f"slot-{self.name}")
+
+    async def close(self) -> None:
+        """Stop the worker; returns when the process is gone."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        self.state = SlotState.STOPPED
+
+    async def wait_ready(self) -> WorkerProcess:
+        """The live worker, as soon as there is one."""
+        while True:
+            await self._ready.wait()
+            if self.worker is not None and self.worker.alive:
+                return self.worker
+            await asyncio.sleep(0)
+
+    def retry_now(self) -> None:
+        """End a backoff early: what made the start fail has been mended."""
+        self._restart_now.set()
+
+    async def _run(self) -> None:
+        while True:
+            worker = await self._start()
+            if worker is None:
+                await self._wait_backoff()
+                continue
+            started = time.monotonic()
+            try:
+                await self._serve(worker)
+            finally:
+                self._ready.clear()
+                self.worker = None
+                self._metrics.workers.labels(self.name).set(0)
+                await asyncio.shield(worker.stop())
+            if time.monotonic() - started > self._settings.healthy_after_s:
+                self._backoff.reset()
+            await self._wait_backoff()
+
+    async def _start(self) -> WorkerProcess | None:
+        self.state = SlotState.STARTING
+        self._restart_now.clear()
+        try:
+            spec = await self._prepare()
+            worker = await WorkerProcess.start(spec, self._settings)
+        except (WorkerDied, CareVoiceError) as error:
+            self.last_failure = str(error)
+            cause = error.cause if isinstance(error, WorkerDied) else error.code
+            log.error("worker_start_failed", slot=self.name, cause=cause, detail=str(error))
+            return None
+        assert worker.ready is not None
+        self.worker = worker
+        self.state = SlotState.READY
+        self.last_failure = None
+        self._ready.set()
+        self._metrics.workers.labels(self.name).set(1)
+        log.info("worker_ready", slot=self.name, pid=worker.pid, load_s=round(worker.ready.load_s, 3))
+        return worker
+
+    async def _serve(self, worker: WorkerProcess) -> None:
+        """Work until the worker dies, whether it is busy or idle then."""
+        try:
+            while True:
+                await self._serve_one(worker)
+                self._backoff.reset()
+        except WorkerDied as death:
+            role = worker.spec.role
+            self._metrics.worker_exits.labels(role, death.cause).inc()
+            if death.cause not in DELIBERATE:
+                self.last_failure = str(death)
+                log.error("worker_died", slot=self.name, cause=death.cause, detail=death.detail)
+
+    async def _wait_backoff(self) -> None:
+        delay_s = self._backoff.next_s()
+        if delay_s == 0:
+            return
+        self.state = SlotState.BACKOFF
+        log.warning("worker_backoff", slot=self.name, delay_s=delay_s)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._restart_now.wait(), delay_s)

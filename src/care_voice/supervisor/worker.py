@@ -1,0 +1,262 @@
+"""One worker process as the parent sees it: spawned, shaken hands with, watched, ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+import time
+from asyncio.subprocess import Process
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeVar
+
+import structlog
+
+from care_voice.engine.protocol import (
+    LENGTH_BYTES,
+    PROTOCOL_VERSION,
+    Failed,
+    Heartbeat,
+    LoadEngine,
+    LoadMedia,
+    Message,
+    ProtocolError,
+    Ready,
+    ToParent,
+    body_length,
+    decode_for_parent,
+    frame,
+)
+from care_voice.supervisor.settings import SupervisorSettings
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+WorkerRole = Literal["engine", "media"]
+_INBOX_MESSAGES: Final = 4
+"""Answers held in the parent before it stops reading: together with the socket's buffer the back-pressure on a file."""
+
+
+class WorkerDied(Exception):
+    """The worker process ended, was killed, or broke the protocol; `cause` is a short stable word."""
+
+    def __init__(self, cause: str, detail: str = "") -> None:
+        super().__init__(f"{cause}: {detail}" if detail else cause)
+        self.cause = cause
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSpec:
+    """How to start a worker and what it loads."""
+
+    role: WorkerRole
+    load: LoadEngine | LoadMedia
+    log_format: str = "auto"
+    log_level: str = "info"
+
+    def command(self, fd: int) -> list[str]:
+        """The command line; `fd` is the worker's end of the socket pair."""
+        module = [sys.executable, "-m", "care_voice.engine.worker"]
+        logs = ["--log-format", self.log_format, "--log-level", self.log_level]
+        return [*module, "--role", self.role, "--fd", str(fd), *logs]
+
+
+class WorkerProcess:
+    """A live worker. Use `start`; one conversation at a time with `send` and `receive`."""
+
+    def __init__(
+        self,
+        spec: WorkerSpec,
+        process: Process,
+        streams: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+        settings: SupervisorSettings,
+    ) -> None:
+        self.spec = spec
+        self._process = process
+        self._reader, self._writer = streams
+        self._settings = settings
+        self._inbox: asyncio.Queue[ToParent] = asyncio.Queue(_INBOX_MESSAGES)
+        self._death: asyncio.Future[WorkerDied] = asyncio.get_running_loop().create_future()
+        self._heard_at = time.monotonic()
+        self._reading = True
+        self._kill_cause: str | None = None
+        self.heartbeat: Heartbeat | None = None
+        self.ready: Ready | None = None
+        self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._watch())]
+
+    @classmethod
+    async def start(cls, spec: WorkerSpec, settings: SupervisorSettings) -> WorkerProcess:
+        """Spawn a worker and wait until it has loaded.
+
+        Raises:
+            WorkerDied: It did not become ready within the deadline; the process is gone.
+        """
+        ours, theirs = socket.socketpair()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *spec.command(theirs.fileno()), pass_fds=[theirs.fileno()], stdin=asyncio.subprocess.DEVNULL,
+                start_new_session=True,
+            )  # fmt: skip
+        except OSError as error:
+            ours.close()
+            raise WorkerDied("spawn_failed", str(error)) from error
+        finally:
+            theirs.close()
+        worker = cls(spec, process, await asyncio.open_connection(sock=ours), settings)
+        await worker._shake_hands()
+        return worker
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        return not self._death.done()
+
+    @property
+    def heard_ago_s(self) -> float:
+        """Seconds since the last frame came."""
+        return time.monotonic() - self._heard_at
+
+    async def died(self) -> WorkerDied:
+        """Wait for the end of the process and say why."""
+        return await asyncio.shield(self._death)
+
+    async def send(self, message: Message) -> None:
+        """Send a request.
+
+        Raises:
+            WorkerDied: The worker is gone.
+        """
+        if self._death.done():
+            raise self._death.result()
+        self._writer.write(frame(message))
+        try:
+            await self._writer.drain()
+        except OSError:
+            raise await self.died() from None
+
+    async def receive(self, timeout_s: float) -> ToParent:
+        """The next answer that is not a heartbeat.
+
+        Raises:
+            WorkerDied: The worker ended before it answered, or was killed because it took longer than `timeout_s`.
+        """
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self.while_alive(self._inbox.get())
+        except TimeoutError:
+            self.kill("hang")
+            raise await self.died() from None
+
+    async def while_alive(self, awaitable: Coroutine[object, object, T]) -> T:
+        """The result of something awaited, unless the worker ends first; what is awaited must be safe to cancel.
+
+        Raises:
+            WorkerDied: The worker ended first.
+        """
+        wanted = asyncio.ensure_future(awaitable)
+        try:
+            waiting: set[asyncio.Future[Any]] = {wanted, self._death}
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            if not wanted.done():
+                raise self._death.result()
+            return wanted.result()
+        finally:
+            wanted.cancel()
+
+    def kill(self, cause: str) -> None:
+        """SIGKILL; `cause` is what the exit is counted as."""
+        if self.alive and self._kill_cause is None:
+            self._kill_cause = cause
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+            self._drop_inbox()
+
+    async def stop(self) -> None:
+        """Close the socket, which ends an honest worker at once; kill one that stays. Returns when it is reaped."""
+        self._kill_cause = self._kill_cause or "stopped"
+        self._drop_inbox()
+        self._writer.close()
+        try:
+            await asyncio.wait_for(self.died(), self._settings.stop_grace_s)
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+            await self.died()
+
+    async def _shake_hands(self) -> None:
+        try:
+            await self.send(self.spec.load)
+            answer = await self.receive(self._settings.handshake_timeout_s)
+        except WorkerDied as death:
+            raise WorkerDied("handshake_timeout" if death.cause == "hang" else death.cause, death.detail) from death
+        except asyncio.CancelledError:
+            self.kill("stopped")
+            raise
+        if isinstance(answer, Ready) and answer.version == PROTOCOL_VERSION:
+            self.ready = answer
+            return
+        self.kill("load_failed")
+        await self.died()
+        why = str(answer.fields.get("why", "")) if isinstance(answer, Failed) else f"unexpected {type(answer).__name__}"
+        raise WorkerDied("load_failed", why)
+
+    async def _read(self) -> None:
+        cause = "crashed"
+        try:
+            while True:
+                length = body_length(await self._reader.readexactly(LENGTH_BYTES))
+                await self._take(decode_for_parent(await self._reader.readexactly(length)))
+        except (asyncio.IncompleteReadError, OSError):
+            pass
+        except ProtocolError as error:
+            log.error("worker_protocol_error", role=self.spec.role, pid=self.pid, error=str(error))
+            cause = "protocol_error"
+        await self._bury(cause)
+
+    async def _take(self, message: ToParent) -> None:
+        self._heard_at = time.monotonic()
+        if isinstance(message, Heartbeat):
+            self.heartbeat = message
+            return
+        if self._kill_cause is not None:
+            return
+        self._reading = False
+        await self._inbox.put(message)
+        self._reading = True
+        self._heard_at = time.monotonic()
+
+    def _drop_inbox(self) -> None:
+        """Nobody will read the answers any more: let the reader go on to the end of the stream."""
+        while not self._inbox.empty():
+            self._inbox.get_nowait()
+
+    async def _watch(self) -> None:
+        """Kill a worker that has gone silent; silence counts only while the parent is reading."""
+        timeout_s = self._settings.heartbeat_timeout_s
+        while self.alive:
+            await asyncio.sleep(timeout_s / 10)
+            starting = self.ready is None
+            if self._reading and not starting and self.heard_ago_s > timeout_s:
+                self.kill("heartbeat_lost")
+
+    async def _bury(self, cause: str) -> None:
+        """The socket is closed: end the process if it still runs, reap it, and tell whoever waits."""
+        self._writer.close()
+        if cause == "protocol_error":
+            self.kill(cause)
+        try:
+            code = await asyncio.wait_for(self._process.wait(), self._settings.stop_grace_s)
+        except TimeoutError:
+            self.kill("socket_closed")
+            code = await self._process.wait()
+        self._tasks[1].cancel()
+        detail = signal.Signals(-code).name if code < 0 else f"exit status {code}"
+        if not self._death.done():
+            self._death.set_result(WorkerDied(self._kill_cause or cause, detail))

@@ -1,0 +1,119 @@
+"""Every metric of the service, in one place. Names follow the Prometheus conventions: base units and `_total`."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+_LATENCY_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600)
+_RTF_BUCKETS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 2, 5)
+
+
+class Metrics:
+    """One registry for one service; tests make their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        self._define_http()
+        self._define_transcription()
+        self._define_health()
+
+    def _define_http(self) -> None:
+        self.http_requests = Counter(
+            "care_voice_http_requests_total",
+            "HTTP requests answered, by route template and status.",
+            ["method", "route", "status"],
+            registry=self.registry,
+        )
+        self.http_seconds = Histogram(
+            "care_voice_http_request_duration_seconds",
+            "From the first byte of the request to the last byte of the answer.",
+            ["method", "route"],
+            buckets=_LATENCY_BUCKETS,
+            registry=self.registry,
+        )
+
+    def _define_transcription(self) -> None:
+        self.transcriptions = Counter(
+            "care_voice_transcriptions_total",
+            "Transcriptions that ended, by outcome: done, cancelled or an error code.",
+            ["model", "outcome"],
+            registry=self.registry,
+        )
+        self.in_progress = Gauge(
+            "care_voice_transcriptions_in_progress", "Transcriptions running now.", registry=self.registry
+        )
+        self.audio_seconds = Counter(
+            "care_voice_audio_seconds_total", "Seconds of recordings transcribed.", ["model"], registry=self.registry
+        )
+        self.rtf = Histogram(
+            "care_voice_real_time_factor",
+            "Wall time of a transcription over the length of its recording.",
+            ["model"],
+            buckets=_RTF_BUCKETS,
+            registry=self.registry,
+        )
+        self.windows = Counter("care_voice_windows_total", "Windows decoded.", ["model"], registry=self.registry)
+        self.extra_passes = Counter(
+            "care_voice_window_extra_passes_total",
+            "Decoder runs that a guard rail asked for beyond the first.",
+            ["model"],
+            registry=self.registry,
+        )
+        self.window_seconds = Histogram(
+            "care_voice_window_compute_seconds",
+            "Time a worker took for one window.",
+            ["model"],
+            buckets=_LATENCY_BUCKETS,
+            registry=self.registry,
+        )
+        self.queued_windows = Gauge(
+            "care_voice_windows_queued", "Windows waiting for a worker.", registry=self.registry
+        )
+
+    def _define_health(self) -> None:
+        self.ready = Gauge("care_voice_ready", "1 while the service takes work.", registry=self.registry)
+        self.workers = Gauge("care_voice_workers_ready", "1 while the slot's worker takes work.", ["slot"], registry=self.registry)
+        self.worker_exits = Counter(
+            "care_voice_worker_exits_total",
+            "Worker processes that ended, by cause.",
+            ["role", "cause"],
+            registry=self.registry,
+        )
+        self.worker_memory = Gauge(
+            "care_voice_worker_resident_memory_bytes",
+            "Resident memory of a worker at its last heartbeat.",
+            ["slot"],
+            registry=self.registry,
+        )
+        self.retried = Counter(
+            "care_voice_work_retried_total",
+            "Requests sent again because the worker that had them ended.",
+            ["role"],
+            registry=self.registry,
+        )
+        self.model_verified = Gauge(
+            "care_voice_model_verified_timestamp_seconds",
+            "When the model's digests were last found right.",
+            ["model"],
+            registry=self.registry,
+        )
+        self.model_repairs = Counter(
+            "care_voice_model_repairs_total",
+            "Pulls that the service started because the model was missing or damaged.",
+            ["model"],
+            registry=self.registry,
+        )
+        self.startup_seconds = Gauge(
+            "care_voice_startup_stage_seconds",
+            "How long each stage of the last start took.",
+            ["stage"],
+            registry=self.registry,
+        )
+
+    def render(self) -> bytes:
+        """All of it in the text format that Prometheus scrapes."""
+        return generate_latest(self.registry)

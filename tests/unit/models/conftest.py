@@ -1,0 +1,116 @@
+"""A small catalogue of real bytes, and a source in memory that serves whatever a test puts into it."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from care_voice.domain.errors import FileNotOffered
+from care_voice.models.catalogue import Catalogue, CatalogueModel, FileEntry
+from care_voice.models.progress import Watch
+from care_voice.models.puller import Puller
+from care_voice.models.sources.base import Sink
+from care_voice.models.store import ModelStore
+
+_CHUNK = 4096
+
+
+@pytest.fixture
+def contents() -> dict[str, bytes]:
+    """What the files of the model `one` are, as the catalogue pins them."""
+    noise = random.Random(7)
+    return {
+        "config.json": b'{"a": 1}\n',
+        "tokenizer.json": noise.randbytes(20_000),
+        "model.bin": noise.randbytes(100_000),
+    }
+
+
+@pytest.fixture
+def served(contents: dict[str, bytes]) -> dict[str, bytes]:
+    """What the source in memory serves; the same bytes unless a test changes them."""
+    return {**contents, "two.bin": b"weights of the model called two"}
+
+
+@pytest.fixture
+def asked() -> list[str]:
+    """The files that the source in memory was asked for, in order."""
+    return []
+
+
+@pytest.fixture
+def catalogue(contents: dict[str, bytes], served: dict[str, bytes]) -> Catalogue:
+    """The models `one` and `two`, which share tokenizer.json."""
+    one = [_entry(name, content) for name, content in contents.items()]
+    two = [_entry("two.bin", served["two.bin"]), _entry("tokenizer.json", contents["tokenizer.json"])]
+    return Catalogue((_model("one", one), _model("two", two)))
+
+
+@pytest.fixture
+def model(catalogue: Catalogue) -> CatalogueModel:
+    return catalogue.get("one")
+
+
+@pytest.fixture
+def store(tmp_path: Path, catalogue: Catalogue) -> ModelStore:
+    return ModelStore(tmp_path / "models", catalogue)
+
+
+@pytest.fixture
+def puller(store: ModelStore, served: dict[str, bytes], asked: list[str]) -> Puller:
+    return Puller(store, [_MemorySource(served, asked)])
+
+
+def _entry(name: str, content: bytes) -> FileEntry:
+    return FileEntry(name, len(content), hashlib.sha256(content).hexdigest())
+
+
+def _model(name: str, files: list[FileEntry]) -> CatalogueModel:
+    return CatalogueModel(
+        name=name,
+        languages="multilingual",
+        note="",
+        licence="MIT",
+        format="test",
+        hub_repo="owner/repo",
+        revision="0" * 40,
+        files=tuple(files),
+    )
+
+
+@dataclass(frozen=True)
+class _MemorySource:
+    served: dict[str, bytes]
+    asked: list[str]
+    name: str = "memory"
+
+    def offers(self, model: CatalogueModel) -> bool:
+        return True
+
+    def scratch_bytes(self, model: CatalogueModel) -> int:
+        return 0
+
+    @contextmanager
+    def open(self, model: CatalogueModel, scratch: Path, watch: Watch) -> Iterator[_MemorySession]:
+        yield _MemorySession(self, watch)
+
+
+@dataclass(frozen=True)
+class _MemorySession:
+    source: _MemorySource
+    watch: Watch
+
+    def fetch(self, entry: FileEntry, sink: Sink) -> None:
+        self.source.asked.append(entry.name)
+        content = self.source.served.get(entry.name)
+        if content is None:
+            raise FileNotOffered(source="memory", file=entry.name)
+        for start in range(0, len(content), _CHUNK):
+            sink.write(content[start : start + _CHUNK])
+            self.watch.report("downloading", entry.name, start, entry.size, source="memory")

@@ -1,0 +1,43 @@
+import type { JSX } from "solid-js";
+
+const PATHS = {
+  mic: "M12 3a3 3 0 0 0-3 3v6a3 3 0 0 0 6 0V6a3 3 0 0 0-3-3ZM5.5 11.5a6.5 6.5 0 0 0 13 0M12 18v3M8.5 21h7",
+  stop: "M7.5 6h9A1.5 1.5 0 0 1 18 7.5v9a1.5 1.5 0 0 1-1.5 1.5h-9A1.5 1.5 0 0 1 6 16.5v-9A1.5 1.5 0 0 1 7.5 6Z",
+  pause: "M9 6v12M15 6v12",
+  play: "M8 5.5v13l10.5-6.5Z",
+  file: "M14 3H7a2 2 0 0 0-2 2v14a2 2 0 0 0 2 2h10a2 2 0 0 0 2-2V8ZM14 3v5h5M9 13v3M12 12v5M15 13.5v2",
+  copy: "M9 9h10v11H9ZM15 9V4H5v11h4",
+  check: "M5 12.5 10 17.5 19.5 7",
+  download: "M12 4v11M7 10.5l5 5 5-5M5 20h14",
+  retry: "M20 12a8 8 0 1 1-2.5-5.8M20 3v4.5h-4.5",
+  close: "M6 6l12 12M18 6 6 18",
+  trash: "M4.5 7h15M9.5 7V4.5h5V7M7 7l.8 13h8.4L17 7",
+  warning: "M12 4 2.8 19.5h18.4ZM12 10v4.5M12 17.2v.1",
+  lock: "M6 11h12v9H6ZM8.5 11V8a3.5 3.5 0 0 1 7 0v3",
+  auto: "M12 4a8 8 0 1 0 0 16ZM12 4a8 8 0 0 1 0 16",
+  light:
+    "M12 8.5a3.5 3.5 0 1 0 0 7 3.5 3.5 0 0 0 0-7ZM12 3v2M12 19v2M3 12h2M19 12h2M5.6 5.6 7 7M17 17l1.4 1.4M5.6 18.4 7 17M17 7l1.4-1.4",
+  dark: "M19.5 14.5A8 8 0 0 1 9.5 4.5a8 8 0 1 0 10 10Z",
+  text: "M5 6h14M5 10.5h14M5 15h9M5 19.5h6",
+  quiet: "M4 9.5v5h3.5L12 18.5v-13L7.5 9.5ZM16 9.5l5 5M21 9.5l-5 5",
+} as const;
+
+export type IconName = keyof typeof PATHS;
+
+/** Decoration beside a text or inside a labelled control: never the only thing that says what is meant. */
+export function Icon(props: { name: IconName }): JSX.Element {
+  return (
+    <svg class="icon" viewBox="0 0 24 24" aria-hidden="true">
+      <path d={PATHS[props.name]} />
+    </svg>
+  );
+}
+
+export function Logo(): JSX.Element {
+  return (
+    <svg class="logo" viewBox="0 0 32 32" aria-hidden="true">
+      <rect width="32" height="32" rx="9" />
+      <path d="M8 14v4M12 10.5v11M16 7v18M20 11.5v9M24 14v4" />
+    </svg>
+  );
+}

@@ -1,0 +1,77 @@
+import { createMemo, createUniqueId, For, type JSX, Show } from "solid-js";
+import { locale, t } from "../i18n/locale";
+import { type LanguageChoice, languageChoices } from "../lib/languages";
+import type { Task } from "../lib/types";
+import { useApp } from "../state/context";
+
+export function OptionsPanel(): JSX.Element {
+  return (
+    <fieldset class="options">
+      <legend class="visually-hidden">{t().options.title}</legend>
+      <LanguageSelect />
+      <TaskSelect />
+    </fieldset>
+  );
+}
+
+function LanguageSelect(): JSX.Element {
+  const { service, session } = useApp();
+  const id = createUniqueId();
+  const choices = createMemo(() => {
+    const known = service();
+    return languageChoices(known.kind === "known" ? known.status.languages : [], locale());
+  });
+  return (
+    <div class="field">
+      <label for={id}>{t().options.language}</label>
+      <select
+        id={id}
+        class="select"
+        data-testid="language"
+        value={session.options.language}
+        onChange={(event) => session.setOptions("language", event.currentTarget.value)}
+      >
+        <option value="">{t().options.auto}</option>
+        <Group label={t().options.common} choices={choices().common} chosen={session.options.language} />
+        <Group label={t().options.others} choices={choices().others} chosen={session.options.language} />
+      </select>
+    </div>
+  );
+}
+
+/** `selected` on the option: the list is rebuilt at each change of language, and would forget the choice. */
+function Group(props: { label: string; choices: LanguageChoice[]; chosen: string }): JSX.Element {
+  return (
+    <Show when={props.choices.length > 0}>
+      <optgroup label={props.label}>
+        <For each={props.choices}>
+          {({ code, label }) => (
+            <option value={code} selected={code === props.chosen}>
+              {label}
+            </option>
+          )}
+        </For>
+      </optgroup>
+    </Show>
+  );
+}
+
+function TaskSelect(): JSX.Element {
+  const { session } = useApp();
+  const id = createUniqueId();
+  return (
+    <div class="field">
+      <label for={id}>{t().options.task}</label>
+      <select
+        id={id}
+        class="select"
+        data-testid="task"
+        value={session.options.task}
+        onChange={(event) => session.setOptions("task", event.currentTarget.value as Task)}
+      >
+        <option value="transcribe">{t().options.transcribe}</option>
+        <option value="translate">{t().options.translate}</option>
+      </select>
+    </div>
+  );
+}

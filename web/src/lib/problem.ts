@@ -1,0 +1,28 @@
+import type { Texts } from "../i18n/en";
+import type { Problem } from "./types";
+
+/** Problems that arise in the page itself, beside those the server names. */
+export type LocalProblem = "network" | "connection_lost" | "bad_answer" | "body_too_large" | "empty_file";
+
+export function localProblem(code: LocalProblem): Problem {
+  return { code, detail: "" };
+}
+
+/** The problem in the user's language; one that the page does not know by its code keeps the server's words. */
+export function problemText(texts: Texts, code: string, fallback: string): string {
+  const known = new Map(Object.entries(texts.problems));
+  return known.get(code) ?? (fallback || texts.problems.internal_error);
+}
+
+/** Reads the body of a refused request. Proxies in front of the service answer with pages of their own. */
+export function parseProblem(status: number, body: string): Problem {
+  try {
+    const problem = JSON.parse(body) as Partial<Problem> | null;
+    if (typeof problem?.code === "string")
+      return { ...problem, code: problem.code, detail: String(problem.detail ?? "") };
+  } catch {
+    // Not JSON: the status alone has to do.
+  }
+  if (status === 413) return localProblem("body_too_large");
+  return localProblem(status >= 502 && status <= 504 ? "network" : "bad_answer");
+}

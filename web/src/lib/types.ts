@@ -1,0 +1,62 @@
+/** What the server says: the shapes of `/api/v1`, and of the problems it answers with (RFC 9457). */
+
+export interface ServiceReason {
+  code: string;
+  message: string;
+  hint: string;
+}
+
+export interface ServiceStage {
+  name: string;
+  detail: string;
+  progress: number | null;
+}
+
+export interface SpokenLanguage {
+  code: string;
+  name: string;
+}
+
+export interface ServiceStatus {
+  version: string;
+  ready: boolean;
+  state: "starting" | "ready" | "degraded" | "draining";
+  reason: ServiceReason | null;
+  stage: ServiceStage | null;
+  model: string;
+  models: string[];
+  languages: SpokenLanguage[];
+  limits: { max_body_bytes: number; max_duration_s: number };
+}
+
+export interface Segment {
+  id: number;
+  start: number;
+  end: number;
+  text: string;
+}
+
+export const FORMATS = ["txt", "srt", "vtt", "json"] as const;
+export type Format = (typeof FORMATS)[number];
+
+export interface Result {
+  language: string;
+  language_name: string;
+  duration: number;
+  text: string;
+  formats: Record<Format, string>;
+}
+
+export interface Problem {
+  code: string;
+  detail: string;
+  request_id?: string;
+}
+
+export type Task = "transcribe" | "translate";
+
+export interface Options {
+  /** ISO 639-1; empty lets the model find out. */
+  language: string;
+  task: Task;
+}
