@@ -34,7 +34,7 @@ export function App(): JSX.Element {
     togglePlaying: player.toggle,
     cancel: () => cancel(shared),
   });
-  warnBeforeLeaving(() => recorder.state().kind !== "idle" || session.atRisk());
+  warnBeforeLeaving(() => recorder.state().kind !== "idle" || session.entries.atRisk());
   followLanguage();
   followSelection(shared);
   return (
@@ -77,7 +77,7 @@ function createShared(): Shared {
 
 /** Escape steps back from whatever is going on; a recording is only thrown away when the user says so. */
 function cancel({ recorder, session, askingDiscard, setAskingDiscard }: Shared): void {
-  const selected = session.selected();
+  const selected = session.entries.selected();
   if (recorder.state().kind === "requesting") recorder.discard();
   else if (recorder.capturing()) setAskingDiscard(!askingDiscard());
   else if (selected && !isFinal(selected.job)) session.cancel(selected.id);
@@ -94,7 +94,7 @@ function followLanguage(): void {
 function followSelection({ session }: Shared): void {
   createEffect(
     on(
-      () => session.selected()?.id,
+      () => session.entries.selected()?.id,
       (id) => {
         if (id && ONE_COLUMN.matches) document.getElementById("transcript")?.scrollIntoView();
       },

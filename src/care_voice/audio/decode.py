@@ -115,7 +115,7 @@ class _FrameReader:
                 if self.damaged > _MAX_DAMAGED_PACKETS:
                     return
                 continue
-            yield from (frame for frame in frames if isinstance(frame, AudioFrame))
+            yield from frames
 
 
 _MAX_DAMAGED_PACKETS = 10_000
@@ -137,7 +137,7 @@ def open_media(path: Path, max_duration_s: float) -> Iterator[MediaStream]:
         stream = next(iter(container.streams.audio), None)
         if stream is None:
             raise NoAudioStream()
-        if not stream.codec_context or stream.sample_rate == 0:
+        if stream.sample_rate == 0:
             raise UnreadableMedia(why="its sound is in a format that is not known")
         yield MediaStream(container, stream, max_duration_s)
 

@@ -26,9 +26,13 @@
     │   ├── PullCancelled
     │   ├── StoreUnwritable
     │   └── DiskFull
+    ├── SettingsInvalid               the environment or the configuration file
     └── ServiceError                  the service cannot do it now
         ├── NotReady
         ├── Draining
+        ├── Overloaded
+        ├── PreflightFailed
+        ├── SelfTestFailed
         ├── WorkerFailed
         └── WindowQuarantined
 
@@ -153,7 +157,7 @@ class MediaTooLong(MediaError):
     """The recording is longer than the limit of {limit_s} s."""
 
     code = "media_too_long"
-    hint = "Cut the recording, or raise CARE_VOICE_MEDIA__MAX_DURATION_S."
+    hint = "Cut the recording, or raise CARE_VOICE_TRANSCRIPTION__MAX_DURATION_S."
 
 
 class MediaTooSlow(MediaError):
@@ -244,6 +248,13 @@ class DiskFull(ModelError):
     hint = "Free some space, or set CARE_VOICE_DATA_DIR to a larger disk."
 
 
+class SettingsInvalid(CareVoiceError):
+    """The setting {name} is not valid: {why}."""
+
+    code = "settings_invalid"
+    hint = "docs/configuration.md lists every setting."
+
+
 class ServiceError(CareVoiceError):
     """The service cannot do this now."""
 
@@ -254,14 +265,35 @@ class NotReady(ServiceError):
     """The service is not ready: {why}."""
 
     code = "not_ready"
-    hint = "Try again shortly; GET /health/startup says what it is doing."
+    hint = "Try again in a few seconds; GET /health/startup says what the service is doing."
 
 
 class Draining(ServiceError):
     """The service is stopping and takes no new work."""
 
     code = "draining"
-    hint = "Try again in a few seconds."
+    hint = "Try again in {retry_after_s} seconds."
+
+
+class Overloaded(ServiceError):
+    """The service has as much work as it takes at a time."""
+
+    code = "overloaded"
+    hint = "Try again in {retry_after_s} seconds."
+
+
+class PreflightFailed(ServiceError):
+    """The check '{name}' failed: {why}."""
+
+    code = "preflight_failed"
+    hint = "{advice}"
+
+
+class SelfTestFailed(ServiceError):
+    """The self-test failed: {why}."""
+
+    code = "self_test_failed"
+    hint = "`care-voice doctor` checks the machine; the log has the details."
 
 
 class WorkerFailed(ServiceError):

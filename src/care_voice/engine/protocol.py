@@ -28,7 +28,9 @@ class Message(msgspec.Struct, tag=True, tag_field="type", frozen=True, array_lik
 
 
 class LoadEngine(Message, frozen=True):
-    """First message to an engine worker: which model to hold, and on what."""
+    """First message to an engine worker: which model to hold, on what device ("auto", "cpu" or "cuda") and with which
+    CTranslate2 compute type ("auto" chooses for the device); `threads` are CPU threads of one operation.
+    """
 
     model_name: str
     model_dir: str

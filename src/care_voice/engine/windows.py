@@ -27,7 +27,7 @@ class WindowDecoder:
     @property
     def detail(self) -> str:
         """What runs the model, for people."""
-        return f"CTranslate2 {self._backend.compute_type}"
+        return f"CTranslate2 {self._backend.compute_type} on {self._backend.device}"
 
     def decode(self, message: DecodeWindow) -> WindowDecoded:
         """Detect the language where none is given, decode, align."""

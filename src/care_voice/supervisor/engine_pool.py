@@ -13,7 +13,7 @@ from care_voice.domain.errors import NotReady, WindowQuarantined
 from care_voice.engine.protocol import DecodeWindow, Failed, WindowDecoded
 from care_voice.supervisor.failures import to_error
 from care_voice.supervisor.settings import SupervisorSettings
-from care_voice.supervisor.slot import PrepareSpec, SlotState, WorkerSlot
+from care_voice.supervisor.slot import PrepareSpec, SlotState, WorkerSlot, wait_for_any
 from care_voice.supervisor.worker import WorkerDied, WorkerProcess
 from care_voice.telemetry.metrics import Metrics
 
@@ -58,6 +58,16 @@ class EnginePool:
         """Whether the model knows more than English; True while that is not known yet."""
         ready = [slot.worker.ready for slot in self.slots if slot.worker is not None and slot.worker.ready is not None]
         return all(answer.multilingual for answer in ready)
+
+    async def wait_ready(self) -> str:
+        """Wait for a worker; what it runs on, for people.
+
+        Raises:
+            WorkerFailed: It could not start; the slot goes on trying.
+        """
+        worker = await wait_for_any(self.slots)
+        assert worker.ready is not None
+        return f"{worker.ready.detail}, loaded in {worker.ready.load_s:.2f} s"
 
     @property
     def trouble(self) -> str | None:

@@ -23,7 +23,7 @@ from care_voice.engine.protocol import (
 )
 from care_voice.supervisor.failures import to_error
 from care_voice.supervisor.settings import SupervisorSettings
-from care_voice.supervisor.slot import PrepareSpec, SlotState, WorkerSlot
+from care_voice.supervisor.slot import PrepareSpec, SlotState, WorkerSlot, wait_for_any
 from care_voice.supervisor.worker import WorkerDied, WorkerProcess
 from care_voice.telemetry.metrics import Metrics
 
@@ -60,13 +60,24 @@ class MediaPool:
 
     def open(self) -> None:
         """Start the first worker, in the background."""
-        self._grow()
+        if not self.slots:
+            self._grow()
 
     async def close(self) -> None:
         """Stop the workers; files that still wait fail as not ready."""
         await asyncio.gather(*(slot.close() for slot in self.slots))
         while not self._queue.empty():
             self._queue.get_nowait().events.put_nowait(NotReady(why="the service is stopping"))
+
+    async def wait_ready(self) -> str:
+        """Wait for a worker; what it runs on, for people.
+
+        Raises:
+            WorkerFailed: It could not start; the slot goes on trying.
+        """
+        worker = await wait_for_any(self.slots)
+        assert worker.ready is not None
+        return f"{worker.ready.detail}, loaded in {worker.ready.load_s:.2f} s"
 
     @property
     def trouble(self) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +36,31 @@ class SupervisorSettings:
 
     stop_grace_s: float = 3.0
     """Between closing a worker's socket and SIGKILL."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """What the engine workers hold and how many there are."""
+
+    workers: int = 1
+    """Processes that hold the model, each with its own copy in memory."""
+
+    threads: int = 0
+    """CPU threads of one worker; 0 shares the cores that this process may use among the workers."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """auto takes CUDA where CTranslate2 finds a device."""
+
+    compute_type: str = "auto"
+    """Arithmetic of the model, as CTranslate2 names it; auto is int8 on a CPU and float16 on CUDA."""
+
+
+@dataclass(frozen=True, slots=True)
+class MediaWorkerSettings:
+    """Processes that decode files."""
+
+    most_workers: int = 8
+    """Files read at a time; each worker takes about 100 MB, and they are started as they are needed."""
+
+    max_memory_bytes: int = 4 * 1024**3
+    """Address space of one worker: a crafted file that asks for more ends its worker, not the machine."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from enum import Enum
 
 import structlog
 
-from care_voice.domain.errors import CareVoiceError
+from care_voice.domain.errors import CareVoiceError, WorkerFailed
 from care_voice.supervisor.backoff import Backoff
 from care_voice.supervisor.settings import SupervisorSettings
 from care_voice.supervisor.worker import WorkerDied, WorkerProcess, WorkerSpec
@@ -44,20 +44,23 @@ class WorkerSlot:
     ) -> None:
         self.name = name
         self.state = SlotState.STARTING
+        self.changed = asyncio.Event()
+        """Set at each change of state; whoever waits for one clears it first."""
         self.worker: WorkerProcess | None = None
         self.last_failure: str | None = None
         self._prepare = prepare
         self._serve_one = serve_one
         self._settings = settings
         self._metrics = metrics
-        self._ready = asyncio.Event()
         self._backoff = Backoff(settings.backoff_first_s, settings.backoff_max_s)
         self._restart_now = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def open(self) -> None:
-        """Begin."""
-        self._task = asyncio.create_task(self._run(), name=f"slot-{self.name}")
+        """Begin; a second call ends a backoff early."""
+        self.retry_now()
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name=f"slot-{self.name}")
 
     async def close(self) -> None:
         """Stop the worker; returns when the process is gone."""
@@ -65,19 +68,15 @@ class WorkerSlot:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
-        self.state = SlotState.STOPPED
-
-    async def wait_ready(self) -> WorkerProcess:
-        """The live worker, as soon as there is one."""
-        while True:
-            await self._ready.wait()
-            if self.worker is not None and self.worker.alive:
-                return self.worker
-            await asyncio.sleep(0)
+        self._become(SlotState.STOPPED)
 
     def retry_now(self) -> None:
         """End a backoff early: what made the start fail has been mended."""
         self._restart_now.set()
+
+    def _become(self, state: SlotState) -> None:
+        self.state = state
+        self.changed.set()
 
     async def _run(self) -> None:
         while True:
@@ -89,7 +88,7 @@ class WorkerSlot:
             try:
                 await self._serve(worker)
             finally:
-                self._ready.clear()
+                self._become(SlotState.STARTING)
                 self.worker = None
                 self._metrics.workers.labels(self.name).set(0)
                 await asyncio.shield(worker.stop())
@@ -98,7 +97,7 @@ class WorkerSlot:
             await self._wait_backoff()
 
     async def _start(self) -> WorkerProcess | None:
-        self.state = SlotState.STARTING
+        self._become(SlotState.STARTING)
         self._restart_now.clear()
         try:
             spec = await self._prepare()
@@ -110,9 +109,8 @@ class WorkerSlot:
             return None
         assert worker.ready is not None
         self.worker = worker
-        self.state = SlotState.READY
         self.last_failure = None
-        self._ready.set()
+        self._become(SlotState.READY)
         self._metrics.workers.labels(self.name).set(1)
         log.info("worker_ready", slot=self.name, pid=worker.pid, load_s=round(worker.ready.load_s, 3))
         return worker
@@ -134,7 +132,29 @@ class WorkerSlot:
         delay_s = self._backoff.next_s()
         if delay_s == 0:
             return
-        self.state = SlotState.BACKOFF
+        self._become(SlotState.BACKOFF)
         log.warning("worker_backoff", slot=self.name, delay_s=delay_s)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._restart_now.wait(), delay_s)
+
+
+async def wait_for_any(slots: Sequence[WorkerSlot]) -> WorkerProcess:
+    """The first worker that is ready.
+
+    Raises:
+        WorkerFailed: None is, and a slot that tried is waiting before it tries again.
+    """
+    while True:
+        for slot in slots:
+            slot.changed.clear()
+            if slot.state is SlotState.READY and slot.worker is not None:
+                return slot.worker
+        failed = next((slot.last_failure for slot in slots if slot.state is SlotState.BACKOFF), None)
+        if failed is not None:
+            raise WorkerFailed(why=failed)
+        changes = [asyncio.ensure_future(slot.changed.wait()) for slot in slots]
+        try:
+            await asyncio.wait(changes, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for change in changes:
+                change.cancel()

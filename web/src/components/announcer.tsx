@@ -18,7 +18,7 @@ export function Announcer(): JSX.Element {
     }
   };
   const job = () => {
-    const current = session.selected()?.job;
+    const current = session.entries.selected()?.job;
     switch (current?.phase) {
       case "waiting":
         return t().job.waiting;

@@ -3,7 +3,7 @@ import { t } from "../i18n/locale";
 import { saveAs } from "../io/files";
 import { problemText } from "../lib/problem";
 import { useApp } from "../state/context";
-import type { Entry } from "../state/session";
+import type { Entry } from "../state/entries";
 import { Confirm } from "./confirm";
 import { Icon } from "./icon";
 import { Notice } from "./notice";
@@ -43,10 +43,10 @@ function RescueActions(props: { entry: Entry }): JSX.Element {
   const { session } = useApp();
   const [asking, setAsking] = createSignal(false);
   const atRisk = () => props.entry.source === "recording" && !props.entry.saved;
-  const remove = (): void => session.remove(props.entry.id);
+  const remove = (): void => session.entries.remove(props.entry.id);
   const save = (): void => {
     saveAs(props.entry.audio, props.entry.name);
-    session.markSaved(props.entry.id);
+    session.entries.change(props.entry.id, { saved: true });
   };
   return (
     <Show

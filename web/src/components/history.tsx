@@ -2,16 +2,16 @@ import { For, type JSX, Show } from "solid-js";
 import { t, timeOfDay } from "../i18n/locale";
 import { clock } from "../lib/time";
 import { useApp } from "../state/context";
-import type { Entry } from "../state/session";
+import type { Entry } from "../state/entries";
 
 export function History(): JSX.Element {
   const { session } = useApp();
   return (
-    <Show when={session.entries().length > 0}>
+    <Show when={session.entries.all().length > 0}>
       <nav class="card history" aria-label={t().history.title}>
         <h2 class="card__title">{t().history.title}</h2>
         <ul class="history__list">
-          <For each={session.entries()}>{(entry) => <HistoryItem entry={entry} />}</For>
+          <For each={session.entries.all()}>{(entry) => <HistoryItem entry={entry} />}</For>
         </ul>
       </nav>
     </Show>
@@ -36,8 +36,8 @@ function HistoryItem(props: { entry: Entry }): JSX.Element {
         class="history__item"
         data-testid="history-item"
         data-phase={props.entry.job.phase}
-        aria-current={session.selected()?.id === props.entry.id ? "true" : undefined}
-        onClick={() => session.select(props.entry.id)}
+        aria-current={session.entries.selected()?.id === props.entry.id ? "true" : undefined}
+        onClick={() => session.entries.select(props.entry.id)}
       >
         <span class="history__name">
           {props.entry.source === "recording" ? t().history.recording(time()) : props.entry.name}

@@ -3,7 +3,7 @@ import { percent, t } from "../i18n/locale";
 import { progressOf } from "../lib/job";
 import { clock } from "../lib/time";
 import { useApp } from "../state/context";
-import type { Entry } from "../state/session";
+import type { Entry } from "../state/entries";
 import { Icon } from "./icon";
 import { ProgressBar } from "./progress-bar";
 

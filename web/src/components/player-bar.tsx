@@ -2,8 +2,8 @@ import { createUniqueId, For, type JSX, onCleanup, onMount, Show } from "solid-j
 import { count, t } from "../i18n/locale";
 import { clock } from "../lib/time";
 import { useApp } from "../state/context";
+import type { Entry } from "../state/entries";
 import { SPEEDS } from "../state/player";
-import type { Entry } from "../state/session";
 import { Icon } from "./icon";
 
 export function PlayerBar(props: { entry: Entry }): JSX.Element {
@@ -55,7 +55,7 @@ function SeekBar(props: { entry: Entry }): JSX.Element {
         min="0"
         max={total()}
         step="0.1"
-        prop:value={position()}
+        value={position()}
         aria-label={t().player.seek}
         aria-valuetext={t().player.position(clock(position()), clock(total()))}
         onInput={(event) => player.seek(event.currentTarget.valueAsNumber)}

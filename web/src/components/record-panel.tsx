@@ -37,6 +37,7 @@ function RecordButton(props: { onStart: () => void }): JSX.Element {
     <button
       type="button"
       class="record"
+      classList={{ "record--live": recorder.capturing() }}
       data-testid={recorder.capturing() ? "stop" : "record"}
       aria-disabled={busy()}
       aria-keyshortcuts="R"

@@ -4,7 +4,7 @@ import { moveFocus, segmentAt } from "../lib/segments";
 import { clock } from "../lib/time";
 import type { Options, Segment } from "../lib/types";
 import { useApp } from "../state/context";
-import type { Entry } from "../state/session";
+import type { Entry } from "../state/entries";
 
 const STILL = window.matchMedia("(prefers-reduced-motion: reduce)");
 const NEAR_END_PX = 48;

@@ -3,7 +3,7 @@ import { t } from "../i18n/locale";
 import { copyText, saveAs } from "../io/files";
 import { FORMATS, type Format, type Result } from "../lib/types";
 import { useApp } from "../state/context";
-import type { Entry } from "../state/session";
+import type { Entry } from "../state/entries";
 import { Icon } from "./icon";
 import { Notice } from "./notice";
 

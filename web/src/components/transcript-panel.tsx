@@ -3,7 +3,7 @@ import { locale, t } from "../i18n/locale";
 import { isFinal } from "../lib/job";
 import { languageNamer } from "../lib/languages";
 import { useApp } from "../state/context";
-import type { Entry } from "../state/session";
+import type { Entry } from "../state/entries";
 import { Cancelled, Failure } from "./failure";
 import { Icon, type IconName } from "./icon";
 import { JobProgress } from "./job-progress";
@@ -17,14 +17,14 @@ export function TranscriptPanel(): JSX.Element {
     <section id="transcript" class="card transcript" aria-labelledby="transcript-title" tabindex="-1">
       <h2 id="transcript-title" class="card__title">
         {t().transcript.title}
-        <Show when={session.selected()}>{(entry) => <DetectedLanguage entry={entry()} />}</Show>
+        <Show when={session.entries.selected()}>{(entry) => <DetectedLanguage entry={entry()} />}</Show>
       </h2>
       <Show
-        when={session.selected()?.id}
+        when={session.entries.selected()?.id}
         keyed
         fallback={<Blank icon="text" title={t().transcript.empty} detail={t().transcript.emptyDetail} />}
       >
-        {(_id) => <Show when={session.selected()}>{(entry) => <EntryView entry={entry()} />}</Show>}
+        {(_id) => <Show when={session.entries.selected()}>{(entry) => <EntryView entry={entry()} />}</Show>}
       </Show>
     </section>
   );

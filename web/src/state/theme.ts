@@ -14,6 +14,6 @@ export function cycleTheme(): void {
   const chosen = THEMES[(THEMES.indexOf(theme()) + 1) % THEMES.length] ?? "auto";
   setTheme(chosen);
   save(KEY, chosen);
-  if (chosen === "auto") delete document.documentElement.dataset["theme"];
-  else document.documentElement.dataset["theme"] = chosen;
+  if (chosen === "auto") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = chosen;
 }

@@ -69,8 +69,8 @@ class WhisperBackend:
 
     Args:
         model_dir: A directory with CTranslate2's model.bin, config.json, vocabulary and tokenizer.json.
-        device: cpu or cuda.
-        compute_type: A CTranslate2 type, for example int8.
+        device: cpu, cuda, or auto: cuda where there is a device.
+        compute_type: A CTranslate2 type, for example int8; auto means int8 on a CPU and float16 on CUDA.
         threads: CPU threads of one operation; 0 lets CTranslate2 choose.
 
     Raises:
@@ -81,8 +81,11 @@ class WhisperBackend:
         self, model_dir: Path, device: str, compute_type: str, threads: int, settings: WhisperSettings | None = None
     ) -> None:
         self._settings = settings or WhisperSettings()
+        self.device = _resolve_device(device)
+        if compute_type == "auto":
+            compute_type = "float16" if self.device == "cuda" else "int8"
         self._model = ctranslate2.models.Whisper(
-            str(model_dir), device=device, compute_type=compute_type, intra_threads=threads, inter_threads=1
+            str(model_dir), device=self.device, compute_type=compute_type, intra_threads=threads, inter_threads=1
         )
         self._vocabulary = tokenizers.Tokenizer.from_file(str(model_dir / "tokenizer.json"))
         self._features = FeatureExtractor(feature_size=self._model.n_mels)
@@ -125,7 +128,7 @@ class WhisperBackend:
         self._check(options)
         hypothesis, encoded, passes = self._search(samples, options)
         words = snap_to_speech(self._align(encoded, hypothesis, len(samples), options), speech)
-        skipped = longest_skip_s(words, speech) > self._settings.rails.max_skip_s
+        skipped = options.task == "transcribe" and longest_skip_s(words, speech) > self._settings.rails.max_skip_s
         if (hypothesis.capped or skipped) and len(samples) > 2 * _MIN_SPLIT_S * SAMPLE_RATE:
             yield from self._decode_halves(samples, speech, options, passes)
             return
@@ -254,6 +257,12 @@ class WhisperBackend:
         ))
         yield replace(halves[0], passes=halves[0].passes + passes)
         yield from halves[1:]
+
+
+def _resolve_device(device: str) -> str:
+    if device != "auto":
+        return device
+    return "cuda" if ctranslate2.get_cuda_device_count() > 0 else "cpu"
 
 
 def _token_cap(seconds: float) -> int:

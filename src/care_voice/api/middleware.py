@@ -1,0 +1,98 @@
+"""What every request passes: its id, its limit, its line in the log and its place in the metrics. Plain ASGI."""
+
+from __future__ import annotations
+
+import time
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from care_voice.api.context import choose_request_id, request_id
+from care_voice.api.problems import error_response
+from care_voice.domain.errors import BodyTooLarge
+from care_voice.telemetry.metrics import Metrics
+
+log = structlog.get_logger("care_voice.access")
+
+_SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
+    "Content-Security-Policy": (
+        "default-src 'self'; media-src 'self' blob:; img-src 'self' data:; worker-src 'self' blob:; object-src 'none'; "
+        "base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
+    ),
+}
+_QUIET_ROUTES = frozenset({"/health/live", "/health/ready", "/metrics"})
+"""Asked every few seconds by probes: logged only when they fail."""
+
+
+class RequestContext:
+    """Gives each request an id, binds it to the logs, measures and logs the request, adds the security headers."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        chosen = choose_request_id(Headers(scope=scope).get("x-request-id"))
+        request_id.set(chosen)
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=chosen)
+        started, status = time.monotonic(), 500
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-ID"] = chosen
+                for name, value in _SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_headers)
+        finally:
+            self._record(scope, status, time.monotonic() - started)
+
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", None) or "other"
+        method = scope["method"]
+        self._metrics.http_requests.labels(method, route, status).inc()
+        self._metrics.http_seconds.labels(method, route).observe(seconds)
+        if route not in _QUIET_ROUTES or status >= 500:
+            log.info("request", method=method, route=route, status=status, seconds=round(seconds, 4))
+
+
+class BodyLimit:
+    """Refuses a body over the limit: at once when its length is declared, else at the byte that is too many."""
+
+    def __init__(self, app: ASGIApp, limit_bytes: int) -> None:
+        self._app = app
+        self._limit = limit_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        declared = Headers(scope=scope).get("content-length", "")
+        if declared.isdigit() and int(declared) > self._limit:
+            await error_response(BodyTooLarge(limit_bytes=self._limit), scope["path"])(scope, receive, send)
+            return
+        received = 0
+
+        async def limited_receive() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self._limit:
+                raise BodyTooLarge(limit_bytes=self._limit)
+            return message
+
+        await self._app(scope, limited_receive, send)

@@ -1,0 +1,94 @@
+"""Errors as answers. The one place where an error gets an HTTP status, in the two shapes that clients read."""
+
+from __future__ import annotations
+
+import structlog
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from care_voice.api.context import request_id
+from care_voice.domain import errors
+
+log = structlog.get_logger(__name__)
+
+_STATUS: list[tuple[type[errors.CareVoiceError], int]] = [
+    (errors.UnknownModel, 404),
+    (errors.BodyTooLarge, 413),
+    (errors.MediaTooLong, 413),
+    (errors.MediaError, 422),
+    (errors.RequestError, 400),
+    (errors.WindowQuarantined, 422),
+    (errors.WorkerFailed, 500),
+    (errors.ServiceError, 503),
+    (errors.ModelError, 503),
+]
+"""First match wins, so the special stands before the general. A file's fault is 422, never a 500."""
+
+_DEFAULT_RETRY_AFTER_S = 5
+
+
+class InternalError(errors.CareVoiceError):
+    """An unexpected error happened; the request id leads to it in the log."""
+
+    code = "internal_error"
+
+
+def status_of(error: errors.CareVoiceError) -> int:
+    """The HTTP status of an error."""
+    return next((status for cls, status in _STATUS if isinstance(error, cls)), 500)
+
+
+def headers_of(error: errors.CareVoiceError) -> dict[str, str]:
+    """`Retry-After` in seconds where trying again can help."""
+    if status_of(error) != 503:
+        return {}
+    return {"Retry-After": str(error.fields.get("retry_after_s", _DEFAULT_RETRY_AFTER_S))}
+
+
+def openai_body(error: errors.CareVoiceError) -> dict[str, object]:
+    """The error as the OpenAI API words it: `message`, `type`, `param` and `code`, all four present."""
+    status = status_of(error)
+    kind = "invalid_request_error" if status < 500 else "server_error"
+    message = f"{error.message} {error.advice}".strip()
+    return {"error": {"message": message, "type": kind, "param": error.param, "code": error.code}}
+
+
+def problem_body(error: errors.CareVoiceError) -> dict[str, object]:
+    """The error as RFC 9457 words it, with our stable `code`, a `hint` and the request id."""
+    return {
+        "type": "about:blank",
+        "title": error.code.replace("_", " "),
+        "status": status_of(error),
+        "detail": error.message,
+        "code": error.code,
+        "hint": error.advice,
+        "param": error.param,
+        "request_id": request_id.get(),
+    }
+
+
+def error_response(error: errors.CareVoiceError, path: str) -> JSONResponse:
+    """The answer for an error: OpenAI's shape below /v1, a problem elsewhere."""
+    status, headers = status_of(error), headers_of(error)
+    level = log.error if status >= 500 and status != 503 else log.info
+    level("request_refused", code=error.code, status=status)
+    if is_openai(path):
+        return JSONResponse(openai_body(error), status, headers)
+    return JSONResponse(problem_body(error), status, headers, media_type="application/problem+json")
+
+
+def http_error_response(error: HTTPException, path: str) -> JSONResponse:
+    """The answer for an address or a method that does not exist."""
+    codes = {404: "not_found", 405: "method_not_allowed"}
+    code, detail = codes.get(error.status_code, "http_error"), str(error.detail)
+    headers = dict(error.headers or {})
+    if is_openai(path):
+        body = {"error": {"message": detail, "type": "invalid_request_error", "param": None, "code": code}}
+        return JSONResponse(body, error.status_code, headers)
+    problem = {"type": "about:blank", "title": detail, "status": error.status_code, "detail": detail, "code": code,
+               "hint": "", "param": None, "request_id": request_id.get()}  # fmt: skip
+    return JSONResponse(problem, error.status_code, headers, media_type="application/problem+json")
+
+
+def is_openai(path: str) -> bool:
+    return path.startswith("/v1/")

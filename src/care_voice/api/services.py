@@ -1,0 +1,49 @@
+"""What the routes work with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from care_voice.api.settings import ApiSettings
+from care_voice.domain.errors import UnknownModel
+from care_voice.service.lifecycle import Lifecycle
+from care_voice.service.transcription import Transcriber
+from care_voice.supervisor.engine_pool import EnginePool
+from care_voice.telemetry.metrics import Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class ApiServices:
+    """The parts of the application that HTTP reaches."""
+
+    settings: ApiSettings
+    lifecycle: Lifecycle
+    transcriber: Transcriber
+    engine: EnginePool
+    metrics: Metrics
+    incoming_dir: Path
+
+    @property
+    def models(self) -> list[str]:
+        """Names that a request may give as `model`: what is served, then its aliases."""
+        served = self.transcriber.model
+        aliases = [alias for alias, target in self.settings.model_aliases.items() if target in ("", served)]
+        return [served, *(alias for alias in aliases if alias != served)]
+
+    def require_model(self, name: str) -> None:
+        """Raises UnknownModel where `name` is not served."""
+        if name not in self.models:
+            raise UnknownModel(model=name[:80], param="model")
+
+
+def _services(request: Request) -> ApiServices:
+    services = request.app.state.services
+    assert isinstance(services, ApiServices)
+    return services
+
+
+Services = Annotated[ApiServices, Depends(_services)]

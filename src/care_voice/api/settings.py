@@ -1,0 +1,26 @@
+"""What the HTTP server may be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class ApiSettings:
+    """Where it listens and what it accepts."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on. Only this machine by default: there is no login yet, and recordings are private."""
+
+    port: int = 3000
+    """TCP port."""
+
+    max_body_bytes: int = 2 * 1024**3
+    """Largest request body; about 6 hours of recorded WAV at 48 kHz mono."""
+
+    model_aliases: dict[str, str] = field(default_factory=lambda: {"whisper-1": ""})
+    """Other names that clients may use for a model; an empty value stands for the model that is served. Clients of the
+    OpenAI API send whisper-1."""
+
+    keep_alive_s: float = 15.0
+    """A comment is sent this often on an event stream that is silent, so that proxies keep it open."""

@@ -1,0 +1,139 @@
+"""The composition root: the one place where concrete parts meet."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+from contextlib import suppress
+from typing import Protocol
+
+import structlog
+
+from care_voice.config import Settings
+from care_voice.engine.protocol import LoadEngine, LoadMedia
+from care_voice.models.build import build_puller
+from care_voice.ops.preflight import Preflight
+from care_voice.service.lifecycle import Lifecycle
+from care_voice.service.model_keeper import ModelKeeper
+from care_voice.service.transcription import Transcriber
+from care_voice.supervisor.engine_pool import EnginePool
+from care_voice.supervisor.media_pool import MediaPool
+from care_voice.supervisor.worker import WorkerSpec
+from care_voice.telemetry.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+
+class Stoppable(Protocol):
+    """The web server, as far as signals are concerned."""
+
+    def stop(self, *, at_once: bool) -> None: ...
+
+
+class Application:
+    """All parts of a running service, made from settings. Must be made inside a running event loop."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self.puller = build_puller(settings.models)
+        self.keeper = ModelKeeper(settings.model, self.puller, self.metrics)
+        self.engine = EnginePool(settings.engine.workers, self._engine_spec, settings.supervisor, self.metrics)
+        self.media = MediaPool(settings.media.most_workers, self._media_spec, settings.supervisor, self.metrics)
+        self.transcriber = Transcriber(
+            settings.model, self.engine, self.media, settings.transcription, self.metrics
+        )
+        self.lifecycle = Lifecycle(
+            self._preflight().checks(),
+            self.keeper,
+            (self.engine, self.media),
+            self.transcriber,
+            settings.lifecycle,
+            self.metrics,
+        )
+
+    def clear_incoming(self) -> None:
+        """Delete uploads that a killed service left behind: their clients saw the connection break and still hold them."""
+        shutil.rmtree(self.settings.incoming_dir, ignore_errors=True)
+        self.settings.incoming_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def _preflight(self) -> Preflight:
+        store = self.puller.store
+        return Preflight(
+            model=lambda: self.keeper.model,
+            workers=self.settings.engine.workers,
+            directories=(self.settings.data_dir, self.settings.models.directory, self.settings.incoming_dir),
+            store=self.settings.models.directory,
+            installed=lambda: any(manifest.name == self.settings.model for manifest in store.installed()),
+        )
+
+    async def _engine_spec(self) -> WorkerSpec:
+        """Runs before each start of an engine worker: no worker ever loads bytes that were not verified."""
+        verified = await self.keeper.require()
+        engine = self.settings.engine
+        load = LoadEngine(
+            model_name=self.settings.model,
+            model_dir=str(verified.view),
+            device=engine.device,
+            compute_type=engine.compute_type,
+            threads=engine.threads or max(1, usable_cpus() // engine.workers),
+        )
+        return WorkerSpec("engine", load, self.settings.log_format, self.settings.log_level)
+
+    async def _media_spec(self) -> WorkerSpec:
+        load = LoadMedia(self.settings.media.max_memory_bytes)
+        return WorkerSpec("media", load, self.settings.log_format, self.settings.log_level)
+
+
+def usable_cpus() -> int:
+    """Processors that this process may run on; less than the machine's where it is confined."""
+    with suppress(AttributeError):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+async def serve(settings: Settings) -> None:
+    """Run the service until SIGTERM or SIGINT; the first drains, a second one ends it at once."""
+    application = Application(settings)
+    application.clear_incoming()
+    lifecycle = application.lifecycle
+    lifecycle.start()
+    await asyncio.sleep(0)
+    # The web framework takes most of a second to import; by now the first worker is being started.
+    from care_voice.api.server import ApiServer, ApiServices, create_app  # noqa: PLC0415
+
+    services = ApiServices(
+        settings=settings.api,
+        lifecycle=lifecycle,
+        transcriber=application.transcriber,
+        engine=application.engine,
+        metrics=application.metrics,
+        incoming_dir=settings.incoming_dir,
+    )
+    server = ApiServer(create_app(services), settings.api)
+    stopping = _stop_on_signals(lifecycle, server)
+    try:
+        await server.run()
+    finally:
+        stopping.cancel()
+        await lifecycle.close()
+
+
+def _stop_on_signals(lifecycle: Lifecycle, server: Stoppable) -> asyncio.Task[None]:
+    signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, signals.put_nowait, number)
+
+    async def stop() -> None:
+        number = await signals.get()
+        log.info("stopping", signal=number.name)
+        drain = asyncio.ensure_future(lifecycle.stop())
+        again = asyncio.ensure_future(signals.get())
+        await asyncio.wait([drain, again], return_when=asyncio.FIRST_COMPLETED)
+        again.cancel()
+        server.stop(at_once=not drain.done())
+
+    return asyncio.create_task(stop(), name="signals")

@@ -1,0 +1,71 @@
+"""A server in the background: its pid file, which is locked for as long as it lives, and its log."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+_POLL_S = 0.1
+
+
+class PidFile:
+    """One server for one data directory. The lock tells whether it lives; a left-over pid is never trusted."""
+
+    def __init__(self, run_dir: Path) -> None:
+        run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._path = run_dir / "server.pid"
+        self._lock = FileLock(run_dir / "server.lock")
+        self.log_path = run_dir / "server.log"
+
+    def acquire(self) -> bool:
+        """Become the server of this directory; False when another one is."""
+        try:
+            self._lock.acquire(blocking=False)
+        except Timeout:
+            return False
+        self._path.write_text(str(os.getpid()), encoding="ascii")
+        return True
+
+    def running_pid(self) -> int | None:
+        """Pid of the server that holds the lock; None when there is none."""
+        try:
+            with self._lock.acquire(blocking=False):
+                return None
+        except Timeout:
+            return self._read_pid()
+
+    def spawn(self) -> subprocess.Popen[bytes]:
+        """Start `care-voice serve` in a session of its own, with its output in the log."""
+        with self.log_path.open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "care_voice", "serve"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def stop(self, timeout_s: float) -> bool:
+        """Ask the server to drain and end; whether it did so in time."""
+        pid = self.running_pid()
+        if pid is None:
+            return True
+        os.kill(pid, signal.SIGTERM)
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            if self.running_pid() is None:
+                return True
+            time.sleep(_POLL_S)
+        return False
+
+    def _read_pid(self) -> int | None:
+        try:
+            return int(self._path.read_text(encoding="ascii"))
+        except (OSError, ValueError):
+            return None

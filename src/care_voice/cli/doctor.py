@@ -1,0 +1,76 @@
+"""`care-voice doctor`."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from care_voice.api.static import is_built
+from care_voice.app import Application
+from care_voice.cli.common import errors_explained
+from care_voice.config import Settings, load_settings
+from care_voice.domain.errors import CareVoiceError, PreflightFailed
+from care_voice.service.startup import Stage, StartupBoard
+from care_voice.telemetry.logs import configure_logging
+
+_MARKS = {"done": "[green]ok[/]", "failed": "[red]failed[/]", "pending": "[dim]not reached[/]"}
+
+
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False) -> None:
+    """Check this machine: settings, disk, memory, the model's digests, the workers, a known clip. Changes nothing."""
+    with errors_explained():
+        settings = load_settings()
+        configure_logging(settings.log_format, "error")
+        stages = asyncio.run(_examine(settings))
+    if as_json:
+        typer.echo(msgspec.json.format(msgspec.json.encode([_as_json(stage) for stage in stages]), indent=2))
+    else:
+        _print(stages)
+    if any(stage.state != "done" for stage in stages):
+        raise typer.Exit(1)
+
+
+async def _examine(settings: Settings) -> list[Stage]:
+    application = Application(settings)
+    lifecycle = application.lifecycle
+    board = StartupBoard(["web_app"])
+    with suppress(CareVoiceError), board.run("web_app") as stage:
+        stage.say(_web_app())
+    try:
+        # The stage that fails holds the error, and is shown with it.
+        with suppress(CareVoiceError):
+            await lifecycle.start_and_wait(repair=False)
+    finally:
+        await lifecycle.close()
+    return [*board.stages, *lifecycle.board.stages]
+
+
+def _web_app() -> str:
+    if is_built():
+        return "built"
+    raise PreflightFailed(name="web_app", why="it is not built", advice="Run ./start.sh, or `npm run build` in web/.")
+
+
+def _as_json(stage: Stage) -> dict[str, object]:
+    error = stage.error
+    return {
+        "name": stage.name,
+        "state": stage.state,
+        "detail": stage.detail,
+        "seconds": round(stage.seconds, 3),
+        "error": error and {"code": error.code, "detail": error.message, "hint": error.advice},
+    }
+
+
+def _print(stages: list[Stage]) -> None:
+    table = Table("Check", "Result", "Seconds", "Found")
+    for stage in stages:
+        found = f"{stage.error.message} {stage.error.advice}" if stage.error else stage.detail
+        table.add_row(stage.name, _MARKS.get(stage.state, stage.state), f"{stage.seconds:.2f}", found)
+    Console().print(table)

@@ -1,0 +1,128 @@
+"""`care-voice serve`, `start` and `stop`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import time
+from typing import Annotated, Any
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
+
+import typer
+from rich.console import Console
+from rich.status import Status
+
+from care_voice.app import serve as run_service
+from care_voice.cli.background import PidFile
+from care_voice.cli.common import errors_explained
+from care_voice.config import Settings, load_settings
+from care_voice.telemetry.logs import configure_logging
+
+_POLL_S = 0.2
+_STOP_MARGIN_S = 15.0
+
+
+def serve() -> None:
+    """Run the service in the foreground, until SIGTERM or Ctrl-C."""
+    with errors_explained():
+        settings = load_settings()
+    configure_logging(settings.log_format, settings.log_level)
+    pid_file = PidFile(settings.run_dir)
+    if not pid_file.acquire():
+        typer.echo(f"Error: a server with the data directory {settings.data_dir} is running already.", err=True)
+        raise typer.Exit(1)
+    try:
+        asyncio.run(run_service(settings))
+    except OSError as error:
+        typer.echo(f"Error: cannot listen on {settings.api.host}:{settings.api.port}: {error.strerror}.", err=True)
+        typer.echo("Hint: choose another address with CARE_VOICE_API__HOST and CARE_VOICE_API__PORT.", err=True)
+        raise typer.Exit(1) from error
+
+
+def start(
+    timeout: Annotated[float, typer.Option(help="Seconds to wait until the service is ready.")] = 1800.0,
+) -> None:
+    """Run the service in the background and wait until it is ready."""
+    with errors_explained():
+        settings = load_settings()
+    pid_file = PidFile(settings.run_dir)
+    process = None if pid_file.running_pid() else pid_file.spawn()
+    address = f"http://localhost:{settings.api.port}"
+    typer.echo(f"Care Voice is {'starting' if process else 'running already'}: {address}")
+    with Console(stderr=True).status("starting") as status:
+        ready = _wait_until_ready(_probe_url(settings), process, status, timeout)
+    if ready:
+        typer.echo(f"Ready: {address}   (log: {pid_file.log_path})")
+        return
+    ended = process is not None and process.poll() is not None
+    typer.echo(f"Error: the service {'ended' if ended else 'is not ready yet'}; see {pid_file.log_path}", err=True)
+    if ended:
+        typer.echo("".join(pid_file.log_path.read_text(encoding="utf-8").splitlines(keepends=True)[-3:]), err=True)
+    raise typer.Exit(1)
+
+
+def stop() -> None:
+    """Let the service finish what it has in hand, then end it."""
+    with errors_explained():
+        settings = load_settings()
+    pid_file = PidFile(settings.run_dir)
+    if pid_file.running_pid() is None:
+        typer.echo("Care Voice is not running.")
+        return
+    typer.echo("Care Voice is finishing its work.")
+    if not pid_file.stop(settings.lifecycle.drain_timeout_s + _STOP_MARGIN_S):
+        typer.echo("Error: it is still running.", err=True)
+        raise typer.Exit(1)
+    typer.echo("Care Voice has stopped.")
+
+
+def _probe_url(settings: Settings) -> str:
+    host = settings.api.host if settings.api.host not in ("0.0.0.0", "::") else "127.0.0.1"  # noqa: S104
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.api.port}"
+
+
+def _wait_until_ready(
+    base: str, process: subprocess.Popen[bytes] | None, status: Status, timeout_s: float
+) -> bool:
+    deadline = time.monotonic() + timeout_s
+    shown = ""
+    while time.monotonic() < deadline:
+        if process is not None and process.poll() is not None:
+            return False
+        stages = _get(f"{base}/health/startup")
+        if stages is not None and stages["complete"] and _get(f"{base}/health/ready", ok_only=True) is not None:
+            return True
+        line = _line(stages)
+        if line != shown:
+            shown = line
+            status.update(line)
+            if not status.console.is_terminal:
+                typer.echo(line, err=True)
+        time.sleep(_POLL_S)
+    return False
+
+
+def _line(stages: dict[str, Any] | None) -> str:
+    """What the start is doing, in tens of percent, so that a log that is no terminal stays short."""
+    now = next((s for s in (stages or {}).get("stages", []) if s["state"] in ("running", "failed")), None)
+    if now is None:
+        return "starting"
+    if now["error"]:
+        return f"{now['name']}: {now['error']['detail']} {now['error']['hint']}"
+    progress = f" {int(now['progress'] * 10) * 10} %" if now["progress"] is not None else ""
+    return f"{now['name']}: {now['detail']}{progress}"
+
+
+def _get(url: str, *, ok_only: bool = False) -> dict[str, Any] | None:
+    """JSON from our own service on this machine; None while it does not answer."""
+    try:
+        with urlopen(url, timeout=2) as answer:  # noqa: S310 - the address is this machine's own
+            body: dict[str, Any] = json.load(answer)
+            return body
+    except HTTPError as error:
+        with error:
+            return None if ok_only else json.load(error)
+    except (URLError, OSError, ValueError):
+        return None

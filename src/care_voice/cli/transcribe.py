@@ -1,0 +1,141 @@
+"""`care-voice transcribe`."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from care_voice.app import Application
+from care_voice.cli.common import errors_explained, explain
+from care_voice.config import load_settings
+from care_voice.domain.errors import CareVoiceError
+from care_voice.domain.formats import all_files
+from care_voice.domain.transcript import Transcript
+from care_voice.service.options import TranscriptionOptions
+from care_voice.service.transcription import Finished
+from care_voice.service.transcription import Progress as Step
+from care_voice.telemetry.logs import configure_logging
+
+
+class Format(str, Enum):
+    """Formats that a transcript can be written in."""
+
+    TXT = "txt"
+    SRT = "srt"
+    VTT = "vtt"
+    JSON = "json"
+
+
+Files = Annotated[list[str], typer.Argument(help="Audio or video files; '-' reads standard input.")]
+OutputFormat = Annotated[Format, typer.Option("-f", "--format", help="Format of the output.")]
+Language = Annotated[str | None, typer.Option("-l", "--language", help="Spoken language (zh, en, ...); else detected.")]
+OutputDir = Annotated[
+    Path | None, typer.Option("-o", "--output-dir", help="Write FILE.txt (or srt, ...) here instead of printing.")
+]
+
+
+def transcribe(
+    files: Files,
+    output_format: OutputFormat = Format.TXT,
+    language: Language = None,
+    translate: Annotated[bool, typer.Option("--translate", help="Translate into English.")] = False,
+    prompt: Annotated[str | None, typer.Option(help="Names and words to expect.")] = None,
+    output_dir: OutputDir = None,
+) -> None:
+    """Transcribe files with a worker of their own; no server is needed."""
+    with errors_explained():
+        options = TranscriptionOptions("translate" if translate else "transcribe", language, prompt=prompt)
+        job = _Job(options, output_format, output_dir)
+        failed = asyncio.run(_run(files, job))
+    if failed:
+        raise typer.Exit(1)
+
+
+class _Job:
+    """How each file is transcribed and where its text goes."""
+
+    def __init__(self, options: TranscriptionOptions, output_format: Format, output_dir: Path | None) -> None:
+        self.options = options
+        self._format = output_format
+        self._output_dir = output_dir
+
+    def write(self, name: str, transcript: Transcript) -> None:
+        text = all_files(transcript)[self._format.value]
+        if self._output_dir is None:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+            return
+        self._output_dir.mkdir(parents=True, exist_ok=True)
+        stem = "stdin" if name == "-" else Path(name).stem
+        (self._output_dir / f"{stem}.{self._format.value}").write_text(text, encoding="utf-8")
+
+
+async def _run(files: list[str], job: _Job) -> int:
+    settings = load_settings()
+    configure_logging(settings.log_format, "warning")
+    application = Application(settings)
+    failed = 0
+    try:
+        with _bars() as bars:
+            task = bars.add_task("starting", total=None)
+            await application.lifecycle.start_and_wait()
+            for name in files:
+                bars.update(task, description=name, completed=0, total=None)
+                try:
+                    transcript = await _one(application, name, job.options, bars)
+                except CareVoiceError as error:
+                    explain(error, prefix=f"{name}: ")
+                    failed += 1
+                else:
+                    job.write(name, transcript)
+    finally:
+        await application.lifecycle.close()
+    return failed
+
+
+async def _one(application: Application, name: str, options: TranscriptionOptions, bars: Progress) -> Transcript:
+    with _on_disk(name) as path:
+        async with application.transcriber.run(path, options, request_id=path.name) as events:
+            async for event in events:
+                if isinstance(event, Step):
+                    bars.update(bars.task_ids[0], completed=event.done_s, total=event.total_s)
+                elif isinstance(event, Finished):
+                    return event.transcript
+    raise AssertionError("the events of a transcription end with Finished or an error")
+
+
+@contextmanager
+def _on_disk(name: str) -> Iterator[Path]:
+    """The file itself, or standard input in a private temporary file: containers with an index at the end need to seek."""
+    if name != "-":
+        path = Path(name)
+        if not path.is_file():
+            raise NoSuchFile()
+        yield path
+        return
+    with tempfile.NamedTemporaryFile(prefix="care-voice-") as file:
+        shutil.copyfileobj(sys.stdin.buffer, file, 1 << 20)
+        file.flush()
+        yield Path(file.name)
+
+
+class NoSuchFile(CareVoiceError):
+    """There is no such file."""
+
+    code = "no_such_file"
+
+
+def _bars() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True)

@@ -1,0 +1,158 @@
+"""Settings from the environment and a TOML file, as each component's own frozen dataclass. Read by app and cli alone.
+
+A setting `field` of section `section` is the variable CARE_VOICE_SECTION__FIELD, or `field` under `[section]` in the file
+that CARE_VOICE_CONFIG names (`care-voice.toml` in the data directory without it). The environment wins.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Literal, get_type_hints
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from care_voice.api.settings import ApiSettings
+from care_voice.domain.errors import SettingsInvalid
+from care_voice.models.settings import ModelSettings
+from care_voice.service.lifecycle import LifecycleSettings
+from care_voice.service.transcription import TranscriptionSettings
+from care_voice.supervisor.settings import EngineSettings, MediaWorkerSettings, SupervisorSettings
+
+PREFIX = "CARE_VOICE_"
+SEPARATOR = "__"
+CONFIG_VARIABLE = "CARE_VOICE_CONFIG"
+CONFIG_NAME = "care-voice.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set."""
+
+    data_dir: Path
+    """Models, incoming uploads, logs and the pid file. In a source checkout `data/`, else the user's data directory."""
+
+    models: ModelSettings
+    model: str = "base"
+    """The model that is served, by its name in the catalogue."""
+
+    log_format: Literal["auto", "json", "text"] = "auto"
+    """auto writes text on a terminal and JSON elsewhere."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least severe records that are written."""
+
+    api: ApiSettings = field(default_factory=ApiSettings)
+    engine: EngineSettings = field(default_factory=EngineSettings)
+    media: MediaWorkerSettings = field(default_factory=MediaWorkerSettings)
+    supervisor: SupervisorSettings = field(default_factory=SupervisorSettings)
+    transcription: TranscriptionSettings = field(default_factory=TranscriptionSettings)
+    lifecycle: LifecycleSettings = field(default_factory=LifecycleSettings)
+
+    @property
+    def incoming_dir(self) -> Path:
+        """Uploads while they are being transcribed."""
+        return self.data_dir / "incoming"
+
+    @property
+    def run_dir(self) -> Path:
+        """Pid file and log of a server in the background."""
+        return self.data_dir / "run"
+
+
+def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read all settings.
+
+    Raises:
+        SettingsInvalid: A name is not known or a value does not fit.
+    """
+    environment = os.environ if environment is None else environment
+    flat = {name: value for name, value in environment.items() if name.startswith(PREFIX) and name != CONFIG_VARIABLE}
+    data_dir = Path(flat.get(f"{PREFIX}DATA_DIR") or _default_data_dir(environment)).expanduser().absolute()
+    values = _merged(_read_file(environment, data_dir), _nested(flat))
+    values["data_dir"] = data_dir
+    values.setdefault("models", {}).setdefault("directory", data_dir / "models")
+    _refuse_unknown(Settings, values, "")
+    try:
+        return TypeAdapter(Settings, config=ConfigDict(extra="forbid")).validate_python(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = PREFIX + SEPARATOR.join(str(part).upper() for part in first["loc"])
+        raise SettingsInvalid(name=name, why=first["msg"]) from error
+
+
+def setting_names() -> list[tuple[str, Any, str]]:
+    """Every setting as (variable, default, type), for the documentation and its test."""
+    return list(_names_of(Settings, PREFIX))
+
+
+def _names_of(cls: type, prefix: str) -> list[tuple[str, Any, str]]:
+    names: list[tuple[str, Any, str]] = []
+    hints = get_type_hints(cls)
+    for each in fields(cls):
+        kind = hints[each.name]
+        if isinstance(kind, type) and is_dataclass(kind):
+            names.extend(_names_of(kind, f"{prefix}{each.name.upper()}{SEPARATOR}"))
+        else:
+            names.append((f"{prefix}{each.name.upper()}", each.default, str(each.type)))
+    return names
+
+
+def _default_data_dir(environment: Mapping[str, str]) -> Path:
+    checkout = Path(__file__).resolve().parents[2]
+    if (checkout / "pyproject.toml").is_file():
+        return checkout / "data"
+    base = environment.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(base) / "care-voice"
+
+
+def _read_file(environment: Mapping[str, str], data_dir: Path) -> dict[str, Any]:
+    named = environment.get(CONFIG_VARIABLE)
+    path = Path(named).expanduser() if named else data_dir / CONFIG_NAME
+    if not named and not path.is_file():
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise SettingsInvalid(name=CONFIG_VARIABLE, why=f"{path}: {error}") from error
+
+
+def _nested(flat: Mapping[str, str]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for name, value in flat.items():
+        *sections, leaf = name.removeprefix(PREFIX).lower().split(SEPARATOR)
+        node = tree
+        for section in sections:
+            node = node.setdefault(section, {})
+            if not isinstance(node, dict):
+                raise SettingsInvalid(name=name, why=f"{section} is a value, not a section")
+        node[leaf] = _split(value) if leaf == "sources" else value
+    return tree
+
+
+def _split(value: str) -> list[str]:
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
+def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        below = merged.get(key)
+        merged[key] = _merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _refuse_unknown(cls: type, values: Mapping[str, Any], path: str) -> None:
+    """Pydantic ignores unknown keys of nested dataclasses, and a typing mistake must not."""
+    hints = get_type_hints(cls)
+    known = {each.name for each in fields(cls)}
+    for key, value in values.items():
+        name = f"{path}{key.upper()}"
+        if key not in known:
+            raise SettingsInvalid(name=f"{PREFIX}{name}", why="there is no such setting")
+        kind = hints[key]
+        if isinstance(kind, type) and is_dataclass(kind) and isinstance(value, Mapping):
+            _refuse_unknown(kind, value, f"{name}{SEPARATOR}")

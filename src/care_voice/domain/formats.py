@@ -1,0 +1,78 @@
+"""A transcript as the values and files that the API and the command line give out."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from care_voice.domain.languages import language_name
+from care_voice.domain.subtitles import to_srt, to_text, to_vtt
+from care_voice.domain.transcript import Segment, Token, Transcript, Word
+
+_FRAMES_PER_S = 100
+
+
+def verbose(transcript: Transcript, *, segments: bool = True, words: bool = False) -> dict[str, Any]:
+    """OpenAI's verbose_json. Times are seconds, to the millisecond."""
+    body: dict[str, Any] = {
+        "task": transcript.task,
+        "language": language_name(transcript.language) if transcript.language != "und" else "undetermined",
+        "duration": round(transcript.duration, 3),
+        "text": transcript.text,
+    }
+    if segments:
+        body["segments"] = [verbose_segment(segment) for segment in transcript.segments]
+    if words:
+        body["words"] = [verbose_word(word) for word in transcript.words]
+    body["usage"] = usage(transcript)
+    return body
+
+
+def verbose_segment(segment: Segment) -> dict[str, Any]:
+    """One segment with all the fields that OpenAI's schema requires; `seek` counts frames of 10 ms."""
+    return {
+        "id": segment.id,
+        "seek": round(segment.seek_s * _FRAMES_PER_S),
+        "start": round(segment.start, 3),
+        "end": round(segment.end, 3),
+        "text": segment.text,
+        "tokens": [token.id for token in segment.tokens],
+        "temperature": segment.stats.temperature,
+        "avg_logprob": segment.avg_logprob,
+        "compression_ratio": segment.stats.compression_ratio,
+        "no_speech_prob": segment.stats.no_speech_prob,
+    }
+
+
+def verbose_word(word: Word) -> dict[str, Any]:
+    """One word without the space before it."""
+    return {"word": word.text.strip(), "start": round(word.start, 3), "end": round(word.end, 3)}
+
+
+def logprob(token: Token) -> dict[str, Any]:
+    """One token as `include[]=logprobs` asks for it."""
+    return {"token": token.text, "logprob": token.logprob, "bytes": list(token.data)}
+
+
+def usage(transcript: Transcript) -> dict[str, Any]:
+    """Billed by duration, as for whisper-1."""
+    return {"type": "duration", "seconds": round(transcript.duration, 3)}
+
+
+def full_json(transcript: Transcript) -> str:
+    """Everything that is known, as a file for people who keep it."""
+    body = verbose(transcript, words=True)
+    body["language_code"] = transcript.language
+    for word, entry in zip(transcript.words, body["words"], strict=True):
+        entry["probability"] = round(word.probability, 4)
+    return json.dumps(body, ensure_ascii=False, indent=2) + "\n"
+
+
+def all_files(transcript: Transcript) -> dict[str, str]:
+    """The transcript as txt, srt, vtt and json."""
+    return {
+        "txt": to_text(transcript),
+        "srt": to_srt(transcript),
+        "vtt": to_vtt(transcript),
+        "json": full_json(transcript),
+    }

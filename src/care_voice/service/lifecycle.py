@@ -1,0 +1,232 @@
+"""From process start to ready, and staying there: stages, retries, mending, draining.
+
+The web server answers from the first moment; this runs beside it. A stage that fails is shown with its reason and tried
+again with backoff for as long as the process lives: the service says that it is degraded, and never exits in a loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import structlog
+
+from care_voice.domain.errors import CareVoiceError, Draining, NotReady
+from care_voice.models.progress import Progress
+from care_voice.service.model_keeper import ModelKeeper
+from care_voice.service.selftest import run_self_test
+from care_voice.service.startup import Stage, StartupBoard
+from care_voice.service.transcription import Transcriber
+from care_voice.supervisor.backoff import Backoff
+from care_voice.supervisor.engine_pool import EnginePool
+from care_voice.supervisor.media_pool import MediaPool
+from care_voice.supervisor.slot import SlotState
+from care_voice.telemetry.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+State = Literal["starting", "ready", "degraded", "draining"]
+WORK_STAGES = ("model", "media_worker", "engine_worker", "self_test")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A pre-flight check: `run` returns what to show and raises CareVoiceError when the service cannot work so."""
+
+    name: str
+    run: Callable[[], str]
+
+
+@dataclass(frozen=True, slots=True)
+class LifecycleSettings:
+    """Deadlines and intervals of the service as a whole."""
+
+    self_test_timeout_s: float = 60.0
+    """The known clip must be decoded within this; a machine that cannot is too slow to serve anyone."""
+
+    watch_interval_s: float = 5.0
+    """How often the model's files are looked at while the service runs."""
+
+    heartbeat_fresh_s: float = 5.0
+    """A worker that was not heard for longer does not count as ready."""
+
+    retry_first_s: float = 1.0
+    """Wait before a failed start is tried again."""
+
+    retry_max_s: float = 60.0
+    """The wait doubles up to this: a source that is down is not hammered."""
+
+    drain_timeout_s: float = 60.0
+    """How long a stop waits for transcriptions that run."""
+
+
+class Lifecycle:
+    """Owns the state that the health endpoints show."""
+
+    def __init__(
+        self,
+        checks: Sequence[Check],
+        keeper: ModelKeeper,
+        pools: tuple[EnginePool, MediaPool],
+        transcriber: Transcriber,
+        settings: LifecycleSettings,
+        metrics: Metrics,
+    ) -> None:
+        self._checks = checks
+        self._keeper = keeper
+        self._engine, self._media = pools
+        self._transcriber = transcriber
+        self._settings = settings
+        self._metrics = metrics
+        self._draining = False
+        self._trouble: CareVoiceError | None = None
+        self._mending = Backoff(settings.retry_first_s, settings.retry_max_s)
+        self.warning: CareVoiceError | None = None
+        self._task: asyncio.Task[None] | None = None
+        self.board = StartupBoard([check.name for check in checks] + list(WORK_STAGES))
+        metrics.ready.set_function(lambda: float(self.state == "ready"))
+
+    @property
+    def state(self) -> State:
+        if self._draining:
+            return "draining"
+        if self.reason is None:
+            return "ready"
+        return "degraded" if self._trouble is not None or self.board.total_s is not None else "starting"
+
+    @property
+    def reason(self) -> CareVoiceError | None:
+        """Why the service does not take work now; None when it does."""
+        if self._draining:
+            return Draining(retry_after_s=self._transcriber.settings.retry_after_s)
+        if self._trouble is not None:
+            return self._trouble
+        if not self.board.complete:
+            return NotReady(why=_describe(self.board.current))
+        trouble = self._engine.trouble or self._media.trouble or self._stale_heartbeat()
+        return NotReady(why=trouble) if trouble else None
+
+    def admit(self) -> None:
+        """Let work in, or say why not: a worker that is just being restarted is worth waiting for, a failing one is not.
+
+        Raises:
+            Draining, NotReady, ModelError: What keeps the service from working.
+        """
+        reason = self.reason
+        restarting = self.board.complete and not self._draining and self._trouble is None
+        if reason is not None and not (restarting and self._workers_are_coming()):
+            raise reason if isinstance(reason, Draining | NotReady) else NotReady(why=reason.message)
+
+    def start(self) -> None:
+        """Begin, in the background."""
+        self._task = asyncio.create_task(self._run(), name="lifecycle")
+
+    async def stop(self) -> None:
+        """Drain, then end the workers."""
+        self._draining = True
+        drained = await self._transcriber.drain(self._settings.drain_timeout_s)
+        log.info("drained" if drained else "drain_timed_out")
+        await self.close()
+
+    async def close(self) -> None:
+        """End the workers now."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        await asyncio.gather(self._engine.close(), self._media.close())
+
+    async def start_and_wait(self, *, repair: bool = True) -> None:
+        """Start and wait, for a caller that has no use for a service that is degraded.
+
+        Raises:
+            CareVoiceError: The first stage that failed; a damaged model too, unless `repair` lets it be pulled.
+        """
+        await self._start_once(repair=repair)
+
+    async def _run(self) -> None:
+        backoff = Backoff(self._settings.retry_first_s, self._settings.retry_max_s)
+        while not await self._try_start():
+            await asyncio.sleep(backoff.next_s() or self._settings.retry_first_s)
+        while True:
+            await asyncio.sleep(self._settings.watch_interval_s)
+            await self._watch()
+
+    async def _try_start(self) -> bool:
+        try:
+            await self._start_once(repair=True)
+        except CareVoiceError as error:
+            self._trouble = error
+            log.error("start_failed", code=error.code, detail=error.message, hint=error.advice)
+            return False
+        return True
+
+    async def _start_once(self, *, repair: bool) -> None:
+        self._media.open()
+        for check in self._checks:
+            with self.board.run(check.name) as stage:
+                stage.say(await asyncio.to_thread(check.run))
+        with self.board.run("model") as stage:
+            await (self._keeper.ensure(_shown_on(stage)) if repair else self._keeper.require())
+            stage.say(f"{self._keeper.name}: every digest is right")
+        self._engine.open()
+        await self._wait_for("media_worker", self._media)
+        await self._wait_for("engine_worker", self._engine)
+        with self.board.run("self_test") as stage:
+            stage.say(await run_self_test(self._transcriber, self._settings.self_test_timeout_s))
+        self._trouble = None
+        self.board.finish()
+        for stage in self.board.stages:
+            self._metrics.startup_seconds.labels(stage.name).set(stage.seconds)
+        log.info("ready", total_s=round(self.board.total_s or 0, 3), model=self._keeper.name)
+
+    async def _wait_for(self, name: str, pool: EnginePool | MediaPool) -> None:
+        with self.board.run(name) as stage:
+            stage.say(await pool.wait_ready())
+
+    async def _watch(self) -> None:
+        """Look after the model's files; the workers look after themselves, and serve from memory meanwhile."""
+        if await self._keeper.unchanged():
+            return
+        damage = await self._keeper.damage()
+        if damage is None:
+            return
+        self.warning = damage
+        log.warning("model_needs_mending", model=self._keeper.name, damage=damage.message)
+        try:
+            await self._keeper.ensure()
+        except CareVoiceError as error:
+            self.warning = error
+            log.error("mending_failed", code=error.code, detail=error.message, hint=error.advice)
+            await asyncio.sleep(self._mending.next_s())
+        else:
+            self.warning = None
+            self._mending.reset()
+            self._engine.retry_now()
+            log.info("model_mended", model=self._keeper.name)
+
+    def _workers_are_coming(self) -> bool:
+        return not any(slot.state is SlotState.BACKOFF for slot in [*self._engine.slots, *self._media.slots])
+
+    def _stale_heartbeat(self) -> str | None:
+        workers = [slot.worker for slot in self._engine.slots if slot.worker is not None]
+        if any(worker.heard_ago_s <= self._settings.heartbeat_fresh_s for worker in workers):
+            return None
+        return "no engine worker has sent a heartbeat lately"
+
+
+def _describe(stage: Stage | None) -> str:
+    if stage is None:
+        return "it is starting"
+    return f"{stage.name}: {stage.detail}" if stage.detail else stage.name
+
+
+def _shown_on(stage: Stage) -> Callable[[Progress], None]:
+    def show(event: Progress) -> None:
+        progress = event.done_bytes / event.total_bytes if event.total_bytes else None
+        stage.say(f"{event.phase} {event.file}".strip(), progress)
+
+    return show

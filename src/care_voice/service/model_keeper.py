@@ -1,0 +1,86 @@
+"""Keeps the served model whole: verified before any worker loads it, pulled again when it is missing or damaged."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+
+import structlog
+
+from care_voice.domain.errors import ModelError
+from care_voice.models.catalogue import CatalogueModel
+from care_voice.models.progress import Progress
+from care_voice.models.puller import Pulled, Puller
+from care_voice.models.report import Verified
+from care_voice.telemetry.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+
+class ModelKeeper:
+    """Owns one model on behalf of the service. Hashing and pulling run in threads."""
+
+    def __init__(self, name: str, puller: Puller, metrics: Metrics) -> None:
+        self.name = name
+        self._puller = puller
+        self._metrics = metrics
+        self._verified: Verified | None = None
+        self._mending = asyncio.Lock()
+
+    @property
+    def model(self) -> CatalogueModel:
+        """The catalogue's entry. Raises UnknownCatalogueModel."""
+        return self._puller.store.catalogue.get(self.name)
+
+    async def ensure(self, progress: Callable[[Progress], None] | None = None) -> Verified:
+        """Hash the model; pull what is missing or damaged. `progress` is called in a thread.
+
+        Raises:
+            ModelError: No source could deliver it, or the store cannot be written.
+        """
+        async with self._mending:
+            cancel = threading.Event()
+            try:
+                pulled = await asyncio.to_thread(self._puller.pull, self.name, progress, cancel)
+            finally:
+                cancel.set()
+            self._accept(pulled)
+            return pulled.verified
+
+    async def require(self) -> Verified:
+        """The proof that the model is whole, for a worker that is about to load it: cheap while no file has changed.
+
+        Raises:
+            ModelDamaged: It is not; `ensure` mends it.
+        """
+        if await self.unchanged():
+            assert self._verified is not None
+            return self._verified
+        report = await asyncio.to_thread(self._puller.store.verify, self.name)
+        self._verified = report.require()
+        self._stamp()
+        return self._verified
+
+    async def unchanged(self) -> bool:
+        """Whether the files are still those that were hashed, judged by their stat."""
+        return self._verified is not None and await asyncio.to_thread(self._puller.store.fast_check, self._verified)
+
+    async def damage(self) -> ModelError | None:
+        """What is wrong with the model on disk; None when nothing is."""
+        try:
+            await self.require()
+        except ModelError as error:
+            return error
+        return None
+
+    def _accept(self, pulled: Pulled) -> None:
+        self._verified = pulled.verified
+        self._stamp()
+        if pulled.fetched:
+            self._metrics.model_repairs.labels(self.name).inc()
+            log.info("model_pulled", model=self.name, files=sorted(pulled.fetched), sources=pulled.fetched)
+
+    def _stamp(self) -> None:
+        self._metrics.model_verified.labels(self.name).set(time.time())

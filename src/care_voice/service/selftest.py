@@ -1,0 +1,45 @@
+"""A clip whose words are known, decoded through the whole way that a user's recording takes."""
+
+from __future__ import annotations
+
+import asyncio
+from importlib.resources import as_file, files
+
+from care_voice.domain.errors import CareVoiceError, SelfTestFailed
+from care_voice.service.options import TranscriptionOptions
+from care_voice.service.transcription import Transcriber
+
+CLIP = "selftest.ogg"
+"""J. F. Kennedy, inaugural address, 20 January 1961 (public domain): "... ask what you can do for your country"."""
+
+EXPECTED = ("what", "you", "can", "do", "for", "your", "country")
+"""Words that even the smallest model hears; one may be wrong, as models and rounding differ."""
+
+_MAX_MISSED = 1
+
+
+async def run_self_test(transcriber: Transcriber, timeout_s: float) -> str:
+    """Decode the clip and compare its words; returns what to show.
+
+    Raises:
+        SelfTestFailed: Too slow, an error, or wrong words.
+    """
+    options = TranscriptionOptions(language="en")
+    with as_file(files("care_voice.service").joinpath(CLIP)) as path:
+        try:
+            async with asyncio.timeout(timeout_s):
+                transcript = await transcriber.transcribe(path, options, request_id="self-test")
+        except TimeoutError:
+            raise SelfTestFailed(why=f"no answer within {timeout_s:.0f} s") from None
+        except CareVoiceError as error:
+            raise SelfTestFailed(why=error.message) from error
+    missed = missed_words(transcript.text)
+    if len(missed) > _MAX_MISSED:
+        raise SelfTestFailed(why=f"{len(missed)} of {len(EXPECTED)} known words were not recognised")
+    return f"{len(EXPECTED) - len(missed)} of {len(EXPECTED)} known words"
+
+
+def missed_words(text: str) -> list[str]:
+    """The expected words that are not in `text`."""
+    heard = "".join(char if char.isalpha() else " " for char in text.lower()).split()
+    return [word for word in EXPECTED if word not in heard]

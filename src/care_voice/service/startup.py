@@ -1,0 +1,77 @@
+"""The stages of a start: what is done, what runs, what failed, and how long each took."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+from care_voice.domain.errors import CareVoiceError
+
+StageState = Literal["pending", "running", "done", "failed"]
+
+
+@dataclass(slots=True)
+class Stage:
+    """One step of the start. `progress` is a fraction where the step knows it; `seconds` counts while it runs."""
+
+    name: str
+    state: StageState = "pending"
+    detail: str = ""
+    progress: float | None = None
+    error: CareVoiceError | None = None
+    attempts: int = 0
+    _started: float = 0.0
+    _seconds: float = 0.0
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._started if self.state == "running" else self._seconds
+
+    def say(self, detail: str, progress: float | None = None) -> None:
+        """Tell how far it is; safe to call from a thread."""
+        self.detail, self.progress = detail, progress
+
+
+class StartupBoard:
+    """All stages in order."""
+
+    def __init__(self, names: list[str]) -> None:
+        self.stages = [Stage(name) for name in names]
+        self.began = time.monotonic()
+        self.total_s: float | None = None
+
+    def __getitem__(self, name: str) -> Stage:
+        return next(stage for stage in self.stages if stage.name == name)
+
+    @contextmanager
+    def run(self, name: str) -> Iterator[Stage]:
+        """Time a stage; an error marks it failed and goes on to the caller."""
+        stage = self[name]
+        stage.state, stage.error, stage.progress = "running", None, None
+        stage.attempts += 1
+        stage._started = time.monotonic()
+        try:
+            yield stage
+        except CareVoiceError as error:
+            stage._seconds = time.monotonic() - stage._started
+            stage.state, stage.error = "failed", error
+            raise
+        stage._seconds = time.monotonic() - stage._started
+        stage.state, stage.progress = "done", None
+
+    @property
+    def current(self) -> Stage | None:
+        """The stage that runs or failed; None when all are done or none began."""
+        return next((stage for stage in self.stages if stage.state in ("running", "failed")), None)
+
+    @property
+    def complete(self) -> bool:
+        return all(stage.state == "done" for stage in self.stages)
+
+    def finish(self) -> None:
+        """Every stage is done: note the whole time, once."""
+        if self.total_s is None:
+            self.total_s = time.monotonic() - self.began

@@ -1,0 +1,295 @@
+"""Transcribe a file: windows from a media worker, hypotheses from engine workers, segments out in order."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from care_voice.domain.errors import CareVoiceError, Draining, Overloaded
+from care_voice.domain.segmentation import SegmentationSettings, split_into_segments
+from care_voice.domain.transcript import Segment, Token, Transcript, WindowStats, Word
+from care_voice.engine.protocol import (
+    DecodeWindow,
+    MediaDone,
+    MediaOpened,
+    MediaProgress,
+    MediaWindow,
+    OpenMedia,
+    WindowDecoded,
+    WirePart,
+    WireWord,
+)
+from care_voice.service.options import TranscriptionOptions
+from care_voice.supervisor.engine_pool import EnginePool
+from care_voice.supervisor.media_pool import MediaPool
+from care_voice.telemetry.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+UNDETERMINED = "und"
+"""ISO 639-2 code for the language of a recording in which nobody speaks."""
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptionSettings:
+    """How recordings are worked through."""
+
+    max_duration_s: float = 6 * 3600.0
+    """Longest recording in seconds; a longer one is refused before it costs anything."""
+
+    beam_size: int = 5
+    """Hypotheses kept in beam search; 5 is what Whisper's published accuracy was measured with."""
+
+    windows_ahead: int = 2
+    """Windows of one recording that wait or are decoded at a time, so that one long file does not crowd out others."""
+
+    max_concurrent: int = 64
+    """Transcriptions at a time; more are refused with 503, because waiting for long is worse than trying again."""
+
+    retry_after_s: int = 5
+    """What a refused client is told to wait."""
+
+    segmentation: SegmentationSettings = field(default_factory=SegmentationSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """`done_s` of `total_s` seconds are transcribed; `total_s` is None while the length is not known."""
+
+    done_s: float
+    total_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentReady:
+    """The next segment; segments come in order and are final."""
+
+    segment: Segment
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The last event."""
+
+    transcript: Transcript
+
+
+Event = Progress | SegmentReady | Finished
+_Pending = deque[tuple[MediaWindow, "asyncio.Task[WindowDecoded]"]]
+
+
+class Transcriber:
+    """The one way from a file to a transcript; API, command line and self-test all take it."""
+
+    def __init__(
+        self, model: str, engine: EnginePool, media: MediaPool, settings: TranscriptionSettings, metrics: Metrics
+    ) -> None:
+        self.model = model
+        self._engine = engine
+        self._media = media
+        self._settings = settings
+        self._metrics = metrics
+        self._active = 0
+        self._draining = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @asynccontextmanager
+    async def run(
+        self, path: Path, options: TranscriptionOptions, request_id: str
+    ) -> AsyncIterator[AsyncGenerator[Event, None]]:
+        """Transcribe `path`. Leaving the context early cancels what has not been computed.
+
+        Raises:
+            Draining: The service is stopping.
+            Overloaded: Too many transcriptions run already.
+            CareVoiceError: From the iterator, what is wrong with the file or the service.
+        """
+        with self._counted():
+            async with aclosing(self._events(path, options, request_id)) as events:
+                yield events
+
+    async def transcribe(self, path: Path, options: TranscriptionOptions, request_id: str) -> Transcript:
+        """Transcribe `path` and wait for the whole. Raises as `run` does."""
+        async with self.run(path, options, request_id) as events:
+            async for event in events:
+                if isinstance(event, Finished):
+                    return event.transcript
+        raise AssertionError("the events of a transcription end with Finished or an error")
+
+    async def drain(self, timeout_s: float) -> bool:
+        """Take no new work and wait for what runs; whether all of it ended in time."""
+        self._draining = True
+        try:
+            await asyncio.wait_for(self._idle.wait(), timeout_s)
+        except TimeoutError:
+            return False
+        return True
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        if self._draining:
+            raise Draining(retry_after_s=self._settings.retry_after_s)
+        if self._active >= self._settings.max_concurrent:
+            raise Overloaded(retry_after_s=self._settings.retry_after_s)
+        self._active += 1
+        self._idle.clear()
+        self._metrics.in_progress.set(self._active)
+        try:
+            yield
+        finally:
+            self._active -= 1
+            self._metrics.in_progress.set(self._active)
+            if self._active == 0:
+                self._idle.set()
+
+    async def _events(self, path: Path, options: TranscriptionOptions, request_id: str) -> AsyncGenerator[Event, None]:
+        started = time.monotonic()
+        outcome = "cancelled"
+        try:
+            async with aclosing(_Run(self, path, options, request_id).events()) as events:
+                async for event in events:
+                    if isinstance(event, Finished):
+                        outcome = "done"
+                        self._measure(event.transcript, time.monotonic() - started, request_id)
+                    yield event
+        except CareVoiceError as error:
+            outcome = error.code
+            raise
+        finally:
+            self._metrics.transcriptions.labels(self.model, outcome).inc()
+            log.info("transcription_ended", outcome=outcome, request_id=request_id)
+
+    def _measure(self, transcript: Transcript, wall_s: float, request_id: str) -> None:
+        self._metrics.audio_seconds.labels(self.model).inc(transcript.duration)
+        if transcript.duration > 0:
+            self._metrics.rtf.labels(self.model).observe(wall_s / transcript.duration)
+        log.info(
+            "transcribed",
+            request_id=request_id,
+            duration_s=round(transcript.duration, 3),
+            wall_s=round(wall_s, 3),
+            language=transcript.language,
+            segments=len(transcript.segments),
+        )
+
+    def open_media(self, path: Path, options: TranscriptionOptions, request_id: str) -> OpenMedia:
+        """The request to a media worker."""
+        return OpenMedia(0, request_id, str(path), self._settings.max_duration_s, options.vad)
+
+    @property
+    def media(self) -> MediaPool:
+        return self._media
+
+    @property
+    def settings(self) -> TranscriptionSettings:
+        return self._settings
+
+    async def decode(
+        self, window: MediaWindow, options: TranscriptionOptions, language: str | None, request_id: str
+    ) -> WindowDecoded:
+        """One window through the engine, counted."""
+        decoded = await self._engine.decode(
+            DecodeWindow(
+                id=0,
+                request_id=request_id,
+                pcm=window.pcm,
+                start_s=window.start_s,
+                speech=window.speech,
+                language=language,
+                languages=options.languages,
+                task=options.task,
+                prompt=options.prompt,
+                temperatures=options.temperatures,
+                beam_size=self._settings.beam_size,
+            )
+        )
+        self._metrics.windows.labels(self.model).inc()
+        self._metrics.extra_passes.labels(self.model).inc(decoded.passes - len(decoded.parts))
+        self._metrics.window_seconds.labels(self.model).observe(decoded.compute_s)
+        return decoded
+
+
+class _Run:
+    """The state of one transcription."""
+
+    def __init__(self, transcriber: Transcriber, path: Path, options: TranscriptionOptions, request_id: str) -> None:
+        self._transcriber = transcriber
+        self._path = path
+        self._options = options
+        self._request_id = request_id
+        self._language = options.language
+        self._total_s: float | None = None
+        self._pending: _Pending = deque()
+        self._segments: list[Segment] = []
+
+    async def events(self) -> AsyncGenerator[Event, None]:
+        request = self._transcriber.open_media(self._path, self._options, self._request_id)
+        try:
+            async with self._transcriber.media.read(request) as media:
+                async for message in media:
+                    async with aclosing(self._on(message)) as events:
+                        async for event in events:
+                            yield event
+        finally:
+            for _, task in self._pending:
+                task.cancel()
+            await asyncio.gather(*(task for _, task in self._pending), return_exceptions=True)
+
+    async def _on(self, message: MediaOpened | MediaWindow | MediaProgress | MediaDone) -> AsyncGenerator[Event, None]:
+        if isinstance(message, MediaOpened):
+            self._total_s = message.duration_s
+            yield Progress(0.0, self._total_s)
+        elif isinstance(message, MediaProgress):
+            if not self._pending:
+                yield Progress(message.scanned_s, self._total_s)
+        elif isinstance(message, MediaWindow):
+            self._submit(message)
+            ahead = self._transcriber.settings.windows_ahead if self._language else 0
+            async for event in self._collect(ahead):
+                yield event
+        else:
+            async for event in self._collect(0):
+                yield event
+            yield Progress(message.duration_s, message.duration_s)
+            yield Finished(self._transcript(message.duration_s))
+
+    def _submit(self, window: MediaWindow) -> None:
+        decode = self._transcriber.decode(window, self._options, self._language, self._request_id)
+        self._pending.append((window, asyncio.create_task(decode)))
+
+    async def _collect(self, ahead: int) -> AsyncGenerator[Event, None]:
+        """Results in order, until at most `ahead` windows are left to wait for."""
+        while len(self._pending) > ahead:
+            window, task = self._pending[0]
+            decoded = await task
+            self._pending.popleft()
+            self._language = self._language or decoded.language
+            for part in decoded.parts:
+                for segment in self._to_segments(part):
+                    self._segments.append(segment)
+                    yield SegmentReady(segment)
+            yield Progress(window.end_s, self._total_s)
+
+    def _to_segments(self, part: WirePart) -> Iterator[Segment]:
+        stats = WindowStats(part.temperature, part.avg_logprob, part.compression_ratio, part.no_speech_prob)
+        words = [_word(word) for word in part.words]
+        groups = split_into_segments(words, self._transcriber.settings.segmentation)
+        for number, group in enumerate(groups, start=len(self._segments)):
+            yield Segment(number, group[0].start, group[-1].end, group, stats, part.start_s)
+
+    def _transcript(self, duration_s: float) -> Transcript:
+        language = "en" if self._options.task == "translate" else self._language or UNDETERMINED
+        return Transcript(self._options.task, language, duration_s, tuple(self._segments))
+
+
+def _word(word: WireWord) -> Word:
+    tokens = tuple(Token(t.id, t.text, t.data, t.logprob) for t in word.tokens)
+    return Word(word.text, word.start, word.end, word.probability, tokens)
