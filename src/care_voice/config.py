@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from care_voice.api.settings import ApiSettings
 from care_voice.domain.errors import SettingsInvalid
@@ -77,7 +77,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     values.setdefault("models", {}).setdefault("directory", data_dir / "models")
     _refuse_unknown(Settings, values, "")
     try:
-        return TypeAdapter(Settings, config=ConfigDict(extra="forbid")).validate_python(values)
+        return TypeAdapter(Settings).validate_python(values)
     except ValidationError as error:
         first = error.errors()[0]
         name = PREFIX + SEPARATOR.join(str(part).upper() for part in first["loc"])
