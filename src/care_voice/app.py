@@ -42,9 +42,7 @@ class Application:
         self.keeper = ModelKeeper(settings.model, self.puller, self.metrics)
         self.engine = EnginePool(settings.engine.workers, self._engine_spec, settings.supervisor, self.metrics)
         self.media = MediaPool(settings.media.most_workers, self._media_spec, settings.supervisor, self.metrics)
-        self.transcriber = Transcriber(
-            settings.model, self.engine, self.media, settings.transcription, self.metrics
-        )
+        self.transcriber = Transcriber(settings.model, self.engine, self.media, settings.transcription, self.metrics)
         self.lifecycle = Lifecycle(
             self._preflight().checks(),
             self.keeper,
@@ -55,7 +53,7 @@ class Application:
         )
 
     def clear_incoming(self) -> None:
-        """Delete uploads that a killed service left behind: their clients saw the connection break and still hold them."""
+        """Delete what a killed service left behind: its clients saw the connection break and still hold their files."""
         shutil.rmtree(self.settings.incoming_dir, ignore_errors=True)
         self.settings.incoming_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
 

@@ -44,7 +44,8 @@ async def startup(services: Services) -> Response:
             "attempts": stage.attempts,
             "detail": stage.detail,
             "progress": stage.progress,
-            "error": stage.error and {"code": stage.error.code, "detail": stage.error.message, "hint": stage.error.advice},
+            "error": stage.error
+            and {"code": stage.error.code, "detail": stage.error.message, "hint": stage.error.advice},
         }
         for stage in board.stages
     ]

@@ -25,7 +25,7 @@ _SECURITY_HEADERS = {
         "base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
     ),
 }
-_QUIET_ROUTES = frozenset({"/health/live", "/health/ready", "/metrics"})
+_QUIET_ROUTES = frozenset({"/health/live", "/health/ready", "/health/startup", "/metrics", "/api/v1/status"})
 """Asked every few seconds by probes: logged only when they fail."""
 
 

@@ -126,7 +126,9 @@ def _read_translation(fields: Fields, services: ApiServices) -> _Wish:
 
 def _response_format(fields: Fields) -> str:
     if fields.text("response_format") == "diarized_json":
-        raise UnsupportedParameter(param="response_format", why="speakers are not told apart, so there is no diarized_json")
+        raise UnsupportedParameter(
+            param="response_format", why="speakers are not told apart, so there is no diarized_json"
+        )
     return fields.choice("response_format", _FORMATS, "json")
 
 

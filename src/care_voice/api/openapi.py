@@ -58,7 +58,10 @@ _WEB: dict[str, Any] = {
     "prompt": _PROMPT,
 }
 _OPENAI_ERRORS: dict[str, Any] = {
-    status: {"description": text, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/OpenAIError"}}}}
+    status: {
+        "description": text,
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/OpenAIError"}}},
+    }
     for status, text in {
         "400": "A parameter is missing, wrong or not supported; `param` names it.",
         "404": "The model is not served.",

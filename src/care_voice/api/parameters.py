@@ -64,11 +64,11 @@ class Fields:
 
     def many(self, name: str, allowed: Sequence[str] | None = None) -> tuple[str, ...]:
         """The values of an array. Raises InvalidParameter where one is not in `allowed`."""
-        values = (*self._raw.get(f"{name}[]", ()), *self._raw.get(name, ()))
+        values = [value for value in (*self._raw.get(f"{name}[]", ()), *self._raw.get(name, ())) if value != ""]
         for value in values:
             if allowed is not None and value not in allowed:
                 raise InvalidParameter(param=name, why=f"'{value[:40]}' is not one of {', '.join(allowed)}")
-        return tuple(dict.fromkeys(value for value in values if value))
+        return tuple(dict.fromkeys(values))
 
     def present(self, name: str) -> bool:
         """Whether the field came with a value, as a scalar, an array or an object (`name[key]`)."""

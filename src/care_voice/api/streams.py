@@ -1,4 +1,4 @@
-"""Running a transcription for a client that may hang up, and server-sent events that start only after a good beginning."""
+"""Work for a client that may hang up, and server-sent events that start only after a good beginning."""
 
 from __future__ import annotations
 

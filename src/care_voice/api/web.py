@@ -60,7 +60,7 @@ async def transcribe(request: Request, services: Services) -> Response:
         form = await stack.enter_async_context(received_form(request, services.incoming_dir, _KNOWN))
         fields = Fields(form.fields)
         services.require_model(fields.text("model") or services.transcriber.model)
-        task = cast(Task, fields.choice("task", ("transcribe", "translate"), "transcribe"))
+        task = cast("Task", fields.choice("task", ("transcribe", "translate"), "transcribe"))
         language = fields.text("language")
         if not services.engine.multilingual and (task == "translate" or language not in (None, "en")):
             raise InvalidParameter(param="language", why="this model knows English only")

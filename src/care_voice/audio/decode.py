@@ -132,11 +132,11 @@ def open_media(path: Path, max_duration_s: float) -> Iterator[MediaStream]:
         MediaTooLong: Its header claims more than `max_duration_s`.
     """
     if path.stat().st_size == 0:
-        raise EmptyFile()
+        raise EmptyFile
     with path.open("rb") as file, _open_container(file) as container:
         stream = next(iter(container.streams.audio), None)
         if stream is None:
-            raise NoAudioStream()
+            raise NoAudioStream
         if stream.sample_rate == 0:
             raise UnreadableMedia(why="its sound is in a format that is not known")
         yield MediaStream(container, stream, max_duration_s)

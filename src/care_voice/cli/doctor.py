@@ -23,7 +23,7 @@ _MARKS = {"done": "[green]ok[/]", "failed": "[red]failed[/]", "pending": "[dim]n
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False) -> None:
-    """Check this machine: settings, disk, memory, the model's digests, the workers, a known clip. Changes nothing."""
+    """Check this machine: settings, disk, memory, the model's digests, the workers, a known clip. Downloads nothing."""
     with errors_explained():
         settings = load_settings()
         configure_logging(settings.log_format, "error")

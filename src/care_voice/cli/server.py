@@ -83,9 +83,7 @@ def _probe_url(settings: Settings) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.api.port}"
 
 
-def _wait_until_ready(
-    base: str, process: subprocess.Popen[bytes] | None, status: Status, timeout_s: float
-) -> bool:
+def _wait_until_ready(base: str, process: subprocess.Popen[bytes] | None, status: Status, timeout_s: float) -> bool:
     deadline = time.monotonic() + timeout_s
     shown = ""
     while time.monotonic() < deadline:

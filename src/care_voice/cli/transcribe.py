@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -28,7 +28,7 @@ from care_voice.service.transcription import Progress as Step
 from care_voice.telemetry.logs import configure_logging
 
 
-class Format(str, Enum):
+class Format(StrEnum):
     """Formats that a transcript can be written in."""
 
     TXT = "txt"
@@ -117,11 +117,11 @@ async def _one(application: Application, name: str, options: TranscriptionOption
 
 @contextmanager
 def _on_disk(name: str) -> Iterator[Path]:
-    """The file itself, or standard input in a private temporary file: containers with an index at the end need to seek."""
+    """The file itself, or standard input as a private temporary file: some containers have their index at the end."""
     if name != "-":
         path = Path(name)
         if not path.is_file():
-            raise NoSuchFile()
+            raise NoSuchFile
         yield path
         return
     with tempfile.NamedTemporaryFile(prefix="care-voice-") as file:

@@ -37,7 +37,7 @@
         └── WindowQuarantined
 
 A docstring is the message: its fields are the keyword arguments the error was raised with. `code` is stable, so clients
-may depend on it. `hint` says what the reader can do. The HTTP status is chosen in `care_voice.api.problems`, nowhere else.
+may depend on it. `hint` says what the reader can do. The HTTP status is chosen in `care_voice.api.problems` alone.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Worker processes: their protocol (imported by the parent), their main loop and their backends (never by the parent)."""
+"""Worker processes: the protocol, which the parent imports too; the main loop and the backends, which it never does."""

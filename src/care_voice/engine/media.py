@@ -8,9 +8,17 @@ from pathlib import Path
 import numpy as np
 
 from care_voice.audio.decode import Pcm, open_media
-from care_voice.audio.windows import FRAME_SAMPLES, FRAME_S, Window, WindowPlanner, WindowSettings
+from care_voice.audio.windows import FRAME_S, FRAME_SAMPLES, Window, WindowPlanner, WindowSettings
 from care_voice.engine.backends.silero import SileroVad, load_session
-from care_voice.engine.protocol import MediaDone, MediaOpened, MediaProgress, MediaWindow, Message, OpenMedia, VadOptions
+from care_voice.engine.protocol import (
+    MediaDone,
+    MediaOpened,
+    MediaProgress,
+    MediaWindow,
+    Message,
+    OpenMedia,
+    VadOptions,
+)
 
 _BLOCK_FRAMES = 62
 """Frames given to voice activity detection at a time: about 2 s."""

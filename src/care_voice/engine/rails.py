@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 FULL_WINDOW_S = 30.0
+_SYLLABLE_TOKENS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ def repeats(token_ids: Sequence[int], max_period: int = 24) -> int:
             run = run + 1 if left == right else 0
             longest = max(longest, run)
         count = 1 + longest // period
-        most = max(most, count if period > 2 else 1 + (count - 1) // 3)
+        most = max(most, count if period > _SYLLABLE_TOKENS else 1 + (count - 1) // 3)
     return most
 
 

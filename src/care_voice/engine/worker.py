@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Protocol
 
 import structlog
@@ -193,8 +194,7 @@ def ready(role: str, detail: str, started: float, *, multilingual: bool) -> Read
 def resident_bytes() -> int:
     """Resident memory of this process; 0 where /proc does not exist."""
     try:
-        with open("/proc/self/statm", encoding="ascii") as statm:
-            return int(statm.read().split()[1]) * resource.getpagesize()
+        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize()
     except OSError:
         return 0
 

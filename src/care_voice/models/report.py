@@ -46,8 +46,8 @@ class FileReport:
 class Verified:
     """A model whose files had exactly the pinned bytes when they were last hashed.
 
-    Made only by a report in which everything is ok. Keep it in memory: written down, it would be one more thing that has
-    to be trusted.
+    Made only by a report in which everything is ok. Keep it in memory: written down, it would be one more thing to
+    trust.
     """
 
     name: str

@@ -110,7 +110,7 @@ class Lifecycle:
         return NotReady(why=trouble) if trouble else None
 
     def admit(self) -> None:
-        """Let work in, or say why not: a worker that is just being restarted is worth waiting for, a failing one is not.
+        """Let work in, or say why not: a worker that is being restarted is worth waiting for, one that fails is not.
 
         Raises:
             Draining, NotReady, ModelError: What keeps the service from working.
@@ -123,6 +123,7 @@ class Lifecycle:
     def start(self) -> None:
         """Begin, in the background."""
         self._task = asyncio.create_task(self._run(), name="lifecycle")
+        self._task.add_done_callback(_report_bug)
 
     async def stop(self) -> None:
         """Drain, then end the workers."""
@@ -149,7 +150,9 @@ class Lifecycle:
 
     async def _run(self) -> None:
         backoff = Backoff(self._settings.retry_first_s, self._settings.retry_max_s)
-        while not await self._try_start():
+        while True:
+            if await self._try_start():
+                break
             await asyncio.sleep(backoff.next_s() or self._settings.retry_first_s)
         while True:
             await asyncio.sleep(self._settings.watch_interval_s)
@@ -216,6 +219,11 @@ class Lifecycle:
         if any(worker.heard_ago_s <= self._settings.heartbeat_fresh_s for worker in workers):
             return None
         return "no engine worker has sent a heartbeat lately"
+
+
+def _report_bug(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        log.critical("lifecycle_ended", exc_info=task.exception())
 
 
 def _describe(stage: Stage | None) -> str:

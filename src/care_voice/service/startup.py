@@ -23,12 +23,12 @@ class Stage:
     progress: float | None = None
     error: CareVoiceError | None = None
     attempts: int = 0
-    _started: float = 0.0
-    _seconds: float = 0.0
+    started: float = 0.0
+    spent_s: float = 0.0
 
     @property
     def seconds(self) -> float:
-        return time.monotonic() - self._started if self.state == "running" else self._seconds
+        return time.monotonic() - self.started if self.state == "running" else self.spent_s
 
     def say(self, detail: str, progress: float | None = None) -> None:
         """Tell how far it is; safe to call from a thread."""
@@ -52,14 +52,14 @@ class StartupBoard:
         stage = self[name]
         stage.state, stage.error, stage.progress = "running", None, None
         stage.attempts += 1
-        stage._started = time.monotonic()
+        stage.started = time.monotonic()
         try:
             yield stage
         except CareVoiceError as error:
-            stage._seconds = time.monotonic() - stage._started
+            stage.spent_s = time.monotonic() - stage.started
             stage.state, stage.error = "failed", error
             raise
-        stage._seconds = time.monotonic() - stage._started
+        stage.spent_s = time.monotonic() - stage.started
         stage.state, stage.progress = "done", None
 
     @property

@@ -1,4 +1,4 @@
-"""Media workers: a file in, windows of speech out as a stream. One file at a time in a process: a crash has one cause."""
+"""Media workers: a file in, windows of speech out. A process reads one file at a time, so a crash has one cause."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ class MediaPool:
 
     @staticmethod
     def _is_new(job: _Job, message: MediaEvent) -> bool:
-        """Decoding is deterministic: after a crash the next worker gives the same events, and the known ones are skipped."""
+        """Decoding is deterministic: after a crash the next worker gives the same events; skip the known ones."""
         if isinstance(message, MediaOpened):
             opened, job.opened = job.opened, True
             return not opened

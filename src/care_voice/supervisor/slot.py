@@ -127,6 +127,9 @@ class WorkerSlot:
             if death.cause not in DELIBERATE:
                 self.last_failure = str(death)
                 log.error("worker_died", slot=self.name, cause=death.cause, detail=death.detail)
+        except Exception:  # noqa: BLE001 - a bug in the parent's handling must cost one worker, not the slot and all that waits for it
+            self.last_failure = "internal error"
+            log.exception("slot_failed", slot=self.name)
 
     async def _wait_backoff(self) -> None:
         delay_s = self._backoff.next_s()

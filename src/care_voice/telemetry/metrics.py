@@ -76,7 +76,9 @@ class Metrics:
 
     def _define_health(self) -> None:
         self.ready = Gauge("care_voice_ready", "1 while the service takes work.", registry=self.registry)
-        self.workers = Gauge("care_voice_workers_ready", "1 while the slot's worker takes work.", ["slot"], registry=self.registry)
+        self.workers = Gauge(
+            "care_voice_workers_ready", "1 while the slot's worker takes work.", ["slot"], registry=self.registry
+        )
         self.worker_exits = Counter(
             "care_voice_worker_exits_total",
             "Worker processes that ended, by cause.",

@@ -1,4 +1,4 @@
-"""Silero voice activity detection (https://github.com/snakers4/silero-vad), the ONNX graph that faster-whisper ships."""
+"""Silero voice activity detection (https://github.com/snakers4/silero-vad): the ONNX graph of faster-whisper."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def load_session() -> onnxruntime.InferenceSession:
 
 
 def _graph() -> Path:
-    """The graph inside the faster-whisper package, which is not imported for it: that would load CTranslate2 as well."""
+    """The graph inside the faster-whisper package, which is not imported: that would load CTranslate2 as well."""
     package = find_spec("faster_whisper")
     if package is None or package.origin is None:
         raise ModuleNotFoundError("faster_whisper is not installed")

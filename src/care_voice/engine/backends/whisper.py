@@ -146,7 +146,9 @@ class WhisperBackend:
         """Right-sized first, then 30 s, then up the temperature ladder until the guard rails are content."""
         tried: list[tuple[Hypothesis, ctranslate2.StorageView]] = []
         for full, temperature in self._attempts(len(samples), options.temperatures):
-            encoded = self._encode(samples, full=full) if not tried or full != tried[-1][0].full_window else tried[-1][1]
+            encoded = (
+                self._encode(samples, full=full) if not tried or full != tried[-1][0].full_window else tried[-1][1]
+            )
             hypothesis = self._generate(encoded, options, temperature, full=full, seconds=len(samples) / SAMPLE_RATE)
             tried.append((hypothesis, encoded))
             verdict = judge(hypothesis, self._settings.rails)
@@ -252,9 +254,10 @@ class WhisperBackend:
         offset = cut / SAMPLE_RATE
         left = [(start, min(end, offset)) for start, end in speech if start < offset]
         right = [(max(start, offset) - offset, end - offset) for start, end in speech if end > offset]
-        halves = (*self.decode(samples[:cut], left, options), *(
-            _shifted(part, offset) for part in self.decode(samples[cut:], right, options)
-        ))
+        halves = (
+            *self.decode(samples[:cut], left, options),
+            *(_shifted(part, offset) for part in self.decode(samples[cut:], right, options)),
+        )
         yield replace(halves[0], passes=halves[0].passes + passes)
         yield from halves[1:]
 
@@ -293,9 +296,7 @@ def _silence(hypothesis: Hypothesis) -> Hypothesis:
 
 
 def _shifted(part: Decoded, offset_s: float) -> Decoded:
-    words = (
-        AlignedWord(w.text, w.token_ids, w.start + offset_s, w.end + offset_s, w.logprobs) for w in part.words
-    )
+    words = (AlignedWord(w.text, w.token_ids, w.start + offset_s, w.end + offset_s, w.logprobs) for w in part.words)
     return Decoded(part.start_s + offset_s, part.hypothesis, tuple(words), part.passes)
 
 

@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Sets up whatever is missing, then starts Care Voice in the background and waits until it is ready.
+# ./start.sh --foreground runs it in this terminal instead.
+set -euo pipefail
+cd "$(dirname "$0")"
+source scripts/setup.sh
+setup_venv
+setup_web
+if [ "${1:-}" = --foreground ]; then exec "$VENV/bin/care-voice" serve; fi
+"$VENV/bin/care-voice" models pull "${CARE_VOICE_MODEL:-base}"
+exec "$VENV/bin/care-voice" start "$@"

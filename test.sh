@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Installs what the tests need, system packages too, and runs all of them; arguments go to pytest.
+set -euo pipefail
+cd "$(dirname "$0")"
+source scripts/setup.sh
+source scripts/system-packages.sh
+setup_venv
+install_locked requirements-dev.lock
+setup_web
+install_system_packages
+setup_node
+[ -d web/node_modules ] || npm --prefix web ci --no-fund --no-audit --loglevel=error >&2
+npm --prefix web test --silent
+"$VENV/bin/care-voice" models pull base
+exec "$VENV/bin/python" -m pytest "$@"
