@@ -41,7 +41,7 @@ class Application:
         self.puller = build_puller(settings.models)
         self.keeper = ModelKeeper(settings.model, self.puller, self.metrics)
         self.engine = EnginePool(settings.engine.workers, self._engine_spec, settings.supervisor, self.metrics)
-        self.media = MediaPool(settings.media.most_workers, self._media_spec, settings.supervisor, self.metrics)
+        self.media = MediaPool(settings.media, self._media_spec, settings.supervisor, self.metrics)
         self.transcriber = Transcriber(settings.model, self.engine, self.media, settings.transcription, self.metrics)
         self.lifecycle = Lifecycle(
             self._preflight().checks(),

@@ -1,4 +1,4 @@
-"""Settings from the environment and a TOML file, as each component's frozen dataclass. For app and cli alone.
+"""Settings from the environment and a TOML file, as each component's own dataclass. For app and cli alone.
 
 A setting `field` of section `section` is the variable CARE_VOICE_SECTION__FIELD, or `field` under `[section]` in the file
 that CARE_VOICE_CONFIG names (`care-voice.toml` in the data directory without it). The environment wins.

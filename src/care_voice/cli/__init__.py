@@ -8,6 +8,7 @@ import typer
 
 from care_voice import __version__
 from care_voice.cli import doctor, models, server, transcribe
+from care_voice.telemetry.logs import configure_logging
 
 app = typer.Typer(
     name="care-voice", help="Self-hosted speech-to-text.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -33,6 +34,7 @@ def options(
     ] = False,
 ) -> None:
     """Self-hosted speech-to-text that an organisation can trust."""
+    configure_logging(level="warning")
 
 
 def main() -> None:

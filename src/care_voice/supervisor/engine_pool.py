@@ -12,6 +12,7 @@ import structlog
 from care_voice.domain.errors import NotReady, WindowQuarantined
 from care_voice.engine.protocol import DecodeWindow, Failed, WindowDecoded
 from care_voice.supervisor.failures import to_error
+from care_voice.supervisor.queueing import next_job
 from care_voice.supervisor.settings import SupervisorSettings
 from care_voice.supervisor.slot import PrepareSpec, SlotState, WorkerSlot, wait_for_any
 from care_voice.supervisor.worker import WorkerDied, WorkerProcess
@@ -97,7 +98,7 @@ class EnginePool:
             answer.cancel()
 
     async def _serve_one(self, worker: WorkerProcess) -> None:
-        job = await worker.while_alive(self._queue.get())
+        job = await next_job(self._queue, worker)
         self._metrics.queued_windows.set(self._queue.qsize())
         if job.answer.done():
             return

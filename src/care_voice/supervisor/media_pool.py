@@ -22,8 +22,9 @@ from care_voice.engine.protocol import (
     OpenMedia,
 )
 from care_voice.supervisor.failures import to_error
-from care_voice.supervisor.settings import SupervisorSettings
-from care_voice.supervisor.slot import PrepareSpec, SlotState, WorkerSlot, wait_for_any
+from care_voice.supervisor.queueing import next_job
+from care_voice.supervisor.settings import MediaWorkerSettings, SupervisorSettings
+from care_voice.supervisor.slot import PrepareSpec, SlotRetired, SlotState, WorkerSlot, wait_for_any
 from care_voice.supervisor.worker import WorkerDied, WorkerProcess
 from care_voice.telemetry.metrics import Metrics
 
@@ -40,22 +41,24 @@ class _Job:
     request: OpenMedia
     events: asyncio.Queue[MediaEvent | CareVoiceError] = field(default_factory=lambda: asyncio.Queue(_STREAM_MESSAGES))
     kills: int = 0
+    started: bool = False
     opened: bool = False
     given_s: float = 0.0
     left: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class MediaPool:
-    """Grows by a worker when all are busy, up to `most`; a file that waits for its engine holds its worker."""
+    """Grows by a worker when a file has to wait, and shrinks again: a long file holds its worker all the while."""
 
-    def __init__(self, most: int, prepare: PrepareSpec, settings: SupervisorSettings, metrics: Metrics) -> None:
-        self._most = most
+    def __init__(
+        self, workers: MediaWorkerSettings, prepare: PrepareSpec, settings: SupervisorSettings, metrics: Metrics
+    ) -> None:
+        self._workers = workers
         self._prepare = prepare
         self._settings = settings
         self._metrics = metrics
         self._numbers = itertools.count(1)
         self._queue: asyncio.Queue[_Job] = asyncio.Queue()
-        self._busy = 0
         self.slots: list[WorkerSlot] = []
 
     def open(self) -> None:
@@ -95,31 +98,46 @@ class MediaPool:
         """
         job = _Job(msgspec.structs.replace(request, id=next(self._numbers)))
         self._queue.put_nowait(job)
-        if self._busy + self._queue.qsize() > len(self.slots) and len(self.slots) < self._most:
-            self._grow()
+        growth = asyncio.get_running_loop().call_later(self._workers.grow_after_s, self._grow_for, job)
         try:
             yield _events(job)
         finally:
+            growth.cancel()
             job.left.set()
 
+    def _retire(self, worker: WorkerProcess) -> None:
+        """Nothing to do for a while: end this slot, unless it is the last."""
+        if len(self.slots) > 1:
+            self.slots = [slot for slot in self.slots if slot.worker is not worker]
+            raise SlotRetired
+
+    def _grow_for(self, job: _Job) -> None:
+        """A file has waited for a while: every worker is held up by a long one."""
+        if not job.started and len(self.slots) < self._workers.most_workers:
+            self._grow()
+
     def _grow(self) -> None:
-        name = f"media-{len(self.slots)}"
+        taken = {slot.name for slot in self.slots}
+        name = next(name for n in itertools.count() if (name := f"media-{n}") not in taken)
         slot = WorkerSlot(name, self._prepare, self._serve_one, self._settings, self._metrics)
         self.slots.append(slot)
         slot.open()
 
     async def _serve_one(self, worker: WorkerProcess) -> None:
-        job = await worker.while_alive(self._queue.get())
+        try:
+            async with asyncio.timeout(self._workers.idle_s if len(self.slots) > 1 else None):
+                job = await next_job(self._queue, worker)
+        except TimeoutError:
+            self._retire(worker)
+            return
         if job.left.is_set():
             return
-        self._busy += 1
+        job.started = True
         try:
             await self._stream(worker, job)
         except WorkerDied as death:
             self._again_or_give_up(job, death)
             raise
-        finally:
-            self._busy -= 1
 
     async def _stream(self, worker: WorkerProcess, job: _Job) -> None:
         await worker.send(job.request)

@@ -62,5 +62,11 @@ class MediaWorkerSettings:
     most_workers: int = 8
     """Files read at a time; each worker takes about 100 MB, and they are started as they are needed."""
 
+    grow_after_s: float = 0.25
+    """A file that has waited this long gets a worker of its own; most files are read in less."""
+
+    idle_s: float = 60.0
+    """A worker beyond the first ends after this long without a file."""
+
     max_memory_bytes: int = 4 * 1024**3
     """Address space of one worker: a crafted file that asks for more ends its worker, not the machine."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from enum import Enum
@@ -27,6 +28,10 @@ ServeOne = Callable[[WorkerProcess], Awaitable[None]]
 
 DELIBERATE = frozenset({"stopped", "cancelled"})
 """Ends of a worker that the parent wanted."""
+
+
+class SlotRetired(Exception):
+    """Raised by `ServeOne` to end the slot for good: its worker is no longer needed."""
 
 
 class SlotState(Enum):
@@ -60,7 +65,9 @@ class WorkerSlot:
         """Begin; a second call ends a backoff early."""
         self.retry_now()
         if self._task is None:
-            self._task = asyncio.create_task(self._run(), name=f"slot-{self.name}")
+            # A context of its own: the request that made the pool grow must not lend its id to the slot's logs.
+            context = contextvars.Context()
+            self._task = asyncio.create_task(self._run(), name=f"slot-{self.name}", context=context)
 
     async def close(self) -> None:
         """Stop the worker; returns when the process is gone."""
@@ -79,6 +86,10 @@ class WorkerSlot:
         self.changed.set()
 
     async def _run(self) -> None:
+        with contextlib.suppress(SlotRetired):
+            await self._keep_alive()
+
+    async def _keep_alive(self) -> None:
         while True:
             worker = await self._start()
             if worker is None:
@@ -127,7 +138,9 @@ class WorkerSlot:
             if death.cause not in DELIBERATE:
                 self.last_failure = str(death)
                 log.error("worker_died", slot=self.name, cause=death.cause, detail=death.detail)
-        except Exception:  # noqa: BLE001 - a bug in the parent's handling must cost one worker, not the slot and all that waits for it
+        except SlotRetired:
+            raise
+        except Exception:  # a bug in the parent's handling must cost one worker, not the slot and all that waits for it
             self.last_failure = "internal error"
             log.exception("slot_failed", slot=self.name)
 

@@ -154,7 +154,7 @@ class WorkerProcess:
             self.kill("hang")
             raise await self.died() from None
 
-    async def while_alive(self, awaitable: Coroutine[object, object, T]) -> T:
+    async def while_alive(self, awaitable: Coroutine[object, object, T] | asyncio.Future[T]) -> T:
         """The result of something awaited, unless the worker ends first; what is awaited must be safe to cancel.
 
         Raises:

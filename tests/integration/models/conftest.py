@@ -73,7 +73,7 @@ def base_url(pages: dict[str, bytes | int], gates: dict[str, threading.Event], r
                 return
             self.wfile.write(page[half:])
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of the base class
             """Say nothing."""
 
     class Server(ThreadingHTTPServer):

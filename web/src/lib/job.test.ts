@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { advance, decode, type Job, type JobEvent, progressOf, WAITING } from "./job";
+import { advance, decode, type Job, type JobEvent, progressOf, waitingJob } from "./job";
 
 const SEGMENT = { id: 0, start: 0, end: 1, text: "您好" };
 const RESULT = {
@@ -11,7 +11,7 @@ const RESULT = {
 };
 
 function run(...events: JobEvent[]): Job {
-  return events.reduce(advance, WAITING);
+  return events.reduce(advance, waitingJob());
 }
 
 describe("advance", () => {
@@ -44,13 +44,13 @@ describe("advance", () => {
         problem: { code: "network", detail: "" },
       },
     );
-    expect(advance(failed, { type: "sent" })).toEqual({ ...WAITING, phase: "uploading" });
+    expect(advance(failed, { type: "sent" })).toEqual({ ...waitingJob(), phase: "uploading" });
   });
 });
 
 describe("progressOf", () => {
   it("does not claim to know what it cannot", () => {
-    expect(progressOf(WAITING)).toBeNull();
+    expect(progressOf(waitingJob())).toBeNull();
     expect(progressOf(run({ type: "sent" }, { type: "progress", doneS: 3, totalS: null }))).toBeNull();
   });
 

@@ -23,15 +23,10 @@ export type JobEvent =
   | { type: "failed"; problem: Problem }
   | { type: "cancelled" };
 
-export const WAITING: Job = {
-  phase: "waiting",
-  uploaded: 0,
-  doneS: 0,
-  totalS: null,
-  segments: [],
-  result: null,
-  problem: null,
-};
+/** A new one each time: Solid's stores write into the objects that they are given. */
+export function waitingJob(): Job {
+  return { phase: "waiting", uploaded: 0, doneS: 0, totalS: null, segments: [], result: null, problem: null };
+}
 
 export function isFinal(job: Job): boolean {
   return job.phase === "done" || job.phase === "failed" || job.phase === "cancelled";
@@ -39,7 +34,7 @@ export function isFinal(job: Job): boolean {
 
 /** The job after an event; what comes after its end changes nothing. */
 export function advance(job: Job, event: JobEvent): Job {
-  if (event.type === "sent") return { ...WAITING, phase: "uploading" };
+  if (event.type === "sent") return { ...waitingJob(), phase: "uploading" };
   if (isFinal(job)) return job;
   switch (event.type) {
     case "uploaded":

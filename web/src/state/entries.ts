@@ -1,6 +1,6 @@
 import { createSignal } from "solid-js";
 import { createStore } from "solid-js/store";
-import { advance, isFinal, type Job, type JobEvent, WAITING } from "../lib/job";
+import { advance, isFinal, type Job, type JobEvent, waitingJob } from "../lib/job";
 import type { Options } from "../lib/types";
 
 /** A recording or a file of this visit, and what became of it. */
@@ -46,7 +46,7 @@ export function createEntries() {
     add: (entry: NewEntry): number => {
       const id = ++lastId;
       const url = URL.createObjectURL(entry.audio);
-      setState("entries", (entries) => [{ ...entry, id, url, saved: false, job: WAITING }, ...entries]);
+      setState("entries", (entries) => [{ ...entry, id, url, saved: false, job: waitingJob() }, ...entries]);
       select(id);
       return id;
     },

@@ -1,7 +1,7 @@
 import { createEffect, on } from "solid-js";
 import { createStore } from "solid-js/store";
 import { transcribe } from "../io/transcribe";
-import { isFinal, type JobEvent, WAITING } from "../lib/job";
+import { isFinal, type JobEvent, waitingJob } from "../lib/job";
 import { extensionOf } from "../lib/media-type";
 import { localProblem } from "../lib/problem";
 import { isReady, type Service } from "../lib/service";
@@ -34,7 +34,7 @@ export function createSession(service: () => Service) {
       );
   };
   const send = (id: number): void => {
-    entries.change(id, { options: { ...options }, job: WAITING });
+    entries.change(id, { options: { ...options }, job: waitingJob() });
     const entry = entries.find(id);
     if (entry && ready()) transmit(entry);
   };

@@ -41,14 +41,19 @@ class HubSource:
     read_timeout_s: float = 30.0
     name: str = NAME
 
-    def offers(self, model: CatalogueModel) -> bool:
+    def offers(self, model: CatalogueModel) -> bool:  # noqa: ARG002 - the hub has every model
         return True
 
-    def scratch_bytes(self, model: CatalogueModel) -> int:
+    def scratch_bytes(self, model: CatalogueModel) -> int:  # noqa: ARG002 - it streams
         return 0
 
     @contextmanager
-    def open(self, model: CatalogueModel, scratch: Path, watch: Watch) -> Iterator[_HubSession]:
+    def open(
+        self,
+        model: CatalogueModel,
+        scratch: Path,  # noqa: ARG002 - it streams
+        watch: Watch,
+    ) -> Iterator[_HubSession]:
         yield _HubSession(self, model, watch)
 
     def send(self, url: str) -> httpx2.Response:
@@ -141,8 +146,7 @@ class _Request:
     def _ask(self) -> None:
         try:
             self._box.put(self._source.send(self._url))
-        # Broad, because whatever it is belongs to the thread that waits, which raises it again.
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the thread that waits raises it again
             self._box.put(error)
         if self._given_up.is_set():
             self._close_late_answer()

@@ -1,0 +1,126 @@
+"""The real service as a process of its own, on an ephemeral port, with its data in a directory of the test."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+from support.processes import is_running, workers_of
+from support.waiting import wait_until
+
+READY_S = 90.0
+STOP_S = 30.0
+
+
+class Service:
+    """`python -m care_voice serve`; `log` is its stderr, one JSON object a line."""
+
+    def __init__(self, data_dir: Path, model_store: Path, settings: Mapping[str, str]) -> None:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        self.data_dir = data_dir
+        self.log = data_dir / "service.log"
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.client = httpx.Client(base_url=self.url, timeout=60)
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "care_voice", "serve"],
+                env=environment(data_dir, model_store, {"CARE_VOICE_API__PORT": str(self.port), **settings}),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    def wait_ready(self) -> None:
+        wait_until(self._ready_or_ended, f"the service is ready, see {self.log}", READY_S)
+        assert self.process.poll() is None, f"the service ended:\n{self.log_text()}"
+
+    def _ready_or_ended(self) -> bool:
+        return self.process.poll() is not None or self.is_ready()
+
+    def is_ready(self) -> bool:
+        try:
+            return self.client.get("/health/ready").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def log_text(self) -> str:
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """The log lines with this event."""
+        lines = (json.loads(line) for line in self.log_text().splitlines() if line.startswith("{"))
+        return [line for line in lines if line.get("event") == name]
+
+    def workers(self, role: str) -> list[int]:
+        """Pids of the running workers of a role."""
+        return sorted(pid for pid, its in workers_of(self.process.pid).items() if its == role and is_running(pid))
+
+    def metric(self, sample: str, **labels: str) -> float:
+        """The value of a sample; 0 where it has not been counted yet."""
+        text = self.client.get("/metrics").text
+        for family in text_string_to_metric_families(text):
+            for each in family.samples:
+                if each.name == sample and labels.items() <= each.labels.items():
+                    return each.value
+        return 0.0
+
+    def stop(self) -> int:
+        """SIGTERM, and the exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(STOP_S)
+
+    def end(self) -> None:
+        """Whatever happened: no process stays behind."""
+        self.client.close()
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(STOP_S)
+
+
+@contextmanager
+def running_service(data_dir: Path, model_store: Path, **settings: str) -> Iterator[Service]:
+    """A service that is ready; `API__PORT="1"` sets CARE_VOICE_API__PORT. It must stop cleanly in the end."""
+    service = Service(data_dir, model_store, {f"CARE_VOICE_{name}": value for name, value in settings.items()})
+    try:
+        service.wait_ready()
+        yield service
+        if service.process.poll() is None:
+            assert service.stop() == 0, f"the service did not stop cleanly:\n{service.log_text()}"
+    except BaseException:
+        print(f"--- log of the service, {service.log} ---\n{service.log_text()[-20_000:]}")
+        raise
+    finally:
+        service.end()
+
+
+def environment(data_dir: Path, model_store: Path, settings: Mapping[str, str]) -> dict[str, str]:
+    """The test's own environment without any CARE_VOICE_ variable of whoever runs the tests."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("CARE_VOICE_")}
+    return {
+        **inherited,
+        "CARE_VOICE_DATA_DIR": str(data_dir),
+        "CARE_VOICE_MODELS__DIRECTORY": str(model_store),
+        "CARE_VOICE_LOG_FORMAT": "json",
+        **settings,
+    }
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
