@@ -1,7 +1,7 @@
-"""Settings from the environment and a TOML file, as each component's own dataclass. For app and cli alone.
+"""Settings from the environment and a TOML file, as each component's own dataclass.
 
-A setting `field` of section `section` is the variable CARE_VOICE_SECTION__FIELD, or `field` under `[section]` in the file
-that CARE_VOICE_CONFIG names (`care-voice.toml` in the data directory without it). The environment wins.
+A setting `field` of section `section` is the variable CARE_VOICE_SECTION__FIELD, or `field` under `[section]` in the
+file that CARE_VOICE_CONFIG names (`care-voice.toml` in the data directory without it). The environment wins.
 """
 
 from __future__ import annotations

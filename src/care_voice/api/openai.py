@@ -172,7 +172,7 @@ def _vad(fields: Fields) -> VadOptions:
 def _object(name: str, text: str) -> dict[str, list[str]]:
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict) or not set(value) <= {
         "type", "threshold", "prefix_padding_ms", "silence_duration_ms",

@@ -10,6 +10,7 @@ import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from care_voice import __version__
 from care_voice.api import health, openai, web
@@ -37,14 +38,16 @@ def create_app(services: ApiServices) -> FastAPI:
         openapi_url="/openapi.json",
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
     )
     app.state.services = services
     for module in (openai, web, health):
         app.include_router(module.router)
-    app.mount("/", WebApp(), name="web")
+    app.router.default = WebApp()
     app.add_exception_handler(CareVoiceError, _on_error)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(ClientGone, _on_client_gone)
+    app.add_exception_handler(ClientDisconnect, _on_client_gone)
     app.add_exception_handler(Exception, _on_bug)
     app.add_middleware(BodyLimit, limit_bytes=services.settings.max_body_bytes)
     app.add_middleware(RequestContext, metrics=services.metrics)

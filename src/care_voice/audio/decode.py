@@ -74,7 +74,7 @@ class MediaStream:
             if gap:
                 yield self._admit(np.zeros(gap, dtype=np.int16))
             frame.pts = None
-            yield from self._count(resampler.resample(frame))
+            yield from self._count(_resampled(resampler, frame))
         if layout is not None:
             yield from self._count(resampler.resample(None))
         return frames.damaged
@@ -137,7 +137,7 @@ def open_media(path: Path, max_duration_s: float) -> Iterator[MediaStream]:
         stream = next(iter(container.streams.audio), None)
         if stream is None:
             raise NoAudioStream
-        if stream.sample_rate == 0:
+        if stream.codec_context is None or stream.sample_rate == 0:
             raise UnreadableMedia(why="its sound is in a format that is not known")
         yield MediaStream(container, stream, max_duration_s)
 
@@ -159,6 +159,15 @@ def _claimed_duration(container: InputContainer, stream: AudioStream) -> float |
     if container.duration is not None:
         return float(container.duration / av.time_base)
     return None
+
+
+def _resampled(resampler: AudioResampler, frame: AudioFrame) -> list[AudioFrame]:
+    """The frame as mono at 16 kHz. Raises UnreadableMedia for a layout that FFmpeg decodes but cannot mix, as 64 channels."""
+    try:
+        return resampler.resample(frame)
+    except av.error.FFmpegError as error:
+        why = f"sound with {frame.layout.nb_channels} channels at {frame.sample_rate} Hz cannot be converted"
+        raise UnreadableMedia(why=why) from error
 
 
 def _new_resampler() -> AudioResampler:

@@ -7,9 +7,13 @@ import sys
 from typing import Literal
 
 import structlog
+from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import Processor
 
 LogFormat = Literal["auto", "json", "text"]
+
+_TRACEBACKS = ExceptionDictTransformer(show_locals=False)
+"""Local variables hold prompts and transcripts, which no log may ever hold."""
 
 
 def configure_logging(log_format: LogFormat = "auto", level: str = "info") -> None:
@@ -43,14 +47,16 @@ def _formatter(shared: list[Processor], *, as_text: bool) -> logging.Formatter:
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+                structlog.dev.ConsoleRenderer(
+                    colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+                ),
             ],
         )
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.dict_tracebacks,
+            structlog.processors.ExceptionRenderer(_TRACEBACKS),
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
     )

@@ -77,12 +77,12 @@ export const en = {
   options: {
     title: "Options",
     language: "Spoken language",
-    auto: "Detect automatically",
+    auto: "Automatic",
     common: "Common",
     others: "All others",
     task: "Result",
-    transcribe: "Text in the spoken language",
-    translate: "Translated into English",
+    transcribe: "As spoken",
+    translate: "In English",
   },
   job: {
     waiting: "Waiting for the service",

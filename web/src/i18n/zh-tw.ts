@@ -81,7 +81,7 @@ export const zhTW: Texts = {
     common: "常用",
     others: "其他語言",
     task: "輸出結果",
-    transcribe: "原語言的文字",
+    transcribe: "原語言",
     translate: "翻譯成英文",
   },
   job: {

@@ -105,12 +105,19 @@ class WhisperBackend:
         return data.decode(errors="replace"), data
 
     def detect_language(self, samples: Samples, candidates: Sequence[str]) -> tuple[str, float]:
-        """The most probable of `candidates` (empty: of all languages) and its probability among all."""
+        """The most probable of `candidates` (empty: of all languages) and its probability among all.
+
+        Raises:
+            InvalidParameter: The model knows none of the candidates.
+        """
         if not self.multilingual:
             return "en", 1.0
         ranked = self._model.detect_language(self._encode(samples, full=True))[0]
         codes = [(str(token).strip("<|>"), float(probability)) for token, probability in ranked]
-        return next((pair for pair in codes if not candidates or pair[0] in candidates), codes[0])
+        found = next((pair for pair in codes if not candidates or pair[0] in candidates), None)
+        if found is None:
+            raise InvalidParameter(param="languages", why="this model knows none of them")
+        return found
 
     def decode(
         self, samples: Samples, speech: Sequence[tuple[float, float]], options: DecodeOptions
@@ -136,6 +143,8 @@ class WhisperBackend:
 
     def _check(self, options: DecodeOptions) -> None:
         if self.multilingual:
+            if self._vocabulary.token_to_id(f"<|{options.language}|>") is None:
+                raise InvalidParameter(param="language", why=f"this model does not know '{options.language}'")
             return
         if options.language != "en":
             raise InvalidParameter(param="language", why="this model knows English only")
@@ -225,7 +234,8 @@ class WhisperBackend:
     def _prompt(self, tokenizer: Tokenizer, text: str | None) -> list[int]:
         before = []
         if text and text.strip():
-            before = [tokenizer.sot_prev, *tokenizer.encode(" " + text.strip())[-MAX_PROMPT_TOKENS:]]
+            ids = [token for token in tokenizer.encode(" " + text.strip()) if token < tokenizer.eot]
+            before = [tokenizer.sot_prev, *ids[-MAX_PROMPT_TOKENS:]]
         return [*before, *tokenizer.sot_sequence, tokenizer.no_timestamps]
 
     def _tokenizer(self, language: str, task: str) -> Tokenizer:

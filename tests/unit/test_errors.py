@@ -1,0 +1,112 @@
+"""The error tree: every error has a code, a sentence, a place in the drawing and a status."""
+
+from __future__ import annotations
+
+import pickle
+import re
+import string
+
+import pytest
+
+from care_voice.api.problems import headers_of, openai_body, problem_body, status_of
+from care_voice.domain import errors
+from care_voice.domain.errors import CareVoiceError, RequestError
+
+
+def tree(cls: type[CareVoiceError] = CareVoiceError) -> list[type[CareVoiceError]]:
+    below = [each for child in cls.__subclasses__() if child.__module__ == errors.__name__ for each in tree(child)]
+    return [cls, *below]
+
+
+def made(cls: type[CareVoiceError]) -> CareVoiceError:
+    """The error with a value for each field that its texts name."""
+    texts = f"{cls.__doc__} {cls.hint}"
+    fields = {name for _, name, _, _ in string.Formatter().parse(texts) if name}
+    return cls(**{name: 7 if name.endswith(("_s", "_bytes")) else f"<{name}>" for name in fields})
+
+
+ALL = pytest.mark.parametrize("cls", tree(), ids=lambda cls: cls.__name__)
+
+
+def test_no_two_errors_share_a_code() -> None:
+    codes = [cls.code for cls in tree()]
+
+    assert sorted(codes) == sorted(set(codes))
+
+
+@ALL
+def test_every_error_has_a_code_of_its_own(cls: type[CareVoiceError]) -> None:
+    assert "code" in vars(cls)
+    assert re.fullmatch(r"[a-z]+(_[a-z]+)*", cls.code)
+
+
+@ALL
+def test_every_error_is_a_sentence_with_its_fields_filled_in(cls: type[CareVoiceError]) -> None:
+    error = made(cls)
+
+    assert error.message.endswith(".")
+    assert not re.search(r"[{}\n]", error.message + error.advice)
+    for value in error.fields.values():
+        assert str(value) in f"{error.message} {error.advice}"
+
+
+@ALL
+def test_every_error_survives_pickling(cls: type[CareVoiceError]) -> None:
+    error = made(cls)
+    copy = pickle.loads(pickle.dumps(error))
+
+    assert (type(copy), copy.message, copy.fields) == (cls, error.message, error.fields)
+
+
+def test_the_drawing_shows_the_tree_as_it_is() -> None:
+    drawn: list[tuple[int, str]] = []
+    for line in (errors.__doc__ or "").splitlines():
+        if match := re.match(r"    ([│├└─ ]*)([A-Z]\w+)", line):
+            drawn.append((len(match[1]) // 4, match[2]))
+    real = [(len(cls.__mro__) - len(CareVoiceError.__mro__), cls.__name__) for cls in tree()]
+
+    assert drawn == real
+
+
+@ALL
+def test_every_error_has_a_status_that_fits_its_branch(cls: type[CareVoiceError]) -> None:
+    status = status_of(made(cls))
+
+    assert (400 <= status < 500) if issubclass(cls, RequestError) else (status in (422, 500, 503))
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (errors.UnknownModel(model="x"), 404),
+        (errors.BodyTooLarge(limit_bytes=1), 413),
+        (errors.MediaTooLong(limit_s=1), 413),
+        (errors.MediaCrashedDecoder(), 422),
+        (errors.WindowQuarantined(kills=3), 422),
+        (errors.InvalidParameter(param="p", why="w"), 400),
+        (errors.WorkerFailed(why="w"), 500),
+        (errors.NotReady(why="w"), 503),
+        (errors.ModelDamaged(name="n", why="w"), 503),
+        (errors.SettingsInvalid(name="n", why="w"), 500),
+    ],
+    ids=lambda value: value.code if isinstance(value, CareVoiceError) else str(value),
+)
+def test_the_status_of_an_error_is_the_one_in_the_documentation(error: CareVoiceError, status: int) -> None:
+    assert status_of(error) == status
+
+
+@ALL
+def test_both_shapes_of_an_answer_have_all_their_keys(cls: type[CareVoiceError]) -> None:
+    error = made(cls)
+    body = openai_body(error)["error"]
+
+    assert isinstance(body, dict)
+    assert set(body) == {"message", "type", "param", "code"}
+    assert body["type"] == ("invalid_request_error" if status_of(error) < 500 else "server_error")
+    assert set(problem_body(error)) == {"type", "title", "status", "detail", "code", "hint", "param", "request_id"}
+
+
+def test_only_a_503_tells_when_to_try_again() -> None:
+    assert headers_of(errors.Overloaded(retry_after_s=11)) == {"Retry-After": "11"}
+    assert headers_of(errors.NotReady(why="w")) == {"Retry-After": "5"}
+    assert headers_of(errors.EmptyFile()) == {}
