@@ -39,8 +39,10 @@ def test_ten_concurrent_requests_all_get_the_right_answer_when_the_engine_worker
     with ThreadPoolExecutor(CLIENTS) as pool:
         answers = [pool.submit(transcribe, service, clip) for clip in chosen]
         wait_until(
-            lambda: service.metric("care_voice_windows_total") >= decoded + 2
-            and service.metric("care_voice_windows_queued") >= 2,
+            lambda: (
+                service.metric("care_voice_windows_total") >= decoded + 2
+                and service.metric("care_voice_windows_queued") >= 2
+            ),
             "the work is well under way",
         )
         os.kill(first_worker, signal.SIGKILL)

@@ -76,7 +76,7 @@ def test_a_quotation_mark_after_the_full_stop_stays_with_its_sentence() -> None:
 
 
 def test_a_long_pause_ends_a_segment_and_a_short_one_does_not() -> None:
-    before, after = Word(" well", 0.0, 0.5, 1.0), Word(" then", 0.5 + SETTINGS.pause_s, 2.0, 1.0)
+    before, after = Word(" well", 0.0, 0.5, 1.0), Word(" then", 0.51 + SETTINGS.pause_s, 2.0, 1.0)
     near = Word(" then", 0.4 + SETTINGS.pause_s, 2.0, 1.0)
 
     assert lines([before, after]) == ["well", "then"]
@@ -95,7 +95,7 @@ def test_a_comma_in_a_short_line_does_not_cut_it() -> None:
 
 
 def test_a_long_chinese_sentence_is_cut_after_a_comma() -> None:
-    clause, rest = ["今天", "早上", "我們", "幫", "他", "量了", "血壓，"], ["結果", "比", "前天", "高了", "一點"] * 3
+    clause, rest = ["今天", "早上", "我們", "幫", "他", "量了", "血壓，"], ["結果", "比", "前天", "高了", "一點"] * 4
 
     assert lines(spoken([*clause, *rest], each_s=0.1))[0] == "".join(clause)
 

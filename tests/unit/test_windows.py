@@ -36,7 +36,8 @@ SETTINGS = st.builds(
     min_silence_s=st.floats(0, 10),
     pad_s=st.floats(0, 5),
 )
-ASKED = st.one_of(st.just(WindowSettings()), SETTINGS)
+SMALL = st.builds(WindowSettings, max_window_s=st.floats(4, 12), pad_s=st.floats(0, 1), max_pause_s=st.floats(0.5, 4))
+ASKED = st.one_of(st.just(WindowSettings()), SETTINGS, SMALL)
 
 
 def long_enough_speech(probabilities: Sequence[float], settings: WindowSettings) -> set[int]:

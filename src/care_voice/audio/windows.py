@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 FRAME_SAMPLES = 512
 """Samples per probability: Silero looks at 32 ms of 16 kHz sound at a time."""
 FRAME_S = FRAME_SAMPLES / 16_000
+_LEAST_SILENCE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,11 @@ class WindowSettings:
     max_pause_s: float = 6.0
     """A longer pause ends the window: nothing is gained by decoding silence."""
 
+    @property
+    def silence_below(self) -> float:
+        """Probability under which a frame is silent: above 0 even for a low `threshold`, or speech would never end."""
+        return max(self.threshold - self.release, min(self.threshold, _LEAST_SILENCE))
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -58,6 +64,8 @@ class Window:
 class _Speech:
     start: int
     silent_since: int | None = None
+    continues: bool = False
+    """The rest of speech that a full window cut: it counts however short it is."""
 
 
 @dataclass(slots=True)
@@ -109,7 +117,7 @@ class WindowPlanner:
             if self._speech is None:
                 self._speech = _Speech(start=self._frame)
             self._speech.silent_since = None
-        elif self._speech is not None and probability < self.settings.threshold - self.settings.release:
+        elif self._speech is not None and probability < self.settings.silence_below:
             if self._speech.silent_since is None:
                 self._speech.silent_since = self._frame
             elif self._frame - self._speech.silent_since >= self._frames(self.settings.min_silence_s):
@@ -121,7 +129,7 @@ class WindowPlanner:
         if speech is None:
             return
         end = min(end, speech.silent_since) if speech.silent_since is not None else end
-        if end - speech.start >= self._frames(self.settings.min_speech_s):
+        if end - speech.start >= (1 if speech.continues else self._frames(self.settings.min_speech_s)):
             self._spans.append(Span(speech.start, end))
 
     def _pause_is_long(self) -> bool:
@@ -157,7 +165,7 @@ class WindowPlanner:
         quietest = min(range(len(tail)), key=lambda n: (tail[n], -n))
         cut = self._frame - len(tail) + quietest
         self._spans.append(Span(speech.start, cut))
-        self._speech = _Speech(start=cut, silent_since=speech.silent_since)
+        self._speech = _Speech(start=cut, silent_since=speech.silent_since, continues=True)
         if speech.silent_since is not None:
             self._speech.silent_since = max(speech.silent_since, cut)
         return self._emit(1, self._frame, pad_end=False)

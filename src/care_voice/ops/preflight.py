@@ -88,9 +88,9 @@ def _cgroup_memory(root: Path = Path("/sys/fs/cgroup")) -> int | None:
     try:
         limit = (root / "memory.max").read_text(encoding="ascii").strip()
         used = int((root / "memory.current").read_text(encoding="ascii"))
+        return None if limit == "max" else max(0, int(limit) - used)
     except (OSError, ValueError):
         return None
-    return None if limit == "max" else max(0, int(limit) - used)
 
 
 def _probe_directory(directory: Path) -> None:

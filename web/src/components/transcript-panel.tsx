@@ -46,7 +46,7 @@ function EntryView(props: { entry: Entry }): JSX.Element {
           <Cancelled entry={props.entry} />
         </Match>
         <Match when={heardNothing()}>
-          <div data-testid="empty-result">
+          <div class="transcript__nothing" data-testid="empty-result">
             <Blank icon="quiet" title={t().transcript.noSpeech} detail={t().transcript.noSpeechDetail} />
           </div>
         </Match>

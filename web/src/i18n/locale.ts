@@ -30,7 +30,7 @@ export function percent(ratio: number): string {
 }
 
 export function count(value: number): string {
-  return new Intl.NumberFormat(locale(), { maximumFractionDigits: 1 }).format(value);
+  return new Intl.NumberFormat(locale(), { maximumFractionDigits: 2 }).format(value);
 }
 
 export function timeOfDay(date: Date): string {

@@ -1,0 +1,67 @@
+"""A real Chromium whose microphone hears a recording."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Playwright, sync_playwright
+from support.sound import decoded, silence, wav
+
+MICROPHONE_RATE = 48_000
+QUIET = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("no Chromium here: ./test.sh installs it where there is apt-get")
+    return path
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture
+def launch(playwright: Playwright, chromium: str) -> Iterator[Callable[..., Browser]]:
+    """Start a browser with extra command-line flags."""
+    started: list[Browser] = []
+
+    def start(*flags: str) -> Browser:
+        browser = playwright.chromium.launch(executable_path=chromium, args=[*QUIET, *flags])
+        started.append(browser)
+        return browser
+
+    yield start
+    for browser in started:
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def microphone_wav(speech: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Half a second of silence, the clip, and silence to stop in: Chromium hums after the end of the file."""
+    clip = decoded(speech / "en" / "jfk.flac", MICROPHONE_RATE)
+    padded = np.concatenate([silence(0.5, MICROPHONE_RATE), clip, silence(8.0, MICROPHONE_RATE)])
+    path = tmp_path_factory.mktemp("microphone") / "jfk.wav"
+    path.write_bytes(wav(padded, MICROPHONE_RATE))
+    return path
+
+
+@pytest.fixture
+def speaking(launch: Callable[..., Browser], microphone_wav: Path) -> Browser:
+    """A browser that grants the microphone, which hears the clip."""
+    return launch(
+        "--use-fake-device-for-media-stream",
+        "--use-fake-ui-for-media-stream",
+        f"--use-file-for-fake-audio-capture={microphone_wav}%noloop",
+    )

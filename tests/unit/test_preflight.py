@@ -1,0 +1,119 @@
+"""Pre-flight checks: what they find, and what they tell the operator to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from care_voice.domain.errors import PreflightFailed, UnknownCatalogueModel
+from care_voice.models.catalogue import Catalogue
+from care_voice.ops import preflight
+from care_voice.ops.preflight import Preflight, available_memory
+
+BASE = Catalogue.load().get("base")
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Callable[..., dict[str, Callable[[], str]]]:
+    """The checks by name, for a machine with the given peculiarities."""
+
+    def build(*directories: Path, workers: int = 1, installed: bool = True) -> dict[str, Callable[[], str]]:
+        checks = Preflight(lambda: BASE, workers, directories, tmp_path, lambda: installed).checks()
+        return {check.name: check.run for check in checks}
+
+    return build
+
+
+Machine = Callable[..., dict[str, Callable[[], str]]]
+
+
+def test_the_checks_run_in_the_order_in_which_they_help(machine: Machine) -> None:
+    assert list(machine()) == ["settings", "directories", "disk", "memory"]
+
+
+def test_the_settings_check_names_the_model(machine: Machine, tmp_path: Path) -> None:
+    assert "model base" in machine()["settings"]()
+    unknown = Preflight(lambda: Catalogue.load().get("nope"), 1, (), tmp_path, lambda: True)
+    with pytest.raises(UnknownCatalogueModel):
+        unknown.checks()[0].run()
+
+
+def test_a_directory_is_made_for_this_user_alone_and_left_empty(machine: Machine, tmp_path: Path) -> None:
+    wanted = tmp_path / "new" / "incoming"
+
+    assert str(wanted) in machine(wanted)["directories"]()
+    assert wanted.stat().st_mode & 0o777 == 0o700
+    assert list(wanted.iterdir()) == []
+
+
+def test_a_file_in_the_place_of_a_directory_is_named(machine: Machine, tmp_path: Path) -> None:
+    in_the_way = tmp_path / "data"
+    in_the_way.write_text("")
+    with pytest.raises(PreflightFailed) as caught:
+        machine(in_the_way)["directories"]()
+
+    assert str(in_the_way) in caught.value.message
+    assert "CARE_VOICE_DATA_DIR" in caught.value.advice
+
+
+def test_a_full_disk_is_found_before_anything_is_downloaded(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    free = BASE.total_bytes + 600 * 1024**2
+    usage = type("Usage", (), {"free": free})
+    monkeypatch.setattr(preflight.shutil, "disk_usage", lambda _: usage)
+
+    assert "free" in machine(installed=False)["disk"]()
+    usage.free = BASE.total_bytes
+    with pytest.raises(PreflightFailed) as caught:
+        machine(installed=False)["disk"]()
+    assert caught.value.fields["name"] == "disk"
+
+
+def test_a_model_that_is_there_needs_no_space_of_its_own(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 600 * 1024**2}))
+
+    assert "free" in machine(installed=True)["disk"]()
+    with pytest.raises(PreflightFailed):
+        machine(installed=False)["disk"]()
+
+
+def test_memory_is_counted_for_every_worker(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight, "available_memory", lambda: BASE.memory_bytes * 2 + 500 * 1024**2)
+
+    assert "available" in machine(workers=2)["memory"]()
+    with pytest.raises(PreflightFailed) as caught:
+        machine(workers=4)["memory"]()
+    assert "CARE_VOICE_MODEL" in caught.value.advice
+
+
+def test_a_machine_that_does_not_tell_its_memory_is_not_refused(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preflight, "available_memory", lambda: None)
+
+    assert "does not say" in machine(workers=1000)["memory"]()
+
+
+@pytest.mark.parametrize(
+    ("limit", "used", "left"),
+    [("1000000", "400000", 600000), ("1000000", "2000000", 0), ("max", "400000", None), ("nonsense", "1", None)],
+)
+def test_the_limit_of_a_control_group_is_read(tmp_path: Path, limit: str, used: str, left: int | None) -> None:
+    (tmp_path / "memory.max").write_text(f"{limit}\n")
+    (tmp_path / "memory.current").write_text(f"{used}\n")
+
+    assert preflight._cgroup_memory(tmp_path) == left
+
+
+def test_a_machine_without_control_groups_has_no_limit(tmp_path: Path) -> None:
+    assert preflight._cgroup_memory(tmp_path) is None
+
+
+def test_the_smaller_of_machine_and_control_group_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight, "_machine_memory", lambda: 900)
+    monkeypatch.setattr(preflight, "_cgroup_memory", lambda: 300)
+    assert available_memory() == 300
+
+    monkeypatch.setattr(preflight, "_cgroup_memory", lambda: None)
+    assert available_memory() == 900
