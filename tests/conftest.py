@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.server import Service, running_service
 
 from care_voice.models.build import build_puller
 from care_voice.models.report import Verified
 from care_voice.models.settings import ModelSettings
+from support.server import Service, running_service
 
 PROJECT = Path(__file__).resolve().parents[1]
 MODEL = "base"

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from support.hub import Hub, serving_hub
-from support.server import Service
 
 from care_voice.models.report import Verified
+from support.hub import Hub, serving_hub
+from support.server import Service
 
 
 @pytest.fixture

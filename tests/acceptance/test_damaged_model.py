@@ -9,14 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.hub import Hub, serving_hub
-from support.server import Service, free_port
-from support.waiting import wait_until
 
 from care_voice.domain.errors import ModelNotInstalled
 from care_voice.models.build import build_puller
 from care_voice.models.report import Verified
 from care_voice.models.settings import ModelSettings
+from support.hub import Hub, serving_hub
+from support.server import Service, free_port
+from support.waiting import wait_until
 
 StartService = Callable[..., Service]
 JFK = "en/jfk.flac"

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Playwright, sync_playwright
+
 from support.sound import decoded, silence, wav
 
 MICROPHONE_RATE = 48_000

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import jiwer
 from playwright.sync_api import Browser, Page, expect
-from support.server import Service
 from whisper_normalizer.english import EnglishTextNormalizer
+
+from support.server import Service
 
 JFK = "and so my fellow americans ask not what your country can do for you ask what you can do for your country"
 MAX_WORD_ERROR_RATE = 0.2

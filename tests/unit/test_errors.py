@@ -59,10 +59,9 @@ def test_every_error_survives_pickling(cls: type[CareVoiceError]) -> None:
 
 
 def test_the_drawing_shows_the_tree_as_it_is() -> None:
-    drawn: list[tuple[int, str]] = []
-    for line in (errors.__doc__ or "").splitlines():
-        if match := re.match(r"    ([│├└─ ]*)([A-Z]\w+)", line):
-            drawn.append((len(match[1]) // 4, match[2]))
+    drawn = [
+        (len(branch) // 4, name) for branch, name in re.findall(r"(?m)^    ([│├└─ ]*)([A-Z]\w+)", errors.__doc__ or "")
+    ]
     real = [(len(cls.__mro__) - len(CareVoiceError.__mro__), cls.__name__) for cls in tree()]
 
     assert drawn == real

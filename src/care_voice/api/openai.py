@@ -24,7 +24,7 @@ from care_voice.domain.subtitles import to_srt, to_vtt
 from care_voice.domain.transcript import Segment, Transcript
 from care_voice.engine.protocol import VadOptions
 from care_voice.service.options import Task, TranscriptionOptions
-from care_voice.service.transcription import Finished, SegmentReady
+from care_voice.service.transcription import UNDETERMINED, Finished, SegmentReady
 
 router = APIRouter(tags=["OpenAI-compatible"])
 
@@ -196,7 +196,7 @@ def _rendered(transcript: Transcript, wish: _Wish) -> Response:
 def _json(transcript: Transcript, wish: _Wish) -> dict[str, Any]:
     body: dict[str, Any] = {"text": transcript.text}
     if wish.options.languages:
-        body["languages"] = [{"code": transcript.language}]
+        body["languages"] = [{"code": transcript.language}] if transcript.language != UNDETERMINED else []
     if wish.logprobs:
         body["logprobs"] = [logprob(token) for token in transcript.tokens]
     body["usage"] = usage(transcript)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -39,10 +40,13 @@ class MediaReader:
             MediaError: The file cannot be used.
         """
         with open_media(Path(message.path), message.max_duration_s) as media:
+            blocks = _blocks(media.blocks())
+            # Sound must come out before anything is said: a file without any is then refused with its own status.
+            first = list(islice(blocks, 1))
             yield MediaOpened(message.id, media.claimed_duration_s)
             cutter = _Cutter(SileroVad(self._session), WindowPlanner(window_settings(message.vad)))
             announced_s = 0.0
-            for block in _blocks(media.blocks()):
+            for block in chain(first, blocks):
                 yield from (self._wire(message.id, *window) for window in cutter.feed(block))
                 if cutter.idle and media.decoded_s - announced_s >= _PROGRESS_EVERY_S:
                     announced_s = media.decoded_s

@@ -1,0 +1,81 @@
+"""The OpenAPI description: valid, complete, and true."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from support.server import Service
+
+ROUTES = {
+    ("post", "/v1/audio/transcriptions"),
+    ("post", "/v1/audio/translations"),
+    ("get", "/v1/models"),
+    ("get", "/v1/models/{name}"),
+    ("get", "/api/v1/status"),
+    ("post", "/api/v1/transcriptions"),
+    ("get", "/health/live"),
+    ("get", "/health/ready"),
+    ("get", "/health/startup"),
+    ("get", "/metrics"),
+}
+
+
+@pytest.fixture(scope="module")
+def schema(service: Service) -> dict[str, Any]:
+    response = service.client.get("/openapi.json")
+    assert response.headers["content-type"] == "application/json"
+    body: dict[str, Any] = response.json()
+    return body
+
+
+def test_it_names_every_route(schema: dict[str, Any]) -> None:
+    described = {(method, path) for path, methods in schema["paths"].items() for method in methods}
+
+    assert schema["openapi"].startswith("3.")
+    assert described == ROUTES
+    assert all(operation.get("summary") for methods in schema["paths"].values() for operation in methods.values())
+
+
+def test_every_route_answers(service: Service) -> None:
+    for method, path in ROUTES:
+        status = service.client.request(method.upper(), path.format(name="base")).status_code
+        assert status == (400 if method == "post" else 200), path
+
+
+def test_every_reference_leads_somewhere(schema: dict[str, Any]) -> None:
+    references = set(_references(schema))
+
+    assert "#/components/schemas/OpenAIError" in references
+    for reference in references:
+        node: Any = schema
+        for part in reference.removeprefix("#/").split("/"):
+            node = node[part]
+        assert node["type"] == "object"
+
+
+def _references(node: Any) -> list[str]:
+    if isinstance(node, list):
+        return [found for child in node for found in _references(child)]
+    if not isinstance(node, dict):
+        return []
+    own = [node["$ref"]] if "$ref" in node else []
+    return own + [found for child in node.values() for found in _references(child)]
+
+
+@pytest.mark.parametrize("path", ["/v1/audio/transcriptions", "/v1/audio/translations", "/api/v1/transcriptions"])
+def test_no_documented_parameter_is_refused_as_unknown(service: Service, schema: dict[str, Any], path: str) -> None:
+    content = schema["paths"][path]["post"]["requestBody"]["content"]
+    properties = content["multipart/form-data"]["schema"]["properties"]
+
+    for name in set(properties) - {"file"}:
+        response = service.client.post(path, data={name: "x"}, files={"file": ("a", b"")})
+        error = response.json().get("error", response.json())
+        assert error["code"] != "unsupported_parameter", name
+
+
+def test_the_answer_for_an_error_is_the_documented_one(service: Service, schema: dict[str, Any]) -> None:
+    documented = schema["components"]["schemas"]["OpenAIError"]["properties"]["error"]["required"]
+
+    assert set(service.client.post("/v1/audio/transcriptions").json()["error"]) == set(documented)
