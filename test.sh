@@ -9,7 +9,7 @@ install_locked requirements-dev.lock
 setup_web
 install_system_packages
 setup_node
-[ -d web/node_modules ] || npm --prefix web ci --no-fund --no-audit --loglevel=error >&2
-npm --prefix web test --silent
+install_web_packages
+in_web test --silent
 "$VENV/bin/care-voice" models pull base
 exec "$VENV/bin/python" -m pytest "$@"

@@ -54,6 +54,15 @@ setup_node() {
   install_locked requirements-node.lock
 }
 
+# npm runs inside web/: with --prefix it would not read the machine's own npmrc, and with it the proxy or certificates.
+in_web() { (cd web && npm "$@"); }
+
+install_web_packages() {
+  if [ -d web/node_modules ] && ! changed node_modules web/package-lock.json; then return; fi
+  in_web ci --no-fund --no-audit --loglevel=error >&2
+  done_with node_modules web/package-lock.json
+}
+
 web_sources() { find web -path web/node_modules -prune -o -type f -print | LC_ALL=C sort; }
 
 setup_web() {
@@ -62,7 +71,7 @@ setup_web() {
   if [ -f src/care_voice/api/static/index.html ] && ! changed web "${sources[@]}"; then return; fi
   setup_node
   say "Building the web app"
-  npm --prefix web ci --no-fund --no-audit --loglevel=error >&2
-  npm --prefix web run build --silent >&2
+  install_web_packages
+  in_web run build --silent >&2
   done_with web "${sources[@]}"
 }

@@ -137,7 +137,8 @@ def open_media(path: Path, max_duration_s: float) -> Iterator[MediaStream]:
         stream = next(iter(container.streams.audio), None)
         if stream is None:
             raise NoAudioStream
-        if stream.codec_context is None or stream.sample_rate == 0:
+        # A stream whose codec FFmpeg does not know has no such attribute.
+        if not getattr(stream, "sample_rate", 0):
             raise UnreadableMedia(why="its sound is in a format that is not known")
         yield MediaStream(container, stream, max_duration_s)
 

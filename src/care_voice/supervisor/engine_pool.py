@@ -103,7 +103,7 @@ class EnginePool:
         if job.answer.done():
             return
         try:
-            await worker.send(job.request)
+            await worker.send(job.request, self._settings.window_timeout_s)
             reply = await worker.receive(self._settings.window_timeout_s)
         except WorkerDied as death:
             self._again_or_quarantine(job, death)

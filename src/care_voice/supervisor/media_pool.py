@@ -140,7 +140,7 @@ class MediaPool:
             raise
 
     async def _stream(self, worker: WorkerProcess, job: _Job) -> None:
-        await worker.send(job.request)
+        await worker.send(job.request, self._settings.media_stall_s)
         while True:
             message = await self._receive_unless_left(worker, job)
             if isinstance(message, Failed):

@@ -127,17 +127,21 @@ class WorkerProcess:
         """Wait for the end of the process and say why."""
         return await asyncio.shield(self._death)
 
-    async def send(self, message: Message) -> None:
-        """Send a request.
+    async def send(self, message: Message, timeout_s: float) -> None:
+        """Send a request. One that is larger than the socket's buffer is gone only when the worker reads it.
 
         Raises:
-            WorkerDied: The worker is gone.
+            WorkerDied: The worker is gone, or was killed because it did not read for `timeout_s`.
         """
         if self._death.done():
             raise self._death.result()
         self._writer.write(frame(message))
         try:
-            await self._writer.drain()
+            async with asyncio.timeout(timeout_s):
+                await self._writer.drain()
+        except TimeoutError:
+            self.kill("hang")
+            raise await self.died() from None
         except OSError:
             raise await self.died() from None
 
@@ -192,7 +196,7 @@ class WorkerProcess:
 
     async def _shake_hands(self) -> None:
         try:
-            await self.send(self.spec.load)
+            await self.send(self.spec.load, self._settings.handshake_timeout_s)
             answer = await self.receive(self._settings.handshake_timeout_s)
         except WorkerDied as death:
             raise WorkerDied("handshake_timeout" if death.cause == "hang" else death.cause, death.detail) from death
