@@ -7,5 +7,5 @@ source scripts/setup.sh
 setup_venv
 setup_web
 if [ "${1:-}" = --foreground ]; then exec "$VENV/bin/care-voice" serve; fi
-"$VENV/bin/care-voice" models pull "${CARE_VOICE_MODEL:-base}"
+"$VENV/bin/care-voice" models pull
 exec "$VENV/bin/care-voice" start "$@"

@@ -18,6 +18,9 @@ export default defineConfig({
     // The content security policy refuses data: addresses, so that every asset stays a file.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    // The API documentation is one large library, loaded on its own page alone.
+    chunkSizeWarningLimit: 1600,
+    rolldownOptions: { input: ["index.html", "docs/index.html"] },
   },
   server: { proxy: { "/v1": SERVER, "/api": SERVER } },
   test: { environment: "node", include: ["src/**/*.test.ts"] },

@@ -163,7 +163,7 @@ def _claimed_duration(container: InputContainer, stream: AudioStream) -> float |
 
 
 def _resampled(resampler: AudioResampler, frame: AudioFrame) -> list[AudioFrame]:
-    """The frame as mono at 16 kHz. Raises UnreadableMedia for a layout that FFmpeg decodes but cannot mix, as 64 channels."""
+    """The frame as mono at 16 kHz. Raises UnreadableMedia where FFmpeg cannot mix what it decoded, as 64 channels."""
     try:
         return resampler.resample(frame)
     except av.error.FFmpegError as error:

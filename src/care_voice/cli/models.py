@@ -14,7 +14,7 @@ from rich.progress import BarColumn, DownloadColumn, TaskID, TextColumn, TimeRem
 from rich.progress import Progress as ProgressBar
 from rich.table import Table
 
-from care_voice.domain.errors import ModelError
+from care_voice.cli.common import errors_explained
 from care_voice.models.build import build_puller
 from care_voice.models.catalogue import CatalogueModel
 from care_voice.models.manifest import Manifest
@@ -33,7 +33,7 @@ _SPARSE_STEP_PERCENT = 10
 @app.command("list")
 def list_models(as_json: Json = False) -> None:
     """List the catalogue, and what of it is installed (without checking the bytes: see verify)."""
-    with _errors_explained():
+    with errors_explained():
         store = ModelStore(_settings().directory)
         installed = {manifest.name: manifest for manifest in store.installed()}
         rows = [(model, installed.get(model.name)) for model in store.catalogue.models]
@@ -44,9 +44,12 @@ def list_models(as_json: Json = False) -> None:
 
 
 @app.command()
-def pull(name: Name) -> None:
+def pull(
+    name: Annotated[str | None, typer.Argument(help="Name of a model; the one that is served without it.")] = None,
+) -> None:
     """Fetch a model, or repair it: only what is missing or damaged is fetched."""
-    with _errors_explained(), _progress_shown() as progress:
+    with errors_explained(), _progress_shown() as progress:
+        name = name or _served_model()
         pulled = build_puller(_settings()).pull(name, progress)
     if pulled.fetched:
         sources = ", ".join(sorted(set(pulled.fetched.values())))
@@ -61,7 +64,7 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Hash every file and compare it with the catalogue. Exit code 1 if anything is not as it should be."""
-    with _errors_explained(), _progress_shown(silent=as_json) as progress:
+    with errors_explained(), _progress_shown(silent=as_json) as progress:
         store = ModelStore(_settings().directory)
         names = [name] if name else [manifest.name for manifest in store.installed()]
         reports = [store.verify(each, progress) for each in names]
@@ -78,9 +81,15 @@ def remove(name: Name, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do
     """Delete a model; files that other models share stay."""
     if not yes:
         typer.confirm(f"Delete the model '{name}'?", abort=True)
-    with _errors_explained():
+    with errors_explained():
         ModelStore(_settings().directory).remove(name)
     typer.echo(f"{name}: removed")
+
+
+def _served_model() -> str:
+    from care_voice.config import load_settings  # noqa: PLC0415
+
+    return load_settings().model
 
 
 def _settings() -> ModelSettings:
@@ -88,18 +97,6 @@ def _settings() -> ModelSettings:
     from care_voice.config import load_settings  # noqa: PLC0415
 
     return load_settings().models
-
-
-@contextmanager
-def _errors_explained() -> Iterator[None]:
-    """Turn a ModelError into a message with a hint on stderr, and exit code 1."""
-    try:
-        yield
-    except ModelError as error:
-        typer.echo(f"Error: {error.message}", err=True)
-        if error.advice:
-            typer.echo(f"Hint: {error.advice}", err=True)
-        raise typer.Exit(1) from error
 
 
 @contextmanager

