@@ -244,10 +244,13 @@ def test_no_worker_outlives_a_killed_service(model_store: Path, tmp_path: Path, 
             for pid in workers:
                 os.kill(pid, signal.SIGSTOP)
             wait_until(lambda: all(is_stopped(pid) for pid in workers), "the workers have stopped")
-        service.process.kill()
-        service.process.wait(30)
-
-        wait_until(lambda: not any(is_running(pid) for pid in workers), "every worker is gone", 10)
+        try:
+            service.process.kill()
+            service.process.wait(30)
+            wait_until(lambda: not any(is_running(pid) for pid in workers), "every worker is gone", 10)
+        finally:
+            for pid in filter(is_running, workers):
+                os.kill(pid, signal.SIGKILL)
 
 
 def test_a_client_that_leaves_a_stream_ends_its_work(service: Service, speech: Path) -> None:
