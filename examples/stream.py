@@ -1,0 +1,14 @@
+"""Print a recording's text as it is recognised: `python examples/stream.py FILE`. Needs the `openai` package."""
+
+import os
+import sys
+
+from openai import OpenAI
+
+client = OpenAI(base_url=os.environ.get("CARE_VOICE_URL", "http://localhost:3000") + "/v1", api_key="not-needed")
+
+with open(sys.argv[1], "rb") as file:
+    for event in client.audio.transcriptions.create(model="base", file=file, stream=True):
+        if event.type == "transcript.text.delta":
+            print(event.delta, end="", flush=True)
+print()
