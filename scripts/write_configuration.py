@@ -15,9 +15,9 @@ from care_voice.config import PREFIX, SEPARATOR, Settings
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "configuration.md"
 HEAD = """# Configuration
 
-Every setting is an environment variable. It can also stand in a TOML file, `care-voice.toml` in the data directory or the
-file that `CARE_VOICE_CONFIG` names: `CARE_VOICE_API__PORT` is `port` under `[api]` there. The environment wins. An unknown
-name or a value that does not fit is refused at the start, by name.
+Every setting is an environment variable. It can also stand in a TOML file, `care-voice.toml` in the data directory or
+the file that `CARE_VOICE_CONFIG` names: `CARE_VOICE_API__PORT` is `port` under `[api]` there. The environment wins. An
+unknown name or a value that does not fit is refused at the start, by name.
 
 This page is written by `scripts/write_configuration.py` from the code.
 """

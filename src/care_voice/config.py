@@ -26,6 +26,7 @@ PREFIX = "CARE_VOICE_"
 SEPARATOR = "__"
 CONFIG_VARIABLE = "CARE_VOICE_CONFIG"
 CONFIG_NAME = "care-voice.toml"
+_LISTS = frozenset({"sources", "allowed_hosts"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,7 @@ def _nested(flat: Mapping[str, str]) -> dict[str, Any]:
             node = node.setdefault(section, {})
             if not isinstance(node, dict):
                 raise SettingsInvalid(name=name, why=f"{section} is a value, not a section")
-        node[leaf] = _split(value) if leaf == "sources" else value
+        node[leaf] = _split(value) if leaf in _LISTS else value
     return tree
 
 

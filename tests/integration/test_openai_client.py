@@ -284,3 +284,9 @@ async def test_the_asynchronous_client_works_as_well(service: Service, jfk: Path
         result = await client.audio.transcriptions.create(model=MODEL, file=jfk)
 
     assert plain(result.text) == plain(JFK)
+
+
+def test_a_long_prompt_is_not_given_back_as_what_was_said(client: openai.OpenAI, speech: Path) -> None:
+    with (speech / "en" / "ls-533-1066-0000.flac").open("rb") as file:
+        text = client.audio.transcriptions.create(model="base", file=file, prompt="hello world " * 2000).text
+    assert "hello world" not in text.lower()

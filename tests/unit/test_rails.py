@@ -15,6 +15,7 @@ from care_voice.engine.rails import (
     Verdict,
     best,
     compression_ratio,
+    echoes,
     judge,
     repeats,
     window_samples,
@@ -117,3 +118,11 @@ def test_a_window_is_padded_to_between_its_minimum_and_thirty_seconds(length: in
 
     assert round(least * 16_000) <= size <= FULL_WINDOW_S * 16_000
     assert size >= min(length, FULL_WINDOW_S * 16_000)
+
+
+def test_a_hypothesis_that_only_repeats_its_prompt_is_an_echo() -> None:
+    prompt = "Blood pressure, Mrs Lin, physiotherapy on Tuesday."
+    assert echoes(" physiotherapy  on Tuesday.", prompt)
+    assert not echoes(" She has physiotherapy on Tuesday.", prompt)
+    assert not echoes(" Mrs Lin", prompt), "a short name may well be all that was said"
+    assert not echoes(" physiotherapy on Tuesday.", None)

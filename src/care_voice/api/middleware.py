@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -10,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from care_voice.api.context import choose_request_id, request_id
 from care_voice.api.problems import error_response
-from care_voice.domain.errors import BodyTooLarge
+from care_voice.domain.errors import BodyTooLarge, CareVoiceError, ForeignHost, ForeignOrigin
 from care_voice.telemetry.metrics import Metrics
 
 log = structlog.get_logger("care_voice.access")
@@ -68,6 +71,44 @@ class RequestContext:
         self._metrics.http_seconds.labels(method, route).observe(seconds)
         if route not in _QUIET_ROUTES or status >= 500:
             log.info("request", method=method, route=route, status=status, seconds=round(seconds, 4))
+
+
+class SameSite:
+    """Keeps pages of other sites away: there is no login yet, and a browser on this machine reaches the port.
+
+    A foreign `Origin` is refused, and so is a `Host` that is neither an address nor a known name: else a site could
+    point its own name at this machine (DNS rebinding) and read what is answered.
+    """
+
+    def __init__(self, app: ASGIApp, allowed_hosts: Sequence[str]) -> None:
+        self._app = app
+        self._hosts = {"localhost", *(host.lower() for host in allowed_hosts)}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and (error := self._fault(Headers(scope=scope))) is not None:
+            await error_response(error, scope["path"])(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+    def _fault(self, headers: Headers) -> CareVoiceError | None:
+        host, origin = headers.get("host", ""), headers.get("origin")
+        if not self._known(urlsplit(f"//{host}").hostname or ""):
+            return ForeignHost()
+        if origin is not None and urlsplit(origin).netloc != host:
+            return ForeignOrigin()
+        return None
+
+    def _known(self, name: str) -> bool:
+        return name.lower() in self._hosts or is_address(name)
+
+
+def is_address(name: str) -> bool:
+    """Whether a host name is an IP address."""
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 class BodyLimit:

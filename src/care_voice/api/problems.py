@@ -14,6 +14,8 @@ log = structlog.get_logger(__name__)
 _STATUS: list[tuple[type[errors.CareVoiceError], int]] = [
     (errors.UnknownModel, 404),
     (errors.BodyTooLarge, 413),
+    (errors.ForeignOrigin, 403),
+    (errors.ForeignHost, 421),
     (errors.MediaTooLong, 413),
     (errors.MediaError, 422),
     (errors.RequestError, 400),

@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect
 
 from care_voice import __version__
 from care_voice.api import health, openai, web
-from care_voice.api.middleware import BodyLimit, RequestContext
+from care_voice.api.middleware import BodyLimit, RequestContext, SameSite
 from care_voice.api.openapi import OPENAI_ERROR_SCHEMA
 from care_voice.api.problems import InternalError, error_response, http_error_response
 from care_voice.api.services import ApiServices
@@ -50,6 +50,7 @@ def create_app(services: ApiServices) -> FastAPI:
     app.add_exception_handler(ClientDisconnect, _on_client_gone)
     app.add_exception_handler(Exception, _on_bug)
     app.add_middleware(BodyLimit, limit_bytes=services.settings.max_body_bytes)
+    app.add_middleware(SameSite, allowed_hosts=services.settings.allowed_hosts)
     app.add_middleware(RequestContext, metrics=services.metrics)
     _describe_errors(app)
     return app

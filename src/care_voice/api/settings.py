@@ -15,6 +15,10 @@ class ApiSettings:
     port: int = 3000
     """TCP port."""
 
+    allowed_hosts: tuple[str, ...] = ()
+    """Names besides localhost and IP addresses that clients may use for it, separated by commas. Others are refused, so
+    that no site can make a name of its own point at this machine and read what is answered."""
+
     max_body_bytes: int = 2 * 1024**3
     """Largest request body; about 6 hours of recorded WAV at 48 kHz mono."""
 

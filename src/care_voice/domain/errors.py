@@ -7,6 +7,8 @@
     │   ├── UnsupportedParameter
     │   ├── UnknownModel
     │   ├── BodyTooLarge
+    │   ├── ForeignOrigin
+    │   ├── ForeignHost
     │   └── MediaError                the file itself
     │       ├── EmptyFile
     │       ├── UnreadableMedia
@@ -117,6 +119,20 @@ class BodyTooLarge(RequestError):
 
     code = "body_too_large"
     hint = "Send a shorter or a compressed recording, or raise CARE_VOICE_API__MAX_BODY_BYTES."
+
+
+class ForeignOrigin(RequestError):
+    """A page of another site may not use this service."""
+
+    code = "foreign_origin"
+    hint = "Open the service's own address in the browser."
+
+
+class ForeignHost(RequestError):
+    """This service does not answer to the name in the Host header."""
+
+    code = "foreign_host"
+    hint = "Use its IP address or localhost, or name the host in CARE_VOICE_API__ALLOWED_HOSTS."
 
 
 class MediaError(RequestError):

@@ -93,6 +93,12 @@ def compression_ratio(text: str) -> float:
     return len(data) / len(zlib.compress(data)) if data else 0.0
 
 
+def echoes(text: str, prompt: str | None, min_chars: int = 12) -> bool:
+    """Whether a hypothesis is only a stretch of its own prompt: a long prompt can drown a short window."""
+    said = " ".join(text.split()).lower()
+    return len(said) >= min_chars and said in " ".join((prompt or "").split()).lower()
+
+
 def repeats(token_ids: Sequence[int], max_period: int = 24) -> int:
     """How often the most repeated run of at most `max_period` tokens follows itself; 1 where nothing repeats.
 

@@ -16,7 +16,16 @@ from faster_whisper.tokenizer import Tokenizer
 from care_voice.domain.errors import InvalidParameter
 from care_voice.engine.alignment import AlignedWord, align_words, longest_skip_s, snap_to_speech
 from care_voice.engine.bytelevel import token_bytes
-from care_voice.engine.rails import FULL_WINDOW_S, Hypothesis, RailSettings, Verdict, best, judge, window_samples
+from care_voice.engine.rails import (
+    FULL_WINDOW_S,
+    Hypothesis,
+    RailSettings,
+    Verdict,
+    best,
+    echoes,
+    judge,
+    window_samples,
+)
 
 SAMPLE_RATE = 16_000
 FRAMES_PER_S = 100
@@ -134,6 +143,10 @@ class WhisperBackend:
         """
         self._check(options)
         hypothesis, encoded, passes = self._search(samples, options)
+        if echoes(hypothesis.text, options.prompt):
+            options, before = replace(options, prompt=None), passes
+            hypothesis, encoded, passes = self._search(samples, options)
+            passes += before
         words = snap_to_speech(self._align(encoded, hypothesis, len(samples), options), speech)
         skipped = options.task == "transcribe" and longest_skip_s(words, speech) > self._settings.rails.max_skip_s
         if (hypothesis.capped or skipped) and len(samples) > 2 * _MIN_SPLIT_S * SAMPLE_RATE:

@@ -1,0 +1,101 @@
+"""The command line as a person or a script uses it, and the examples as a developer runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.server import Service, environment
+
+PROJECT = Path(__file__).resolve().parents[2]
+JFK = "ask what you can do for your country"
+
+
+def care_voice(data: Path, store: Path, *arguments: str, stdin: Path | None = None) -> subprocess.CompletedProcess[str]:
+    with (stdin or Path(os.devnull)).open("rb") as source:
+        return subprocess.run(
+            [sys.executable, "-m", "care_voice", *arguments],
+            env=environment(data, store, {}),
+            stdin=source,
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+
+
+def test_transcribe_prints_the_words_of_each_file_and_goes_on_after_a_bad_one(
+    tmp_path: Path, model_store: Path, speech: Path
+) -> None:
+    letter = tmp_path / "letter.txt"
+    letter.write_text("no sound\n", encoding="utf-8")
+    files = [str(letter), str(speech / "en" / "jfk.flac"), str(tmp_path / "missing.wav")]
+    done = care_voice(tmp_path, model_store, "transcribe", "-l", "en", *files)
+    assert done.returncode == 1
+    assert JFK in done.stdout
+    assert "letter.txt" in done.stderr
+    assert "There is no such file." in done.stderr
+
+
+def test_transcribe_reads_standard_input_and_writes_subtitles(tmp_path: Path, model_store: Path, speech: Path) -> None:
+    done = care_voice(tmp_path, model_store, "transcribe", "-", "-f", "srt", stdin=speech / "variants" / "jfk.m4a")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("1\n00:00:00,")
+    assert JFK in done.stdout
+
+
+def test_transcribe_writes_files_beside_each_other(tmp_path: Path, model_store: Path, speech: Path) -> None:
+    out = tmp_path / "out"
+    clip = str(speech / "en" / "jfk.flac")
+    done = care_voice(tmp_path, model_store, "transcribe", clip, "-f", "json", "-o", str(out))
+    assert done.returncode == 0, done.stderr
+    body = json.loads((out / "jfk.json").read_text(encoding="utf-8"))
+    assert JFK in body["text"]
+    assert body["language_code"] == "en"
+    assert all(0 <= word["start"] <= word["end"] <= body["duration"] for word in body["words"])
+
+
+def test_doctor_finds_every_stage_in_order(tmp_path: Path, model_store: Path) -> None:
+    done = care_voice(tmp_path, model_store, "doctor", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    stages = {stage["name"]: stage for stage in json.loads(done.stdout)}
+    assert {stage["state"] for stage in stages.values()} == {"done"}
+    assert {"web_app", "disk", "memory", "model", "engine_worker", "self_test"} <= set(stages)
+
+
+def test_doctor_says_what_is_missing_and_downloads_nothing(tmp_path: Path) -> None:
+    store = tmp_path / "models"
+    done = care_voice(tmp_path, store, "doctor", "--json")
+    assert done.returncode == 1
+    stages = {stage["name"]: stage for stage in json.loads(done.stdout)}
+    assert stages["model"]["error"]["code"] == "model_not_installed"
+    assert "models pull" in stages["model"]["error"]["hint"]
+    assert stages["engine_worker"]["state"] == "pending"
+    assert not (store / "blobs").exists()
+
+
+def test_a_wrong_setting_is_named(tmp_path: Path, model_store: Path) -> None:
+    (tmp_path / "care-voice.toml").write_text("[api]\nprot = 80\n", encoding="utf-8")
+    done = care_voice(tmp_path, model_store, "serve")
+    assert done.returncode == 1
+    assert "CARE_VOICE_API__PROT" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["transcribe", "stream", "words"])
+def test_the_examples_do_what_they_say(name: str, service: Service, speech: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, str(PROJECT / "examples" / f"{name}.py"), str(speech / "en" / "jfk.flac")],
+        env={**os.environ, "CARE_VOICE_URL": service.url},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    words = " ".join(line.split()[-1] for line in done.stdout.splitlines()) if name == "words" else done.stdout
+    assert JFK in words
