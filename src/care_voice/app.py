@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import signal
+import tempfile
 from contextlib import suppress
 from typing import Protocol
 
@@ -96,6 +97,8 @@ async def serve(settings: Settings) -> None:
     """Run the service until SIGTERM or SIGINT; the first drains, a second one ends it at once."""
     application = Application(settings)
     application.clear_incoming()
+    # Forms are spooled where uploads are stored: the system's own temporary directory is often small, or in memory.
+    tempfile.tempdir = str(settings.incoming_dir)
     lifecycle = application.lifecycle
     lifecycle.start()
     await asyncio.sleep(0)

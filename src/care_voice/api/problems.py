@@ -21,6 +21,7 @@ _STATUS: list[tuple[type[errors.CareVoiceError], int]] = [
     (errors.RequestError, 400),
     (errors.WindowQuarantined, 422),
     (errors.WorkerFailed, 500),
+    (errors.StorageFull, 507),
     (errors.ServiceError, 503),
     (errors.ModelError, 503),
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import shutil
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -14,7 +15,7 @@ from fastapi import Request
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
-from care_voice.domain.errors import InvalidParameter, MissingParameter, UnsupportedParameter
+from care_voice.domain.errors import InvalidParameter, MissingParameter, StorageFull, UnsupportedParameter
 
 _MAX_FIELDS = 64
 _MAX_FIELD_BYTES = 256 * 1024
@@ -37,9 +38,18 @@ async def received_form(request: Request, incoming_dir: Path, known: frozenset[s
     Raises:
         InvalidParameter: The body is not a multipart form, or a field is a file or is too long.
         MissingParameter: There is no file.
+        StorageFull: The disk has no room for it.
         UnsupportedParameter: A field is not in `known`.
     """
     path = incoming_dir / uuid.uuid4().hex
+    try:
+        fields = await _receive(request, path, known)
+        yield Form(path, fields)
+    finally:
+        path.unlink(missing_ok=True)
+
+
+async def _receive(request: Request, path: Path, known: frozenset[str]) -> dict[str, list[str]]:
     try:
         form = await _parse(request)
         try:
@@ -47,9 +57,11 @@ async def received_form(request: Request, incoming_dir: Path, known: frozenset[s
             await asyncio.to_thread(_store, _file(form), path)
         finally:
             await form.close()
-        yield Form(path, fields)
-    finally:
-        path.unlink(missing_ok=True)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageFull from error
+        raise
+    return fields
 
 
 async def _parse(request: Request) -> FormData:

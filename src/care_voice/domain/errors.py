@@ -33,6 +33,7 @@
         ├── NotReady
         ├── Draining
         ├── Overloaded
+        ├── StorageFull
         ├── PreflightFailed
         ├── SelfTestFailed
         ├── WorkerFailed
@@ -296,6 +297,13 @@ class Overloaded(ServiceError):
 
     code = "overloaded"
     hint = "Try again in {retry_after_s} seconds."
+
+
+class StorageFull(ServiceError):
+    """The disk of the service is full; the recording could not be stored."""
+
+    code = "storage_full"
+    hint = "Keep the recording and try again later; whoever runs this service must free some space."
 
 
 class PreflightFailed(ServiceError):
