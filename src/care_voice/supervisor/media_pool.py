@@ -34,6 +34,7 @@ T = TypeVar("T")
 MediaEvent = MediaOpened | MediaWindow | MediaProgress | MediaDone
 _MAX_KILLS = 2
 _STREAM_MESSAGES = 2
+_STOPPING = "the service is stopping"
 
 
 @dataclass(slots=True)
@@ -70,7 +71,7 @@ class MediaPool:
         """Stop the workers; files that still wait fail as not ready."""
         await asyncio.gather(*(slot.close() for slot in self.slots))
         while not self._queue.empty():
-            self._queue.get_nowait().events.put_nowait(NotReady(why="the service is stopping"))
+            self._queue.get_nowait().events.put_nowait(NotReady(why=_STOPPING))
 
     async def wait_ready(self) -> str:
         """Wait for a worker; what it runs on, for people.
@@ -137,6 +138,9 @@ class MediaPool:
             await self._stream(worker, job)
         except WorkerDied as death:
             self._again_or_give_up(job, death)
+            raise
+        except asyncio.CancelledError:
+            self._fail(job, NotReady(why=_STOPPING))
             raise
 
     async def _stream(self, worker: WorkerProcess, job: _Job) -> None:
