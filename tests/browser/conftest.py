@@ -27,8 +27,9 @@ def chromium() -> str:
     return path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
+    """Not for the session: while it runs, so does an event loop in this thread, and asynchronous tests cannot."""
     with sync_playwright() as running:
         yield running
 
