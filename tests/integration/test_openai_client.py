@@ -200,7 +200,7 @@ def test_a_threshold_that_nothing_passes_gives_no_text(client: openai.OpenAI, sp
 
 
 def test_mandarin_is_recognised(client: openai.OpenAI, speech: Path) -> None:
-    """Two AISHELL clips. `base` gets about 18 % of the characters of read Mandarin wrong (README.md: 17 to 18 %), most of
+    """Two AISHELL clips. `base` gets about 18 % of the characters of read Mandarin wrong (README.md), most of
     them homophones; more than 40 % of these would mean that something is broken, not that the model is small."""
     clips = {
         "aishell-BAC009S0150W0132": "而是因为其他国家尤其是周边国家房价下跌而受到冲击",
