@@ -18,7 +18,7 @@ _RESERVE_BYTES = 512 * 1024**2
 """Left free for uploads and logs."""
 
 _OVERHEAD_BYTES = 400 * 1024**2
-"""The parent process and the first media worker, measured at about 250 MB together."""
+"""The parent process and the first media worker, measured at about 190 MB together, with room for a second one."""
 
 
 @dataclass(frozen=True, slots=True)
