@@ -325,6 +325,7 @@ def test_a_second_signal_ends_the_service_at_once(model_store: Path, tmp_path: P
 
         assert service.process.wait(15) == 0
         with suppress(httpx.TransportError):
-            assert in_hand.result(10).status_code == 500
+            # Which one depends on whether the worker or the connection is ended first.
+            assert in_hand.result(10).status_code in (500, 503)
         assert not service.events("drained")
         assert not any(is_running(pid) for pid in workers)

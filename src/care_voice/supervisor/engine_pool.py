@@ -14,7 +14,7 @@ from care_voice.engine.protocol import DecodeWindow, Failed, WindowDecoded
 from care_voice.supervisor.failures import to_error
 from care_voice.supervisor.queueing import next_job
 from care_voice.supervisor.settings import SupervisorSettings
-from care_voice.supervisor.slot import PrepareSpec, SlotState, WorkerSlot, wait_for_any
+from care_voice.supervisor.slot import PrepareSpec, WorkerSlot, describe_first_ready, trouble_of
 from care_voice.supervisor.worker import WorkerDied, WorkerProcess
 from care_voice.telemetry.metrics import Metrics
 
@@ -66,16 +66,12 @@ class EnginePool:
         Raises:
             WorkerFailed: It could not start; the slot goes on trying.
         """
-        worker = await wait_for_any(self.slots)
-        assert worker.ready is not None
-        return f"{worker.ready.detail}, loaded in {worker.ready.load_s:.2f} s"
+        return await describe_first_ready(self.slots)
 
     @property
     def trouble(self) -> str | None:
         """Why no worker takes work now; None while one does."""
-        if any(slot.state is SlotState.READY for slot in self.slots):
-            return None
-        return next((s.last_failure for s in self.slots if s.last_failure), "the engine worker is starting")
+        return trouble_of(self.slots, "the engine worker is starting")
 
     def retry_now(self) -> None:
         """What kept the workers from starting has been mended."""

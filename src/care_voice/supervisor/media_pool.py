@@ -24,7 +24,7 @@ from care_voice.engine.protocol import (
 from care_voice.supervisor.failures import to_error
 from care_voice.supervisor.queueing import next_job
 from care_voice.supervisor.settings import MediaWorkerSettings, SupervisorSettings
-from care_voice.supervisor.slot import PrepareSpec, SlotRetired, SlotState, WorkerSlot, wait_for_any
+from care_voice.supervisor.slot import PrepareSpec, SlotRetired, WorkerSlot, describe_first_ready, trouble_of
 from care_voice.supervisor.worker import WorkerDied, WorkerProcess
 from care_voice.telemetry.metrics import Metrics
 
@@ -79,16 +79,12 @@ class MediaPool:
         Raises:
             WorkerFailed: It could not start; the slot goes on trying.
         """
-        worker = await wait_for_any(self.slots)
-        assert worker.ready is not None
-        return f"{worker.ready.detail}, loaded in {worker.ready.load_s:.2f} s"
+        return await describe_first_ready(self.slots)
 
     @property
     def trouble(self) -> str | None:
         """Why no worker takes files now; None while one does."""
-        if any(slot.state is SlotState.READY for slot in self.slots):
-            return None
-        return next((s.last_failure for s in self.slots if s.last_failure), "the media worker is starting")
+        return trouble_of(self.slots, "the media worker is starting")
 
     @asynccontextmanager
     async def read(self, request: OpenMedia) -> AsyncIterator[AsyncIterator[MediaEvent]]:

@@ -174,3 +174,17 @@ async def wait_for_any(slots: Sequence[WorkerSlot]) -> WorkerProcess:
         finally:
             for change in changes:
                 change.cancel()
+
+
+async def describe_first_ready(slots: Sequence[WorkerSlot]) -> str:
+    """Wait for a worker; what it runs on, for people. Raises WorkerFailed as `wait_for_any` does."""
+    worker = await wait_for_any(slots)
+    assert worker.ready is not None
+    return f"{worker.ready.detail}, loaded in {worker.ready.load_s:.2f} s"
+
+
+def trouble_of(slots: Sequence[WorkerSlot], starting: str) -> str | None:
+    """Why none of the slots takes work now, `starting` where nothing has failed yet; None while one does."""
+    if any(slot.state is SlotState.READY for slot in slots):
+        return None
+    return next((slot.last_failure for slot in slots if slot.last_failure), starting)
