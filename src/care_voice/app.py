@@ -135,6 +135,7 @@ def _stop_on_signals(lifecycle: Lifecycle, server: Stoppable) -> asyncio.Task[No
         again = asyncio.ensure_future(signals.get())
         await asyncio.wait([drain, again], return_when=asyncio.FIRST_COMPLETED)
         again.cancel()
-        server.stop(at_once=not drain.done())
+        at_once = drain.cancel()
+        server.stop(at_once=at_once)
 
     return asyncio.create_task(stop(), name="signals")
