@@ -26,6 +26,7 @@
     │   ├── SourceUnavailable
     │   ├── AllSourcesFailed
     │   ├── PullCancelled
+    │   ├── ConversionFailed
     │   ├── StoreUnwritable
     │   └── DiskFull
     ├── SettingsInvalid               the environment or the configuration file
@@ -249,6 +250,13 @@ class PullCancelled(ModelError):
 
     code = "pull_cancelled"
     hint = "Pull again when it suits: files that were already verified are kept."
+
+
+class ConversionFailed(ModelError):
+    """The model '{name}' could not be converted: {why}."""
+
+    code = "conversion_failed"
+    hint = "The source was left as it is, and nothing was stored."
 
 
 class StoreUnwritable(ModelError):
