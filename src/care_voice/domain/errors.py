@@ -27,6 +27,11 @@
     │   ├── AllSourcesFailed
     │   ├── PullCancelled
     │   ├── ConversionFailed
+    │   ├── SignatureProblem          the signature of a model
+    │   │   ├── SignatureMissing
+    │   │   ├── SignatureInvalid
+    │   │   └── SignatureExpired
+    │   ├── SigningFailed
     │   ├── StoreUnwritable
     │   └── DiskFull
     ├── SettingsInvalid               the environment or the configuration file
@@ -257,6 +262,40 @@ class ConversionFailed(ModelError):
 
     code = "conversion_failed"
     hint = "The source was left as it is, and nothing was stored."
+
+
+class SignatureProblem(ModelError):
+    """The signature of a model does not vouch for it."""
+
+    code = "signature_problem"
+
+
+class SignatureMissing(SignatureProblem):
+    """The model '{name}' has no signature."""
+
+    code = "signature_missing"
+    hint = "Get the signature from whoever published the model, or check the model and sign it yourself."
+
+
+class SignatureInvalid(SignatureProblem):
+    """The signature of the model '{name}' is not valid: {why}."""
+
+    code = "signature_invalid"
+    hint = "Get the model and its signature again from whoever signed it, and check which keys are trusted here."
+
+
+class SignatureExpired(SignatureProblem):
+    """The signature of the model '{name}' counts no longer: the certificate {certificate} expired on {expired_on}."""
+
+    code = "signature_expired"
+    hint = "Have the model signed again with a certificate that is still valid, and check this machine's clock."
+
+
+class SigningFailed(ModelError):
+    """The files in {view} could not be signed: {why}."""
+
+    code = "signing_failed"
+    hint = "Signing takes an EC private key in PEM form (P-256, P-384 or P-521), and its password where it has one."
 
 
 class StoreUnwritable(ModelError):
