@@ -7,12 +7,10 @@ the parent's end of the socket closes, even in the middle of a computation, so t
 from __future__ import annotations
 
 import argparse
-import ctypes
 import faulthandler
 import os
 import queue
 import resource
-import signal
 import socket
 import sys
 import threading
@@ -25,6 +23,7 @@ import structlog
 
 from care_voice.domain.errors import CareVoiceError
 from care_voice.engine.channel import ChannelClosed, WorkerChannel
+from care_voice.engine.lifeline import die_with_parent
 from care_voice.engine.protocol import (
     PROTOCOL_VERSION,
     DecodeWindow,
@@ -41,7 +40,6 @@ from care_voice.engine.protocol import (
 from care_voice.telemetry.logs import configure_logging
 
 HEARTBEAT_S = 1.0
-_PR_SET_PDEATHSIG = 1
 _EXIT_PARENT_GONE = 0
 _EXIT_PROTOCOL = 70
 
@@ -203,12 +201,6 @@ def _plain(fields: dict[str, object]) -> dict[str, str | int | float]:
     return {key: value if isinstance(value, str | int | float) else str(value) for key, value in fields.items()}
 
 
-def _die_with_parent() -> None:
-    """On Linux the kernel kills this process when its parent dies, also while it is stopped by a signal."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--role", choices=["engine", "media"], required=True)
@@ -216,7 +208,7 @@ def main() -> None:
     parser.add_argument("--log-format", choices=["auto", "json", "text"], default="auto")
     parser.add_argument("--log-level", default="info")
     arguments = parser.parse_args()
-    _die_with_parent()
+    die_with_parent()
     faulthandler.enable()
     configure_logging(arguments.log_format, arguments.log_level)
     role: Role = EngineRole() if arguments.role == "engine" else MediaRole()
