@@ -26,7 +26,7 @@ PREFIX = "CARE_VOICE_"
 SEPARATOR = "__"
 CONFIG_VARIABLE = "CARE_VOICE_CONFIG"
 CONFIG_NAME = "care-voice.toml"
-_LISTS = frozenset({"sources", "allowed_hosts"})
+_LISTS = frozenset({"sources", "directories", "bundles", "mirrors", "public_keys", "certificates", "allowed_hosts"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@
     │       ├── MediaTooSlow
     │       └── MediaCrashedDecoder
     ├── ModelError                    the verified store and its sources
+    │   ├── CatalogueInvalid
     │   ├── UnknownCatalogueModel
     │   ├── ModelNotInstalled
     │   ├── ModelDamaged
@@ -203,6 +204,13 @@ class ModelError(CareVoiceError):
     code = "model_error"
 
 
+class CatalogueInvalid(ModelError):
+    """The file with your own models, {path}, is not valid: {why}."""
+
+    code = "catalogue_invalid"
+    hint = "docs/models.md shows what it may hold."
+
+
 class UnknownCatalogueModel(ModelError):
     """There is no model '{name}' in the catalogue; it has {known}."""
 
@@ -254,7 +262,7 @@ class PullCancelled(ModelError):
     """The pull of the model '{name}' was cancelled."""
 
     code = "pull_cancelled"
-    hint = "Pull again when it suits: files that were already verified are kept."
+    hint = "Pull again when it suits: it goes on where it stopped."
 
 
 class ConversionFailed(ModelError):

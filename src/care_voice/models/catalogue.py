@@ -1,12 +1,13 @@
 """The catalogue: which models there are, and the size and SHA-256 that every one of their files must have.
 
 This is the only thing the model manager trusts. It ships inside the package; sources, mirrors and manifests on disk are
-all checked against it.
+all checked against it. Models of the operator's own join it with the digests of their first pull (`pins`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, field
 from importlib.resources import files as package_files
 from typing import Annotated, Literal
 
@@ -17,7 +18,8 @@ from care_voice.domain.errors import UnknownCatalogueModel
 SafeName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z")]
 """A name that can become one component of a path or one argument of a command, and nothing else."""
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
-Revision = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{40}\Z")]
+Revision = Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{40})?\Z")]
+"""A commit of a hub repository; empty for a model that comes from elsewhere."""
 RepoName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*\Z")]
 
 WEIGHTS = "model.bin"
@@ -46,19 +48,59 @@ class Carrier:
     members: dict[SafeName, tuple[str, ...]]
 
 
+Quantization = Literal["int8", "int8_float16", "float16", "float32"]
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """How a model was made from another one: the same parent, target and tool give the same bytes."""
+
+    parent: SafeName
+    parent_digest: Sha256
+    """`CatalogueModel.digest` of the parent."""
+    to: Quantization
+    tool: str
+    """The converter with its exact version, for example `ctranslate2 4.8.5`."""
+
+
 @dataclass(frozen=True)
 class CatalogueModel:
-    """A model that Care Voice knows by digest."""
+    """A model that Care Voice knows by digest; without `files` it is the operator's own and was never pulled."""
 
     name: SafeName
     languages: Literal["multilingual", "english"]
     note: str
     licence: str
     format: str
-    hub_repo: RepoName
-    revision: Revision
     files: tuple[FileEntry, ...]
+    hub_repo: RepoName | None = None
+    revision: Revision = ""
     carriers: tuple[Carrier, ...] = ()
+    urls: dict[SafeName, str] = field(default_factory=dict)
+    """Where single files can be fetched, by their name in the view."""
+    directory: str | None = None
+    """A directory on this machine that holds the files."""
+    wanted: tuple[SafeName, ...] = ()
+    """The files to ask for at the first pull; empty for those that a converted Whisper model usually has."""
+    derived: Derivation | None = None
+
+    @property
+    def digest(self) -> str:
+        """One SHA-256 for the whole model: of the sorted lines `sha256  size  name` of its files."""
+        lines = sorted(f"{entry.sha256}  {entry.size}  {entry.name}\n" for entry in self.files)
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+    @property
+    def origin(self) -> str:
+        """Where the model is defined to come from: digests recorded for one origin say nothing about another."""
+        if self.derived is not None:
+            made = self.derived
+            return f"derived:{made.parent}@{made.parent_digest}:{made.to}:{made.tool}"
+        if self.hub_repo is not None:
+            return f"hub:{self.hub_repo}@{self.revision}"
+        if self.directory is not None:
+            return f"directory:{self.directory}"
+        return "urls:" + " ".join(f"{name}={url}" for name, url in sorted(self.urls.items()))
 
     @property
     def total_bytes(self) -> int:
@@ -71,8 +113,10 @@ class CatalogueModel:
 
         Loading is the peak: the float16 weights and their int8 copy, half as large, are in memory at once. The rest is
         the interpreter with its libraries and the buffers for one 30 s window. Measured peaks are 334 MB for base
-        (estimate 378 MB) and 261 MB for tiny.en (estimate 273 MB).
+        (estimate 378 MB) and 261 MB for tiny.en (estimate 273 MB). 0 while the files are not known.
         """
+        if not self.files:
+            return 0
         weights = next((entry.size for entry in self.files if entry.name == WEIGHTS), self.total_bytes)
         return weights * 3 // 2 + _RUNTIME_BYTES
 
@@ -99,3 +143,7 @@ class Catalogue:
             if model.name == name:
                 return model
         raise UnknownCatalogueModel(name=name, known=", ".join(model.name for model in self.models))
+
+    def knows(self, name: str) -> bool:
+        """Whether there is a model called `name`."""
+        return any(model.name == name for model in self.models)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
-from care_voice.models.catalogue import CatalogueModel, FileEntry, Revision, SafeName, Sha256
+from care_voice.models.catalogue import CatalogueModel, Derivation, FileEntry, Revision, SafeName, Sha256
+from care_voice.models.sealed import encode_sealed, read_sealed
 
 ALREADY_STORED = "store"
 """The source of a file whose verified bytes were in the store before, for example shared with another model."""
@@ -29,7 +28,8 @@ class ManifestFile:
 
 @dataclass(frozen=True)
 class Manifest:
-    """One installed model. `pulled_at` is in UTC, ISO 8601; `tool` is the version of Care Voice that wrote it."""
+    """One installed model. `pulled_at` is in UTC, ISO 8601; `tool` is the version of Care Voice that wrote it;
+    `pulled_by` is the account that did it."""
 
     name: SafeName
     revision: Revision
@@ -38,6 +38,9 @@ class Manifest:
     files: tuple[ManifestFile, ...]
     pulled_at: str
     tool: str
+    pulled_by: str = ""
+    derived: Derivation | None = None
+    hub_repo: str | None = None
 
     @property
     def total_bytes(self) -> int:
@@ -55,12 +58,9 @@ class Manifest:
         return self.name == model.name and self.revision == model.revision and mine == set(model.files)
 
     def encode(self) -> bytes:
-        return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
+        return encode_sealed(self)
 
 
 def read_manifest(path: Path) -> Manifest | None:
-    """Return the manifest at `path`, or None when there is none or it cannot be read as one."""
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Manifest)
-    except (OSError, msgspec.DecodeError):
-        return None
+    """Return the manifest at `path`, or None when there is none, or it is damaged or not one."""
+    return read_sealed(path, Manifest)

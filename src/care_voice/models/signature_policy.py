@@ -30,11 +30,11 @@ def difference(signed: Mapping[str, object], found: Mapping[str, object]) -> str
     Both map the name of a file to its digest.
     """
     faults = (
-        ("is missing", signed.keys() - found.keys()),
-        ("was not signed", found.keys() - signed.keys()),
-        ("has other bytes", {name for name in signed.keys() & found.keys() if signed[name] != found[name]}),
+        ("missing", signed.keys() - found.keys()),
+        ("not signed", found.keys() - signed.keys()),
+        ("altered", {name for name in signed.keys() & found.keys() if signed[name] != found[name]}),
     )
-    return ", ".join(f"{_listed(names)} {fault}" for fault, names in faults if names)
+    return "; ".join(f"{fault}: {_listed(names)}" for fault, names in faults if names)
 
 
 def expires_soon(expires_at: datetime | None, now: datetime) -> bool:
@@ -45,5 +45,5 @@ def expires_soon(expires_at: datetime | None, now: datetime) -> bool:
 def _listed(names: set[str]) -> str:
     """The first names, quoted: a stranger's file may be called anything, line breaks included."""
     more = len(names) - _NAMED_AT_MOST
-    listed = " and ".join(repr(name) for name in sorted(names)[:_NAMED_AT_MOST])
+    listed = ", ".join(repr(name) for name in sorted(names)[:_NAMED_AT_MOST])
     return f"{listed} and {more} more" if more > 0 else listed

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
 
-import structlog
 from filelock import FileLock, Timeout
 
 import care_voice
-from care_voice.models.catalogue import CatalogueModel, FileEntry
+from care_voice.models.catalogue import CatalogueModel
 from care_voice.models.files import (
-    create_private,
+    hash_file,
     link_or_copy,
     mapped_errors,
     remove_entry,
@@ -24,79 +20,80 @@ from care_voice.models.files import (
     write_durably,
 )
 from care_voice.models.manifest import ALREADY_STORED, Manifest, ManifestFile, read_manifest
+from care_voice.models.partial import Partial, covered_bytes, discard_partial, open_partial
 from care_voice.models.progress import Watch
-from care_voice.models.rules import ExpectedBytes
-from care_voice.models.sources.base import Sink
+from care_voice.models.rules import Wanted, judge_digest
 from care_voice.models.store import ModelStore
-
-log = structlog.get_logger(__name__)
-
-
-class _Incoming:
-    """A sink that writes to disk only what the rules let pass."""
-
-    def __init__(self, file: BinaryIO, rules: ExpectedBytes, watch: Watch) -> None:
-        self._file = file
-        self._rules = rules
-        self._watch = watch
-
-    def write(self, chunk: bytes) -> None:
-        self._watch.check()
-        self._rules.feed(chunk)
-        self._file.write(chunk)
+from care_voice.models.times import utc_now
 
 
 class Staging:
-    """One model's place in `incoming/`, while its lock is held."""
+    """One model's place in `incoming/`, while its lock is held. What is not finished stays there for the next pull."""
 
-    def __init__(self, store: ModelStore, model: CatalogueModel, watch: Watch) -> None:
+    def __init__(self, store: ModelStore, name: str, watch: Watch) -> None:
         self._store = store
-        self._model = model
         self._watch = watch
-        self._directory = store.incoming / model.name
-
-    @property
-    def directory(self) -> Path:
+        self.name = name
+        self.directory = store.incoming / name
         """Where incoming bytes are written."""
-        return self._directory
 
-    def receive(self, entry: FileEntry, source: str, fill: Callable[[Sink], None]) -> None:
-        """Let `fill` write a file's bytes, and publish them as a blob if they are the pinned ones.
+    @contextmanager
+    def partial(self, wanted: Wanted) -> Iterator[Partial]:
+        """Open a file for its bytes, with what an earlier pull got of it. Raises DiskFull, StoreUnwritable."""
+        path = self.partial_path(wanted)
+        with mapped_errors(self._store.directory, wanted.size), open_partial(path, wanted.size) as partial:
+            yield partial
 
-        Raises DigestMismatch, StoreUnwritable, DiskFull, and what `fill` raises; then nothing of it is left.
+    def partial_path(self, wanted: Wanted) -> Path:
+        """Named by digest: what was got of other bytes can never be taken for this file's."""
+        return self.directory / (wanted.sha256 or f"{wanted.name}.unpinned")
+
+    def seal(self, wanted: Wanted, partial: Partial, source: str) -> str:
+        """Hash a complete partial file, and publish it as a blob if it is the pinned one. Returns its SHA-256.
+
+        Raises DigestMismatch, StoreUnwritable, DiskFull, PullCancelled; then nothing of it has a final name.
         """
-        with mapped_errors(self._store.directory, entry.size), self._temporary() as (file, path):
-            rules = ExpectedBytes(entry, source)
-            fill(_Incoming(file, rules, self._watch))
-            rules.finish()
-            file.flush()
-            os.fsync(file.fileno())
-            file.close()
-            blob = self._store.blob_path(entry.sha256)
+        with mapped_errors(self._store.directory, wanted.size):
+            partial.sync()
+            identity, digest = hash_file(partial.path, lambda done: self._verifying(wanted, done, source))
+            judge_digest(wanted, source, identity.size, digest)
+            blob = self._store.blob_path(digest)
             _clear_directory_at(blob)
-            replace_durably(path, blob)
+            replace_durably(partial.path, blob)
+            discard_partial(partial.path)
+        return digest
 
-    @contextmanager
-    def _temporary(self) -> Iterator[tuple[BinaryIO, Path]]:
-        handle, path = create_private(self._directory)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                yield file, path
-        finally:
-            path.unlink(missing_ok=True)
+    def _verifying(self, wanted: Wanted, done: int, source: str) -> None:
+        self._watch.report("verifying", wanted.name, done, wanted.size, source=source)
 
-    @contextmanager
-    def scratch(self) -> Iterator[Path]:
-        """An empty directory for what a source needs on disk; removed afterwards."""
-        path = self._directory / "scratch"
+    def scratch(self, source: str) -> Path:
+        """A directory for what a source needs on disk, with what an earlier pull left there."""
+        path = self.directory / f"scratch-{source}"
         with mapped_errors(self._store.directory):
-            path.mkdir(mode=0o700)
-        try:
-            yield path
-        finally:
-            shutil.rmtree(path, ignore_errors=True)
+            path.mkdir(mode=0o700, exist_ok=True)
+        return path
 
-    def publish(self, sources: Mapping[str, str], healthy: frozenset[str]) -> None:
+    def clear_scratch(self, source: str) -> None:
+        """Forget what a source left: something of it was wrong."""
+        remove_entry(self.directory / f"scratch-{source}")
+
+    def tidy(self, wanted: Iterable[Wanted]) -> None:
+        """Remove the partial files of which nothing came: they cannot help the next pull."""
+        for each in wanted:
+            if not covered_bytes(self.partial_path(each), each.size):
+                discard_partial(self.partial_path(each))
+
+    def close(self) -> None:
+        """Remove the directories that are empty."""
+        for path in (*self.directory.glob("scratch-*"), self.directory):
+            with suppress(OSError):
+                path.rmdir()
+
+    def clear(self) -> None:
+        """Remove everything that is not needed any more."""
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def publish(self, model: CatalogueModel, sources: Mapping[str, str], healthy: frozenset[str], by: str) -> None:
         """Write manifest and view of blobs that are all there.
 
         `sources` says where fetched files came from; `healthy` files are left as they are in the view. A blob that a
@@ -104,72 +101,76 @@ class Staging:
         """
         store = self._store
         with mapped_errors(store.directory), store.ownership_lock():
-            old = read_manifest(store.manifest_path(self._model.name))
-            if old is None or not old.describes(self._model) or sources:
-                self._write_manifest(old, sources)
-            self._refresh_view(healthy)
+            old = read_manifest(store.manifest_path(model.name))
+            if old is None or not old.describes(model) or sources:
+                self._write_manifest(model, old, sources, by)
+            self._refresh_view(model, healthy)
             store.drop_unneeded(file.sha256 for file in (old.files if old else ()))
 
-    def _write_manifest(self, old: Manifest | None, sources: Mapping[str, str]) -> None:
+    def _write_manifest(self, model: CatalogueModel, old: Manifest | None, sources: Mapping[str, str], by: str) -> None:
         before = {file.entry: file.source for file in (old.files if old else ())}
-        model = self._model
         files = tuple(
             ManifestFile(
                 entry.name, entry.size, entry.sha256, sources.get(entry.name) or before.get(entry, ALREADY_STORED)
             )
             for entry in model.files
         )
-        pulled_at = datetime.now(UTC).isoformat(timespec="seconds")
         manifest = Manifest(
             name=model.name,
             revision=model.revision,
             licence=model.licence,
             format=model.format,
             files=files,
-            pulled_at=pulled_at,
+            pulled_at=utc_now(),
             tool=f"care-voice {care_voice.__version__}",
+            pulled_by=by,
+            derived=model.derived,
+            hub_repo=model.hub_repo,
         )
-        path = self._store.manifest_path(model.name)
-        _clear_directory_at(path)
-        write_durably(path, manifest.encode(), self._directory)
+        self.write(self._store.manifest_path(model.name), manifest.encode())
 
-    def _refresh_view(self, healthy: frozenset[str]) -> None:
+    def write(self, path: Path, content: bytes) -> None:
+        """Give a small file of the store its new content, whole or not at all. Raises StoreUnwritable, DiskFull."""
+        with mapped_errors(self._store.directory):
+            _clear_directory_at(path)
+            write_durably(path, content, self.directory)
+
+    def _refresh_view(self, model: CatalogueModel, healthy: frozenset[str]) -> None:
         """Make the view hold the model's files and nothing else."""
-        view = self._store.view_path(self._model.name)
+        view = self._store.view_path(model.name)
         view.mkdir(parents=True, exist_ok=True)
-        known = {entry.name for entry in self._model.files}
+        known = {entry.name for entry in model.files}
         for path in view.iterdir():
             if path.name not in known or path.is_dir():
                 remove_entry(path)
-        for entry in self._model.files:
+        for entry in model.files:
             if entry.name not in healthy:
                 with suppress(FileNotFoundError):
-                    link_or_copy(self._store.blob_path(entry.sha256), view / entry.name, self._directory)
+                    link_or_copy(self._store.blob_path(entry.sha256), view / entry.name, self.directory)
 
 
 @contextmanager
-def staging(store: ModelStore, model: CatalogueModel, watch: Watch) -> Iterator[Staging]:
-    """Take the model's lock, sweep what dead processes left, and open a place for incoming bytes.
+def staging(store: ModelStore, name: str, watch: Watch) -> Iterator[Staging]:
+    """Take the model's lock and open a place for incoming bytes, with what an interrupted pull left in it.
 
     Raises StoreUnwritable, PullCancelled.
     """
-    directory = store.incoming / model.name
-    with _locked(store, model, watch):
+    with _locked(store, name, watch):
         with mapped_errors(store.directory):
-            _sweep(store, model.name)
             store.incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
-            directory.mkdir(mode=0o700)
+            (store.incoming / name).mkdir(mode=0o700, exist_ok=True)
+        place = Staging(store, name, watch)
         try:
-            yield Staging(store, model, watch)
+            yield place
         finally:
-            shutil.rmtree(directory, ignore_errors=True)
+            place.close()
 
 
 @contextmanager
-def _locked(store: ModelStore, model: CatalogueModel, watch: Watch) -> Iterator[None]:
-    lock = store.lock(model.name)
+def _locked(store: ModelStore, name: str, watch: Watch) -> Iterator[None]:
+    lock = store.lock(name)
     with mapped_errors(store.directory):
-        if not _try(lock):
+        if not try_lock(lock):
             watch.report("waiting")
             _wait(lock, watch)
     try:
@@ -186,27 +187,13 @@ def _wait(lock: FileLock, watch: Watch) -> None:
         raise
 
 
-def _try(lock: FileLock) -> bool:
+def try_lock(lock: FileLock) -> bool:
+    """Whether the lock was free, and is now held."""
     try:
         lock.acquire(timeout=0)
     except Timeout:
         return False
     return True
-
-
-def _sweep(store: ModelStore, mine: str) -> None:
-    """Delete incoming bytes whose process is gone: whoever still works on a model holds its lock."""
-    for left_over in store.incoming.glob("*"):
-        if left_over.name == mine:
-            remove_entry(left_over)
-            continue
-        lock = store.lock(left_over.name)
-        if _try(lock):
-            try:
-                log.info("incoming_swept", model=left_over.name)
-                remove_entry(left_over)
-            finally:
-                lock.release()
 
 
 def _clear_directory_at(path: Path) -> None:

@@ -4,14 +4,18 @@
     blobs/sha256/<digest>      verified bytes, read-only; shared files are kept once
     manifests/<name>.json      what was pulled, when, from where
     views/<name>/<file>        hard links to blobs (copies where links are not possible)
-    incoming/<name>/<random>   bytes on their way in, 0600; nothing else is ever unverified
+    pins/<name>.json           digests of models that the shipped catalogue does not know, from their first pull
+    signatures/<name>.sig      detached signatures over a view
+    records/<name>.json        when a model was last verified, and what was found
+    incoming/<name>/...        bytes on their way in, 0600; nothing else is ever unverified
     locks/<name>.lock          held while a model is pulled
     store.lock                 held for moments, while what belongs to whom changes
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -21,19 +25,39 @@ from care_voice.domain.errors import ModelNotInstalled, UnknownCatalogueModel
 from care_voice.models.catalogue import Catalogue, CatalogueModel, FileEntry
 from care_voice.models.files import hash_file, mapped_errors, remove_entry
 from care_voice.models.manifest import Manifest, read_manifest
+from care_voice.models.pins import read_pins, with_pin
 from care_voice.models.progress import CancelToken, ProgressCallback, Watch
+from care_voice.models.records import Record, write_record
 from care_voice.models.report import FileIdentity, FileReport, ManifestState, Report, Verified
 from care_voice.models.rules import ContentState, judge
+from care_voice.models.sealed import read_sealed
+from care_voice.models.times import utc_now
 
 log = structlog.get_logger(__name__)
 
 
 class ModelStore:
-    """Models on disk. Reading and verifying write nothing, so a store may be mounted read-only."""
+    """Models on disk. Reading and verifying need to write nothing, so a store may be mounted read-only."""
 
-    def __init__(self, directory: Path, catalogue: Catalogue | None = None) -> None:
+    def __init__(
+        self, directory: Path, catalogue: Catalogue | None = None, user_entries: Sequence[CatalogueModel] = ()
+    ) -> None:
         self.directory = directory.absolute()
-        self.catalogue = catalogue or Catalogue.load()
+        self._shipped = catalogue or Catalogue.load()
+        self._user_entries = tuple(user_entries)
+
+    @property
+    def shipped(self) -> Catalogue:
+        """The models that this version of Care Voice knows by itself."""
+        return self._shipped
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """All models that can be pulled: the shipped ones, the operator's own, and those that were made or imported."""
+        pins = read_pins(self.directory / "pins")
+        own = [with_pin(entry, pins.pop(entry.name, None)) for entry in self._user_entries]
+        others = [pin.model for name, pin in pins.items() if not self._shipped.knows(name)]
+        return Catalogue((*self._shipped.models, *own, *others))
 
     @property
     def incoming(self) -> Path:
@@ -44,6 +68,15 @@ class ModelStore:
 
     def manifest_path(self, name: str) -> Path:
         return self.directory / "manifests" / f"{name}.json"
+
+    def pin_path(self, name: str) -> Path:
+        return self.directory / "pins" / f"{name}.json"
+
+    def signature_path(self, name: str) -> Path:
+        return self.directory / "signatures" / f"{name}.sig"
+
+    def record_path(self, name: str) -> Path:
+        return self.directory / "records" / f"{name}.json"
 
     def view_path(self, name: str) -> Path:
         """The directory that an engine opens. Only `verify` or a pull says whether it holds the right bytes."""
@@ -64,7 +97,7 @@ class ModelStore:
 
     def installed(self) -> tuple[Manifest, ...]:
         """The models with a readable manifest, by name. Says nothing about their bytes."""
-        found = [(name, read_manifest(self.manifest_path(name))) for name in self._manifest_names()]
+        found = [(name, read_manifest(self.manifest_path(name))) for name in self.manifest_names()]
         return tuple(manifest for name, manifest in found if manifest is not None and manifest.name == name)
 
     def verify(self, name: str, progress: ProgressCallback | None = None, cancel: CancelToken | None = None) -> Report:
@@ -75,7 +108,20 @@ class ModelStore:
         model = self.catalogue.get(name)
         if not self.manifest_path(name).exists():
             raise ModelNotInstalled(name=name)
-        return self.inspect(model, Watch(name, progress, cancel))
+        report = self.inspect(model, Watch(name, progress, cancel))
+        self.note(report)
+        return report
+
+    def note(self, report: Report) -> None:
+        """Write down what a full check found. A store that cannot be written, such as a read-only mount, is checked
+        all the same."""
+        record = Record(utc_now(), report.ok, report.why)
+        with suppress(OSError):
+            write_record(self.record_path(report.name), record)
+
+    def record(self, name: str) -> Record | None:
+        """What the last full check of a model found; None when there was none."""
+        return read_sealed(self.record_path(name), Record)
 
     def inspect(self, model: CatalogueModel, watch: Watch) -> Report:
         """Hash every file of a model, installed or not. Raises PullCancelled."""
@@ -100,25 +146,30 @@ class ModelStore:
 
         Raises ModelNotInstalled, StoreUnwritable.
         """
-        if name not in self._manifest_names():
+        if name not in self.manifest_names():
             raise ModelNotInstalled(name=name)
         with mapped_errors(self.directory), self.lock(name), self.ownership_lock():
-            digests = self._digests_of(name)
+            digests = self.digests_of(name)
             remove_entry(self.manifest_path(name))
             remove_entry(self.view_path(name))
+            remove_entry(self.record_path(name))
+            remove_entry(self.signature_path(name))
+            remove_entry(self.incoming / name)
             self.drop_unneeded(digests)
         log.info("model_removed", model=name)
 
     def drop_unneeded(self, digests: Iterable[str]) -> None:
         """Delete those of these blobs that no model with a manifest needs. The caller holds the ownership lock."""
-        needed = [self._digests_of(name) for name in self._manifest_names()]
+        needed = [self.digests_of(name) for name in self.manifest_names()]
         for digest in set(digests).difference(*needed):
             self.blob_path(digest).unlink(missing_ok=True)
 
-    def _manifest_names(self) -> list[str]:
+    def manifest_names(self) -> list[str]:
+        """Names of all models with a manifest, readable or not."""
         return sorted(path.stem for path in (self.directory / "manifests").glob("*.json"))
 
-    def _digests_of(self, name: str) -> set[str]:
+    def digests_of(self, name: str) -> set[str]:
+        """The blobs that a model needs, by its manifest and by the catalogue."""
         manifest = read_manifest(self.manifest_path(name))
         digests = {file.sha256 for file in manifest.files} if manifest else set()
         try:

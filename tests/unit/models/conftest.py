@@ -13,9 +13,11 @@ import pytest
 
 from care_voice.domain.errors import FileNotOffered
 from care_voice.models.catalogue import Catalogue, CatalogueModel, FileEntry
+from care_voice.models.intervals import Span
 from care_voice.models.progress import Watch
 from care_voice.models.puller import Puller
-from care_voice.models.sources.base import Sink
+from care_voice.models.rules import Wanted, mismatch
+from care_voice.models.sources.base import SIGNATURE_NAME, Body
 from care_voice.models.store import ModelStore
 
 _CHUNK = 4096
@@ -98,19 +100,28 @@ class _MemorySource:
 
     @contextmanager
     def open(self, model: object, scratch: Path, watch: Watch) -> Iterator[_MemorySession]:  # noqa: ARG002 - the interface
-        yield _MemorySession(self, watch)
+        yield _MemorySession(self)
 
 
 @dataclass(frozen=True)
 class _MemorySession:
     source: _MemorySource
-    watch: Watch
+    parallel: bool = False
 
-    def fetch(self, entry: FileEntry, sink: Sink) -> None:
-        self.source.asked.append(entry.name)
-        content = self.source.served.get(entry.name)
+    @contextmanager
+    def body(self, wanted: Wanted, span: Span) -> Iterator[Body]:
+        self.source.asked.append(wanted.name)
+        content = self.source.served.get(wanted.name)
         if content is None:
-            raise FileNotOffered(source="memory", file=entry.name)
-        for start in range(0, len(content), _CHUNK):
-            sink.write(content[start : start + _CHUNK])
-            self.watch.report("downloading", entry.name, start, entry.size, source="memory")
+            raise FileNotOffered(source="memory", file=wanted.name)
+        if len(content) < wanted.size:
+            raise mismatch(wanted, "memory", f"it ends after {len(content)} of {wanted.size} bytes")
+        chunks = (content[start : start + _CHUNK] for start in range(span[0], len(content), _CHUNK))
+        yield Body(span[0], whole=False, chunks=chunks)
+
+    def size(self, name: str) -> int | None:
+        content = self.source.served.get(name)
+        return None if content is None else len(content)
+
+    def signature(self) -> bytes | None:
+        return self.source.served.get(SIGNATURE_NAME)

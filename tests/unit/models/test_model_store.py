@@ -21,7 +21,7 @@ from care_voice.domain.errors import (
     StoreUnwritable,
     UnknownCatalogueModel,
 )
-from care_voice.models import puller as puller_module
+from care_voice.models import fetch as fetch_module
 from care_voice.models.catalogue import CatalogueModel
 from care_voice.models.files import mapped_errors
 from care_voice.models.manifest import read_manifest
@@ -29,6 +29,7 @@ from care_voice.models.progress import Progress
 from care_voice.models.puller import Puller
 from care_voice.models.report import FileState
 from care_voice.models.store import ModelStore
+from care_voice.models.upkeep import collect, usage
 
 
 def state_of(store: ModelStore, file: str) -> FileState:
@@ -102,7 +103,7 @@ def test_a_healthy_store_is_not_touched_by_a_pull(puller: Puller, store: ModelSt
     before = snapshot(store.directory)
     asked.clear()
     assert puller.pull("one").fetched == {}
-    assert changed(before, snapshot(store.directory)) == set()
+    assert changed(before, snapshot(store.directory)) == {"records/one.json"}
     assert asked == []
 
 
@@ -125,7 +126,12 @@ def test_a_flipped_bit_is_found_wherever_it_is_and_only_that_file_is_fetched(
     assert asked == [file]
     assert store.verify("one").ok
     blob = str(blob_of(store, model, file).relative_to(store.directory))
-    assert changed(before, snapshot(store.directory)) == {f"views/one/{file}", blob, "manifests/one.json"}
+    assert changed(before, snapshot(store.directory)) == {
+        f"views/one/{file}",
+        blob,
+        "manifests/one.json",
+        "records/one.json",
+    }
 
 
 def _truncate(path: Path) -> None:
@@ -335,7 +341,7 @@ def test_removing_what_is_not_installed_is_refused(store: ModelStore, name: str)
 def test_progress_tells_phase_file_and_bytes(puller: Puller, store: ModelStore) -> None:
     events: list[Progress] = []
     puller.pull("one", events.append)
-    assert {event.phase for event in events} == {"downloading", "publishing", "verifying"}
+    assert {event.phase for event in events} == {"resolving", "downloading", "publishing", "verifying"}
     downloading = [event for event in events if event.phase == "downloading" and event.file == "model.bin"]
     assert [event.done_bytes for event in downloading] == sorted(event.done_bytes for event in downloading)
     assert {(event.total_bytes, event.source) for event in downloading} == {(100_000, "memory")}
@@ -352,8 +358,8 @@ def test_a_pull_can_be_cancelled_at_any_phase_and_finished_later(puller: Puller,
 
     with pytest.raises(PullCancelled, match="'one'"):
         puller.pull("one", stop_at_phase, cancel)
-    assert list(store.incoming.iterdir()) == []
     assert puller.pull("one").view.is_dir()
+    assert list(store.incoming.iterdir()) == []
 
 
 def test_a_wait_for_another_pull_can_be_cancelled(puller: Puller, store: ModelStore) -> None:
@@ -383,8 +389,9 @@ def test_a_wait_for_another_pull_can_be_cancelled(puller: Puller, store: ModelSt
     assert phases == ["waiting"]
 
 
-def test_left_overs_are_swept_but_not_those_of_a_living_process(puller: Puller, store: ModelStore) -> None:
-    for name in ("one", "two", "gone"):
+def test_what_pulls_left_is_collected_but_not_that_of_a_living_process(puller: Puller, store: ModelStore) -> None:
+    puller.pull("one")
+    for name in ("two", "gone"):
         (store.incoming / name).mkdir(parents=True)
         (store.incoming / name / "0123").write_bytes(b"half")
     held, release = threading.Event(), threading.Event()
@@ -398,11 +405,47 @@ def test_left_overs_are_swept_but_not_those_of_a_living_process(puller: Puller, 
     holder.start()
     try:
         assert held.wait(20)
-        puller.pull("one")
+        assert collect(store) == 0
+        assert usage(store).incoming_bytes == 8
+        assert usage(store, keep_incoming_s=0).reclaimable_bytes == 4
+        assert collect(store, keep_incoming_s=0) == 4
     finally:
         release.set()
         holder.join()
     assert [path.name for path in store.incoming.iterdir()] == ["two"]
+    assert store.verify("one").ok
+
+
+def test_a_cut_download_goes_on_at_the_byte_where_it_stopped(puller: Puller, store: ModelStore) -> None:
+    cancel, seen = threading.Event(), list[int]()
+
+    def stop_half_way(event: Progress) -> None:
+        if event.phase == "downloading" and event.done_bytes > 50_000:
+            cancel.set()
+
+    with pytest.raises(PullCancelled):
+        puller.pull("one", stop_half_way, cancel)
+    puller.pull("one", lambda event: seen.append(event.done_bytes) if event.phase == "downloading" else None)
+    assert 50_000 < seen[0] < 60_000
+    assert store.verify("one").ok
+
+
+def test_collecting_keeps_what_models_need_and_deletes_the_rest(
+    puller: Puller, store: ModelStore, contents: dict[str, bytes]
+) -> None:
+    puller.pull("one")
+    puller.pull("two")
+    before = snapshot(store.directory)
+    stray = store.blob_path("0" * 64)
+    stray.write_bytes(b"nobody needs this")
+    (store.directory / "views" / "nobody").mkdir()
+    found = {each.name: each for each in usage(store).models}
+    assert found["one"].shared_bytes == found["two"].shared_bytes == len(contents["tokenizer.json"])
+    assert found["one"].own_bytes == len(contents["config.json"]) + len(contents["model.bin"])
+    assert usage(store).reclaimable_bytes == len(b"nobody needs this")
+    assert collect(store) == len(b"nobody needs this")
+    assert snapshot(store.directory) == before
+    assert not (store.directory / "views" / "nobody").exists()
 
 
 def test_incoming_bytes_are_private(puller: Puller, store: ModelStore) -> None:
@@ -419,7 +462,7 @@ def test_incoming_bytes_are_private(puller: Puller, store: ModelStore) -> None:
 def test_a_full_disk_is_noticed_before_anything_is_asked_for(
     puller: Puller, asked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(puller_module, "free_bytes", lambda _: 1000)
+    monkeypatch.setattr(fetch_module, "free_bytes", lambda _: 1000)
     with pytest.raises(DiskFull, match="1000 are free"):
         puller.pull("one")
     assert asked == []

@@ -2,28 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from care_voice.models.catalogue import CatalogueModel, FileEntry
+from care_voice.models.catalogue import CatalogueModel
+from care_voice.models.intervals import Span
 from care_voice.models.progress import Watch
+from care_voice.models.rules import Wanted
 
 
-class Sink(Protocol):
-    """Takes a file's bytes in order, and refuses them by raising DigestMismatch."""
+@dataclass(frozen=True)
+class Body:
+    """Bytes of a file on their way. `start` is the position of the first one; `whole` says that the source does not
+    do ranges and sends everything from there to the end."""
 
-    def write(self, chunk: bytes) -> None: ...
+    start: int
+    whole: bool
+    chunks: Iterator[bytes]
 
 
 class Session(Protocol):
-    """One pull of one model from one source; what was downloaded for one file is kept for the next."""
+    """One pull of one model from one source. Several threads may have bodies open at a time where `parallel` is true;
+    what was downloaded for one file is kept for the next."""
 
-    def fetch(self, entry: FileEntry, sink: Sink) -> None:
-        """Write all bytes of the file into the sink.
+    @property
+    def parallel(self) -> bool: ...
 
-        Raises FileNotOffered when this file is not there and SourceUnavailable when no file can be had any more; what
-        the sink raises passes through.
+    def body(self, wanted: Wanted, span: Span) -> AbstractContextManager[Body]:
+        """Ask for a span of a file; the body may begin before it, never after.
+
+        Raises FileNotOffered when this file is not there, SourceUnavailable when no file can be had any more,
+        DigestMismatch when it is known not to be the pinned one, and Interrupted when asking again may help. So does
+        reading the chunks.
+        """
+
+    def size(self, name: str) -> int | None:
+        """The size of a file in bytes, for a model without pins; None when the file is not there.
+
+        Raises SourceUnavailable and Interrupted.
+        """
+
+    def signature(self) -> bytes | None:
+        """The model's detached signature (`model.sig`), where the source has one of at most 1 MiB.
+
+        Raises SourceUnavailable and Interrupted.
         """
 
 
@@ -40,4 +65,9 @@ class Source(Protocol):
         """Disk space in bytes that a session needs beside the files themselves."""
 
     def open(self, model: CatalogueModel, scratch: Path, watch: Watch) -> AbstractContextManager[Session]:
-        """Begin a session. `scratch` is an empty directory of its own, removed afterwards."""
+        """Begin a session. `scratch` is a directory for it alone, kept until the model is whole: what a killed session
+        finished there may be used again, once it is checked."""
+
+
+SIGNATURE_NAME = "model.sig"
+SIGNATURE_LIMIT_BYTES = 1024 * 1024

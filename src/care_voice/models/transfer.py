@@ -1,0 +1,221 @@
+"""One file from one source: parallel ranges, resumed where they were cut; a source that wastes time is given up."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+
+import structlog
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+
+from care_voice.domain.errors import SourceUnavailable
+from care_voice.models.intervals import Span, split
+from care_voice.models.partial import Partial
+from care_voice.models.progress import Watch
+from care_voice.models.rules import Interrupted, Wanted, admit
+from care_voice.models.sources.base import Body, Session
+
+log = structlog.get_logger(__name__)
+
+_POLL_S = 0.1
+_PROGRESS_BYTES = 64 * 1024
+_PROGRESS_PARTS = 20
+"""A try that brought this many bytes, or this part of what was asked for, was worth it: the count of failures starts
+afresh."""
+
+
+@dataclass(frozen=True, slots=True)
+class TransferSettings:
+    """Connections, retries and when a source is given up."""
+
+    connections: int = 4
+    """Ranges of one large file that are fetched at a time, where the server can send ranges."""
+
+    least_range_bytes: int = 8 * 1024 * 1024
+    """A file is not cut into smaller ranges than this: each costs a request."""
+
+    attempts: int = 5
+    """Tries in a row that may bring nothing before a source is given up; a cut after some progress does not count."""
+
+    first_attempts: int = 2
+    """The same for a source that has not sent a byte yet, while there is another one to ask."""
+
+    backoff_first_s: float = 0.5
+    """Wait before the second try; it doubles, with jitter."""
+
+    backoff_max_s: float = 30.0
+    """Longest wait between tries, unless the server asks for a longer one."""
+
+    retry_after_max_s: float = 120.0
+    """A server that asks to wait longer than this (Retry-After) is given up for now."""
+
+
+class Transfer:
+    """Fills a partial file from a session.
+
+    `others` says that there is another source to ask when this one fails.
+    """
+
+    def __init__(
+        self,
+        wanted: Wanted,
+        partial: Partial,
+        session: Session,
+        *,
+        source: str,
+        watch: Watch,
+        settings: TransferSettings,
+        others: bool,
+    ) -> None:
+        self._wanted = wanted
+        self._partial = partial
+        self._session = session
+        self._source = source
+        self._watch = watch
+        self._settings = settings
+        self._others = others
+        self._stop = threading.Event()
+        self._answered = threading.Event()
+        self._alone = not session.parallel
+        self.delivered = False
+        """Whether any byte of the file came from this session."""
+
+    def run(self) -> None:
+        """Fetch everything that is missing.
+
+        Raises FileNotOffered, SourceUnavailable, DigestMismatch, PullCancelled and OSError; what came stays.
+        """
+        self._report()
+        spans = self._spans()
+        if len(spans) < 2:
+            for span in spans:
+                self._fetch(span)
+            return
+        # The first span goes ahead until it is answered: that tells whether the server does ranges at all.
+        with ThreadPoolExecutor(len(spans), "model-range") as threads:
+            tasks = [threads.submit(self._guarded, self._fetch, spans[0])]
+            tasks += [threads.submit(self._guarded, self._fetch_after_first, span) for span in spans[1:]]
+            self._join(tasks)
+        # A server without ranges sent all of it on the first connection, or was cut while it did.
+        for span in self._partial.missing():
+            self._fetch(span)
+
+    def _spans(self) -> list[Span]:
+        missing = self._partial.missing()
+        return missing if self._alone else split(missing, self._settings.connections, self._settings.least_range_bytes)
+
+    def _join(self, tasks: list[Future[None]]) -> None:
+        done, _ = wait(tasks, return_when=FIRST_EXCEPTION)
+        self._stop.set()
+        failed = next((task for task in tasks if task in done and task.exception() is not None), None)
+        if failed is not None:
+            failed.result()
+
+    def _guarded(self, fetch: Callable[[Span], None], span: Span) -> None:
+        """Let the others know when a connection fails for good: they wait for it, or would fetch for nothing."""
+        try:
+            fetch(span)
+        except BaseException:
+            self._stop.set()
+            raise
+        finally:
+            self._answered.set()
+
+    def _fetch_after_first(self, span: Span) -> None:
+        self._answered.wait()
+        if not self._alone and not self._stop.is_set():
+            self._fetch(span)
+
+    def _fetch(self, span: Span) -> None:
+        """Fetch one span, trying again for as long as the source is worth it."""
+        while missing := self._missing_of(span):
+            if self._stop.is_set():
+                return
+            try:
+                self._retrying()(self._attempt, missing)
+            except Interrupted as error:
+                raise SourceUnavailable(source=self._source, why=f"{self._wanted.name}: {error.why}") from error
+
+    def _missing_of(self, span: Span) -> Span | None:
+        return next(iter(self._missing_within(span)), None)
+
+    def _missing_within(self, span: Span) -> list[Span]:
+        start, stop = span
+        return [(max(a, start), min(b, stop)) for a, b in self._partial.missing() if a < stop and b > start]
+
+    def _retrying(self) -> Retrying:
+        first = self._settings.backoff_first_s
+        backoff = wait_exponential_jitter(multiplier=first, jitter=first, max=self._settings.backoff_max_s)
+
+        def pause(state: RetryCallState) -> float:
+            error = state.outcome and state.outcome.exception()
+            asked = error.retry_after_s if isinstance(error, Interrupted) else None
+            return max(backoff(state), asked or 0.0)
+
+        return Retrying(
+            retry=retry_if_exception_type(Interrupted),
+            stop=stop_after_attempt(self._attempts),
+            wait=pause,
+            sleep=self._sleep,
+            reraise=True,
+        )
+
+    def _sleep(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0 and not self._stop.wait(min(left, _POLL_S)):
+            self._watch.check()
+
+    @property
+    def _attempts(self) -> int:
+        known = self.delivered or not self._others
+        return self._settings.attempts if known else self._settings.first_attempts
+
+    def _attempt(self, span: Span) -> None:
+        """One request. A cut after progress ends it without an error, for the next one to go on from there."""
+        try:
+            self._request(span)
+        except Interrupted as error:
+            log.info("download_cut", file=self._wanted.name, source=self._source, why=error.why, at=span[0])
+            if (error.retry_after_s or 0) > self._settings.retry_after_max_s:
+                why = f"{error.why} and asks to wait {error.retry_after_s:g} s"
+                raise SourceUnavailable(source=self._source, why=why) from error
+            asked = span[1] - span[0]
+            came = asked - sum(stop - start for start, stop in self._missing_within(span))
+            if came < max(1, min(_PROGRESS_BYTES, asked // _PROGRESS_PARTS)):
+                raise
+
+    def _request(self, span: Span) -> None:
+        with self._session.body(self._wanted, span) as body:
+            if body.whole and not self._answered.is_set():
+                self._alone = True
+            self._answered.set()
+            reach = (span[0], self._wanted.size) if body.whole and self._alone else span
+            self._take(body, reach)
+
+    def _take(self, body: Body, span: Span) -> None:
+        position, (start, stop) = body.start, span
+        for chunk in body.chunks:
+            if self._stop.is_set():
+                return
+            first, position = position, position + len(chunk)
+            piece = chunk[max(0, start - first) :]
+            if body.whole and stop < self._wanted.size:
+                piece = piece[: max(0, stop - max(first, start))]
+            self._write(span, max(first, start), piece)
+            if position >= stop:
+                return
+        raise Interrupted(f"it ends after {position} of {self._wanted.size} bytes")
+
+    def _write(self, span: Span, position: int, piece: bytes) -> None:
+        if piece:
+            admit(self._wanted, self._source, span, position, len(piece))
+            self._partial.write(position, piece)
+            self.delivered = True
+        self._report()
+
+    def _report(self) -> None:
+        wanted, done = self._wanted, self._partial.covered
+        self._watch.report("downloading", wanted.name, done, wanted.size, source=self._source)

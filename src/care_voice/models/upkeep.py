@@ -1,0 +1,135 @@
+"""What a store takes on disk, and what of it nobody needs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from care_voice.models.files import free_bytes, mapped_errors, remove_entry
+from care_voice.models.staging import try_lock
+from care_voice.models.store import ModelStore
+
+log = structlog.get_logger(__name__)
+
+KEEP_INCOMING_S = 7 * 24 * 3600.0
+"""An interrupted pull can be gone on with for this long before its bytes count as left over, in seconds."""
+
+
+@dataclass(frozen=True)
+class ModelUsage:
+    """Bytes of one model: its own, and those that it shares with another one."""
+
+    name: str
+    own_bytes: int
+    shared_bytes: int
+
+
+@dataclass(frozen=True)
+class Usage:
+    """All sizes in bytes. `copies_bytes` is what views take where the file system has no hard links."""
+
+    models: tuple[ModelUsage, ...]
+    blobs_bytes: int
+    copies_bytes: int
+    incoming_bytes: int
+    reclaimable_bytes: int
+    """What `collect` would free now."""
+    free_bytes: int
+
+
+def usage(store: ModelStore, *, keep_incoming_s: float = KEEP_INCOMING_S) -> Usage:
+    """Measure the store. Reads no content."""
+    blobs = {path.name: path.stat().st_size for path in _files(store.directory / "blobs" / "sha256")}
+    needs = {name: store.digests_of(name) & blobs.keys() for name in store.manifest_names()}
+    waste = [_size(path) for path in _waste(store, keep_incoming_s)]
+    return Usage(
+        models=tuple(_model_usage(name, needs, blobs) for name in needs),
+        blobs_bytes=sum(blobs.values()),
+        copies_bytes=sum(
+            path.stat().st_size for path in _files(store.directory / "views") if path.stat().st_nlink == 1
+        ),
+        incoming_bytes=_size(store.incoming),
+        reclaimable_bytes=sum(waste),
+        free_bytes=free_bytes(store.directory),
+    )
+
+
+def collect(store: ModelStore, *, keep_incoming_s: float = KEEP_INCOMING_S) -> int:
+    """Delete blobs and views that no manifest names, and what pulls left that were not gone on with. Returns the bytes
+    that were freed. Raises StoreUnwritable.
+
+    Pulls may run meanwhile: what they hold is left alone.
+    """
+    freed = 0
+    with mapped_errors(store.directory), store.ownership_lock():
+        for path in list(_waste(store, keep_incoming_s)):
+            size = _size(path)
+            if _remove(store, path):
+                freed += size
+                log.info("collected", path=str(path.relative_to(store.directory)), bytes=size)
+    return freed
+
+
+def _remove(store: ModelStore, path: Path) -> bool:
+    if path.parent != store.incoming:
+        remove_entry(path)
+        return True
+    lock = store.lock(path.name)
+    if not try_lock(lock):
+        return False
+    try:
+        remove_entry(path)
+    finally:
+        lock.release()
+    return True
+
+
+def _waste(store: ModelStore, keep_incoming_s: float) -> Iterator[Path]:
+    names = set(store.manifest_names())
+    needed = {digest for name in names for digest in store.digests_of(name)}
+    fetching = _being_pulled(store)
+    yield from (
+        path for path in _entries(store.directory / "blobs" / "sha256") if path.name not in needed and not fetching
+    )
+    yield from (path for path in _entries(store.directory / "views") if path.name not in names | fetching)
+    oldest = time.time() - keep_incoming_s
+    yield from (path for path in _entries(store.incoming) if path.name not in fetching and _newest(path) <= oldest)
+
+
+def _being_pulled(store: ModelStore) -> set[str]:
+    """Models whose lock is held: they have blobs that no manifest names yet."""
+    held = set()
+    for path in (store.directory / "locks").glob("*.lock"):
+        lock = store.lock(path.stem)
+        if try_lock(lock):
+            lock.release()
+        else:
+            held.add(path.stem)
+    return held
+
+
+def _model_usage(name: str, needs: dict[str, set[str]], blobs: dict[str, int]) -> ModelUsage:
+    others = {digest for other, digests in needs.items() if other != name for digest in digests}
+    own = sum(blobs[digest] for digest in needs[name] - others)
+    return ModelUsage(name, own, sum(blobs[digest] for digest in needs[name] & others))
+
+
+def _entries(directory: Path) -> list[Path]:
+    return sorted(directory.iterdir()) if directory.is_dir() else []
+
+
+def _files(directory: Path) -> Iterator[Path]:
+    return (path for path in directory.rglob("*") if path.is_file())
+
+
+def _size(path: Path) -> int:
+    files = _files(path) if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files)
+
+
+def _newest(path: Path) -> float:
+    return max((file.stat().st_mtime for file in [path, *path.rglob("*")]), default=0.0)

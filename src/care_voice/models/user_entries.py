@@ -1,0 +1,107 @@
+"""The operator's own models, from a TOML file.
+
+[models.visits]                       # fine-tuned weights on a hub, at one commit
+hub = "organisation/whisper-visits"
+revision = "0123456789abcdef0123456789abcdef01234567"
+files = ["config.json", "model.bin", "tokenizer.json", "vocabulary.txt"]
+
+[models.local]                        # a directory on this machine
+directory = "/srv/models/local"
+
+[models.mirrored]                     # single addresses
+urls = ["https://models.example/a/config.json", "https://models.example/a/model.bin"]
+
+[models.mirrored.digests]             # optional: else they are recorded at the first pull
+"model.bin" = { size = 145217532, sha256 = "d01c3014..." }
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+from care_voice.domain.errors import CatalogueInvalid
+from care_voice.models.catalogue import Catalogue, CatalogueModel, FileEntry, RepoName, Revision, SafeName, Sha256
+
+
+class _Digest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    size: Annotated[int, msgspec.Meta(ge=1)]
+    sha256: Sha256
+
+
+class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    hub: RepoName | None = None
+    revision: Revision = ""
+    directory: str | None = None
+    urls: tuple[str, ...] = ()
+    files: tuple[SafeName, ...] = ()
+    digests: dict[SafeName, _Digest] = {}
+    languages: Literal["multilingual", "english"] = "multilingual"
+    note: str = ""
+    licence: str = "not stated"
+    format: str = "CTranslate2"
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    models: dict[SafeName, _Entry] = {}
+
+
+def read_user_entries(path: Path, shipped: Catalogue) -> tuple[CatalogueModel, ...]:
+    """The models in the file; none when there is no file.
+
+    Raises:
+        CatalogueInvalid: It cannot be read, an entry is not valid, or it takes the name of a shipped model.
+    """
+    try:
+        content = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CatalogueInvalid(path=path, why=str(error)) from error
+    try:
+        file = msgspec.convert(tomllib.loads(content), _File)
+        return tuple(_model(name, entry, shipped) for name, entry in file.models.items())
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError, ValueError) as error:
+        raise CatalogueInvalid(path=path, why=str(error)) from error
+
+
+def _model(name: str, entry: _Entry, shipped: Catalogue) -> CatalogueModel:
+    if shipped.knows(name):
+        raise ValueError(f"`{name}` is the name of a model that Care Voice knows; choose another one")
+    if sum((entry.hub is not None, entry.directory is not None, bool(entry.urls))) != 1:
+        raise ValueError(f"`{name}` needs exactly one of hub, directory and urls")
+    if entry.hub is not None and not entry.revision:
+        raise ValueError(f"`{name}` needs a revision, the full commit of the hub repository: a branch can move")
+    if entry.directory is not None and not Path(entry.directory).is_absolute():
+        raise ValueError(f"the directory of `{name}` must be an absolute path")
+    urls = {_file_name(url): url for url in entry.urls}
+    return CatalogueModel(
+        name=name,
+        languages=entry.languages,
+        note=entry.note,
+        licence=entry.licence,
+        format=entry.format,
+        files=_pinned(name, entry, set(urls) | set(entry.files)),
+        hub_repo=entry.hub,
+        revision=entry.revision,
+        urls=urls,
+        wanted=entry.files,
+        directory=entry.directory,
+    )
+
+
+def _pinned(name: str, entry: _Entry, named: set[str]) -> tuple[FileEntry, ...]:
+    if entry.digests and named and named != set(entry.digests):
+        raise ValueError(f"the digests of `{name}` must be given for all of its files or for none")
+    return tuple(FileEntry(file, each.size, each.sha256) for file, each in entry.digests.items())
+
+
+def _file_name(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise ValueError(f"{url} is not an http or https address")
+    return msgspec.convert(unquote(parts.path.rsplit("/", 1)[-1]), SafeName)
