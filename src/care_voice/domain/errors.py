@@ -20,6 +20,7 @@
     ├── ModelError                    the verified store and its sources
     │   ├── CatalogueInvalid
     │   ├── UnknownCatalogueModel
+    │   ├── ModelNameTaken
     │   ├── ModelNotInstalled
     │   ├── ModelDamaged
     │   ├── DigestMismatch
@@ -216,6 +217,13 @@ class UnknownCatalogueModel(ModelError):
 
     code = "model_unknown"
     hint = "`care-voice models list` shows the catalogue."
+
+
+class ModelNameTaken(ModelError):
+    """There is already a model called '{name}'."""
+
+    code = "model_name_taken"
+    hint = "Choose another name."
 
 
 class ModelNotInstalled(ModelError):

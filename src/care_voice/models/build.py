@@ -27,14 +27,16 @@ def build_store(settings: ModelSettings, catalogue: Catalogue | None = None) -> 
 def build_puller(settings: ModelSettings, catalogue: Catalogue | None = None, convert: Convert | None = None) -> Puller:
     """Return a puller for the store of the settings, with its sources in the order of the settings.
 
-    `convert` is what makes derived models; without it they can only be fetched. Raises CatalogueInvalid.
+    `convert` is what makes derived models; without it they can only be fetched. Raises CatalogueInvalid, and
+    SettingsInvalid when signatures are required and nobody is trusted.
     """
     # What an entry of the operator's names itself is asked first.
     named = [
         UrlSource(_timeouts(settings)),
         *(source for name in settings.sources for source in _named(name, settings)),
     ]
-    return Puller(build_store(settings, catalogue), named, settings.transfer, convert=convert)
+    store = build_store(settings, catalogue)
+    return Puller(store, named, settings.transfer, signatures=settings.signatures, convert=convert)
 
 
 def _named(name: SourceName, settings: ModelSettings) -> Iterator[Source]:

@@ -100,6 +100,8 @@ class CatalogueModel:
             return f"hub:{self.hub_repo}@{self.revision}"
         if self.directory is not None:
             return f"directory:{self.directory}"
+        if not self.urls:
+            return "adopted"
         return "urls:" + " ".join(f"{name}={url}" for name, url in sorted(self.urls.items()))
 
     @property

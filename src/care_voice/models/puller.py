@@ -8,15 +8,18 @@ from pathlib import Path
 
 import structlog
 
-from care_voice.domain.errors import SourceUnavailable
+from care_voice.domain.errors import ModelNameTaken, SourceUnavailable
 from care_voice.models.account import account
 from care_voice.models.catalogue import CatalogueModel, Derivation, Quantization
 from care_voice.models.fetch import Fetch
 from care_voice.models.first_pull import record_digests
 from care_voice.models.progress import CancelToken, ProgressCallback, Watch
 from care_voice.models.report import Report, Verified
+from care_voice.models.signatures import SignatureSettings
+from care_voice.models.signing_gate import SigningGate
 from care_voice.models.sources.base import Source
 from care_voice.models.sources.derivation import Convert, DerivationSource, tool_of
+from care_voice.models.sources.local import FolderSource
 from care_voice.models.staging import Staging, staging
 from care_voice.models.store import ModelStore
 from care_voice.models.transfer import TransferSettings
@@ -48,9 +51,11 @@ class Puller:
         sources: Sequence[Source],
         transfer: TransferSettings | None = None,
         *,
+        signatures: SignatureSettings | None = None,
         convert: Convert | None = None,
     ) -> None:
         self.store = store
+        self.gate = SigningGate(store, signatures or SignatureSettings())
         self._sources = tuple(sources)
         self._transfer = transfer or TransferSettings()
         self._convert = convert
@@ -58,10 +63,14 @@ class Puller:
     def pull(self, name: str, progress: ProgressCallback | None = None, cancel: CancelToken | None = None) -> Pulled:
         """Make the model whole and return the proof; on a healthy store that is one full hash.
 
-        Raises UnknownCatalogueModel, AllSourcesFailed, DiskFull, StoreUnwritable, PullCancelled, ConversionFailed, and
-        ModelDamaged when the store does not keep what was written to it.
+        Raises UnknownCatalogueModel, AllSourcesFailed, DiskFull, StoreUnwritable, PullCancelled, ModelDamaged when the
+        store does not keep what was written to it, and SignatureProblem when the policy asks for a signature that is
+        not there: the model stays in the store then, to be signed.
         """
-        return self._pull(self.store.catalogue.get(name), Watch(name, progress, cancel))
+        model, watch = self.store.catalogue.get(name), Watch(name, progress, cancel)
+        pulled = self._pull(model, watch)
+        self.gate.check_or_fetch(model, self._sources, watch)
+        return pulled
 
     def derive(
         self,
@@ -80,6 +89,27 @@ class Puller:
         watch = Watch(name, progress, cancel)
         self._pull(self.store.catalogue.get(parent), watch)
         return self._pull(derived_model(self.store.catalogue.get(parent), name, to), watch)
+
+    def adopt(
+        self,
+        model: CatalogueModel,
+        directory: Path,
+        progress: ProgressCallback | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Pulled:
+        """Take the files of a directory as the model `model`, whose `files` are still to be recorded.
+
+        The directory is not needed afterwards. Raises ModelNameTaken and what `pull` raises.
+        """
+        if self.store.catalogue.knows(model.name):
+            raise ModelNameTaken(name=model.name)
+        watch = Watch(model.name, progress, cancel)
+        source = FolderSource(directory)
+        with staging(self.store, model.name, watch) as place:
+            pinned, fetched = record_digests(model, [source], place, self.store, watch, self._transfer)
+            pulled = self._mend(pinned, place, watch)
+            place.clear()
+        return Pulled(pulled.verified, fetched)
 
     def _pull(self, model: CatalogueModel, watch: Watch) -> Pulled:
         if model.files:

@@ -21,6 +21,9 @@ log = structlog.get_logger(__name__)
 
 ConversionKind = Literal["quantize", "transformers"]
 
+CONVERSION_TIMEOUT_S = 3600.0
+"""Large models on a slow disk take minutes; an hour is a conversion that hangs."""
+
 _POLL_S = 0.1
 _MAX_OUTPUT_BYTES = 64 * 1024
 """The end of what the process printed; the rest is not read."""
@@ -58,6 +61,11 @@ def run_conversion(
             process.kill()
             process.wait()
         return _tool(source.name, process.returncode, _tail(answer), _tail(complaints))
+
+
+def quantize(source: Path, target: Path, to: str, cancelled: Callable[[], bool]) -> None:
+    """Quantise the weights of a model: what the model manager makes derived models with. Raises ConversionFailed."""
+    run_conversion("quantize", source, target, to, cancelled=cancelled, timeout_s=CONVERSION_TIMEOUT_S)
 
 
 def _wait(process: subprocess.Popen[bytes], name: str, cancelled: Callable[[], bool], timeout_s: float) -> None:

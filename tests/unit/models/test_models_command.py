@@ -20,9 +20,9 @@ run = CliRunner()
 @pytest.fixture(autouse=True)
 def wired(monkeypatch: pytest.MonkeyPatch, store: ModelStore, puller: Puller) -> Iterator[None]:
     """Let the command use the test's store and its source in memory; keep logs out of what it prints."""
-    monkeypatch.setattr(command, "_settings", lambda: ModelSettings(store.directory))
-    monkeypatch.setattr(command, "build_puller", lambda _: puller)
-    monkeypatch.setattr(command, "ModelStore", lambda _: store)
+    monkeypatch.setattr(command, "model_settings", lambda: ModelSettings(store.directory))
+    monkeypatch.setattr(command, "puller_of", lambda _: puller)
+    monkeypatch.setattr(command, "store_of", lambda _: store)
     with capture_logs():
         yield
 
@@ -76,7 +76,9 @@ def test_verify_as_json_prints_nothing_else(store: ModelStore) -> None:
     assert result.exit_code == 1
     assert result.stderr == ""
     files = {"config.json": "view_broken", "tokenizer.json": "ok", "model.bin": "ok"}
-    assert json.loads(result.stdout) == [{"name": "one", "ok": False, "manifest": "ok", "files": files}]
+    assert json.loads(result.stdout) == [
+        {"name": "one", "ok": False, "manifest": "ok", "files": files, "signature": "ok"}
+    ]
 
 
 def test_verify_without_models_is_fine_and_of_a_missing_one_is_not() -> None:

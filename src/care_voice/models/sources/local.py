@@ -93,3 +93,26 @@ class DirectorySource:
             return Path(model.directory)
         candidates = (directory / model.name for directory in self.directories)
         return next((path for path in candidates if path.is_dir()), None)
+
+
+@dataclass(frozen=True)
+class FolderSource:
+    """One folder that holds the files of one model, whatever it is called."""
+
+    folder: Path
+    name: str = "directory"
+
+    def offers(self, model: CatalogueModel) -> bool:  # noqa: ARG002 - whoever names the folder says that it does
+        return True
+
+    def scratch_bytes(self, model: CatalogueModel) -> int:  # noqa: ARG002 - it only reads
+        return 0
+
+    @contextmanager
+    def open(
+        self,
+        model: CatalogueModel,  # noqa: ARG002 - there is only one
+        scratch: Path,  # noqa: ARG002 - it only reads
+        watch: Watch,  # noqa: ARG002 - whoever takes the bytes reports
+    ) -> Iterator[LocalFiles]:
+        yield LocalFiles(self.name, self.folder)
