@@ -47,7 +47,7 @@ class Statement:
 
 
 def digests_of(view: Path) -> Digests:
-    """Hash every file below a directory. Raises OSError, and ValueError where there are links, devices or no files."""
+    """Hash every file of a directory. Raises OSError, and ValueError for anything but files in it, or none at all."""
     return _digests_in(_manifest_of(view))
 
 
@@ -122,13 +122,21 @@ def _digests_in(manifest: Manifest) -> Digests:
 
 
 def _manifest_of(view: Path) -> Manifest:
-    if not view.is_dir():
-        raise ValueError(f"{view} is not a directory")
+    _refuse_all_but_files(view)
     config = hashing.Config()  # type: ignore[no-untyped-call] # the library leaves its constructors without types
     manifest = config.set_ignored_paths(paths=(), ignore_git_paths=False).hash(view)
     if not _digests_in(manifest):
         raise ValueError(f"{view} has no files in it")
     return manifest
+
+
+def _refuse_all_but_files(view: Path) -> None:
+    """Models are flat. The library would follow directories to any depth, and pass over those that it cannot list."""
+    if view.is_symlink() or not view.is_dir():
+        raise ValueError(f"{view} is not a directory")
+    others = sorted(path.name for path in view.iterdir() if path.is_symlink() or not path.is_file())
+    if others:
+        raise ValueError(f"{others[0]!r} is not a file but a link, a directory or a device")
 
 
 def _sign(view: Path, signer: KeySigner) -> bytes:

@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from model_signing import verifying
 from structlog.testing import capture_logs
 
-from care_voice.domain.errors import SignatureExpired, SignatureInvalid, SigningFailed
+from care_voice.domain.errors import SignatureExpired, SignatureInvalid, SignatureProblem, SigningFailed
 from care_voice.models.signature_policy import EXPIRY_NOTICE
 from care_voice.models.signatures import (
     SignatureSettings,
@@ -318,6 +320,22 @@ def test_line_breaks_in_a_name_do_not_reach_the_log(scene: Scene) -> None:
 
     assert scene.check().key.startswith(r"CN=Signer\n\x1b[31mxx")
     assert "\n" not in scene.refusal(roots=[root("Other")])
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_no_flipped_bit_in_a_certificate_is_accepted(scene: Scene, data: st.DataObject) -> None:
+    before, bundle = scene.model.signature.read_bytes(), scene.model.bundle
+    chain = bundle["verificationMaterial"]["x509CertificateChain"]["certificates"]
+    holder = data.draw(st.sampled_from(chain))
+    der = bytearray(base64.b64decode(holder["rawBytes"]))
+    der[data.draw(st.integers(0, len(der) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    holder["rawBytes"] = base64.b64encode(der).decode()
+    scene.model.rewrite(bundle)
+
+    with pytest.raises(SignatureProblem):
+        scene.check()
+    scene.model.rewrite(before)
 
 
 # Keys beside certificates.

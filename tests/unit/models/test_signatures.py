@@ -117,9 +117,8 @@ def test_a_missing_file_is_named(model: SignedModel) -> None:
     assert model.refusal().endswith("is not valid: missing: 'tokenizer.json'.")
 
 
-@pytest.mark.parametrize("extra", ["vocabulary.txt", ".gitignore", ".git/config", "model.sig", "deep/er/file"])
+@pytest.mark.parametrize("extra", ["vocabulary.txt", ".gitignore", "model.sig", "line\nbreak"])
 def test_an_unsigned_file_is_named(model: SignedModel, extra: str) -> None:
-    (model.view / extra).parent.mkdir(parents=True, exist_ok=True)
     (model.view / extra).write_bytes(b"x")
 
     assert model.refusal().endswith(f"is not valid: not signed: {extra!r}.")
@@ -178,16 +177,36 @@ def test_a_link_among_the_files_is_refused_even_when_its_bytes_are_right(
     (model.view / "tokenizer.json").unlink()
     (model.view / "tokenizer.json").symlink_to(tmp_path / "target.json")
 
-    assert "symlink" in model.refusal()
-    with pytest.raises(SigningFailed, match="symlink"):
+    assert "'tokenizer.json' is not a file but a link" in model.refusal()
+    with pytest.raises(SigningFailed, match=r"'tokenizer\.json' is not a file but a link"):
         sign_with_key(model.view, model.private, tmp_path / "x.sig")
     assert not (tmp_path / "x.sig").exists()
 
 
-def test_a_pipe_among_the_files_is_refused_and_not_read(model: SignedModel) -> None:
-    os.mkfifo(model.view / "pipe")
+def test_a_directory_among_the_files_is_refused(model: SignedModel) -> None:
+    (model.view / ".git").mkdir()
 
-    assert "special file" in model.refusal()
+    assert "'.git' is not a file" in model.refusal()
+
+
+def test_a_pipe_among_the_files_is_refused_and_not_read(model: SignedModel) -> None:
+    os.mkfifo(model.view / "pipe\n")
+
+    assert r"'pipe\n' is not a file" in model.refusal()
+
+
+def test_a_link_to_a_view_is_no_view(model: SignedModel, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(model.view)
+
+    assert "not a directory" in refusal(trusting(model.public), tmp_path / "link", model.signature)
+
+
+def test_a_name_that_is_no_text_is_an_unsigned_file_and_cannot_be_signed(model: SignedModel, tmp_path: Path) -> None:
+    Path(os.fsdecode(bytes(model.view) + b"/\xff")).write_bytes(b"x")
+
+    assert r"not signed: '\udcff'" in model.refusal()
+    with pytest.raises(SigningFailed):
+        sign_with_key(model.view, model.private, tmp_path / "x.sig")
 
 
 @pytest.mark.parametrize("instead", ["nothing", "file"])
