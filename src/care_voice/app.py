@@ -13,12 +13,15 @@ from typing import Protocol
 import structlog
 
 from care_voice.config import Settings
+from care_voice.domain.errors import ModelDamaged
 from care_voice.engine.protocol import LoadEngine, LoadMedia
 from care_voice.models.build import build_puller
 from care_voice.ops.preflight import Preflight
 from care_voice.service.lifecycle import Lifecycle
 from care_voice.service.model_keeper import ModelKeeper
+from care_voice.service.scrub import Scrubber
 from care_voice.service.transcription import Transcriber
+from care_voice.supervisor.conversion import quantize
 from care_voice.supervisor.engine_pool import EnginePool
 from care_voice.supervisor.media_pool import MediaPool
 from care_voice.supervisor.worker import WorkerSpec
@@ -39,7 +42,7 @@ class Application:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.metrics = Metrics()
-        self.puller = build_puller(settings.models)
+        self.puller = build_puller(settings.models, convert=quantize)
         self.keeper = ModelKeeper(settings.model, self.puller, self.metrics)
         self.engine = EnginePool(settings.engine.workers, self._engine_spec, settings.supervisor, self.metrics)
         self.media = MediaPool(settings.media, self._media_spec, settings.supervisor, self.metrics)
@@ -52,6 +55,17 @@ class Application:
             settings.lifecycle,
             self.metrics,
         )
+
+        self.scrubber = Scrubber(
+            self.puller.store, self._mend, lambda: self.transcriber.idle_s, settings.scrub, self.metrics
+        )
+
+    async def _mend(self, name: str) -> None:
+        """Repair a model that the scrub found damaged; the served one with a word about it in the health."""
+        if name == self.settings.model:
+            await self.lifecycle.mend(ModelDamaged(name=name, why="the scrub found wrong bytes"))
+        else:
+            await asyncio.to_thread(self.puller.pull, name)
 
     def clear_incoming(self) -> None:
         """Delete what a killed service left behind: its clients saw the connection break and still hold their files."""
@@ -115,10 +129,12 @@ async def serve(settings: Settings) -> None:
     )
     server = ApiServer(create_app(services), settings.api)
     stopping = _stop_on_signals(lifecycle, server)
+    scrubbing = asyncio.create_task(application.scrubber.run(), name="scrub")
     try:
         await server.run()
     finally:
         stopping.cancel()
+        scrubbing.cancel()
         await lifecycle.close()
 
 

@@ -19,6 +19,7 @@ from care_voice.api.settings import ApiSettings
 from care_voice.domain.errors import SettingsInvalid
 from care_voice.models.settings import ModelSettings
 from care_voice.service.lifecycle import LifecycleSettings
+from care_voice.service.scrub import ScrubSettings
 from care_voice.service.transcription import TranscriptionSettings
 from care_voice.supervisor.settings import EngineSettings, MediaWorkerSettings, SupervisorSettings
 
@@ -52,6 +53,7 @@ class Settings:
     supervisor: SupervisorSettings = field(default_factory=SupervisorSettings)
     transcription: TranscriptionSettings = field(default_factory=TranscriptionSettings)
     lifecycle: LifecycleSettings = field(default_factory=LifecycleSettings)
+    scrub: ScrubSettings = field(default_factory=ScrubSettings)
 
     @property
     def incoming_dir(self) -> Path:

@@ -84,7 +84,7 @@ class Lifecycle:
         self._draining = False
         self._trouble: CareVoiceError | None = None
         self._mending = Backoff(settings.retry_first_s, settings.retry_max_s)
-        self.warning: CareVoiceError | None = None
+        self._damage: CareVoiceError | None = None
         self._task: asyncio.Task[None] | None = None
         self.board = StartupBoard([check.name for check in checks] + list(WORK_STAGES))
         metrics.ready.set_function(lambda: float(self.state == "ready"))
@@ -96,6 +96,11 @@ class Lifecycle:
         if self.reason is None:
             return "ready"
         return "degraded" if self._trouble is not None or self.board.total_s is not None else "starting"
+
+    @property
+    def warning(self) -> CareVoiceError | None:
+        """What an operator should know though the service works; None when there is nothing."""
+        return self._damage or self._keeper.signature_problem
 
     @property
     def reason(self) -> CareVoiceError | None:
@@ -195,18 +200,21 @@ class Lifecycle:
         if await self._keeper.unchanged():
             return
         damage = await self._keeper.damage()
-        if damage is None:
-            return
-        self.warning = damage
+        if damage is not None:
+            await self.mend(damage)
+
+    async def mend(self, damage: CareVoiceError) -> None:
+        """Have the served model pulled again, and say meanwhile what is wrong with it."""
+        self._damage = damage
         log.warning("model_needs_mending", model=self._keeper.name, damage=damage.message)
         try:
             await self._keeper.ensure()
         except CareVoiceError as error:
-            self.warning = error
+            self._damage = error
             log.error("mending_failed", code=error.code, detail=error.message, hint=error.advice)
             await asyncio.sleep(self._mending.next_s())
         else:
-            self.warning = None
+            self._damage = None
             self._mending.reset()
             self._engine.retry_now()
             log.info("model_mended", model=self._keeper.name)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import structlog
 
-from care_voice.domain.errors import ModelError
+from care_voice.domain.errors import ModelError, SignatureProblem
 from care_voice.models.catalogue import CatalogueModel
 from care_voice.models.progress import Progress
 from care_voice.models.puller import Pulled, Puller
@@ -28,6 +28,8 @@ class ModelKeeper:
         self._metrics = metrics
         self._verified: Verified | None = None
         self._mending = asyncio.Lock()
+        self.signature_problem: SignatureProblem | None = None
+        """What the policy `warn` has to say."""
 
     @property
     def model(self) -> CatalogueModel:
@@ -54,14 +56,22 @@ class ModelKeeper:
 
         Raises:
             ModelDamaged: It is not; `ensure` mends it.
+            SignatureProblem: The policy requires a signature that is not there, not valid or expired.
         """
-        if await self.unchanged():
-            assert self._verified is not None
-            return self._verified
-        report = await asyncio.to_thread(self._puller.store.verify, self.name)
-        self._verified = report.require()
-        self._stamp()
+        if not await self.unchanged():
+            report = await asyncio.to_thread(self._puller.store.verify, self.name)
+            self._verified = report.require()
+            self._stamp()
+        assert self._verified is not None
+        await self._check_signature()
         return self._verified
+
+    async def _check_signature(self) -> None:
+        """Before each load, whatever was found before: a certificate may have expired meanwhile."""
+        signed = await asyncio.to_thread(self._puller.gate.check, self.name)
+        self.signature_problem = signed.problem
+        if signed.expires_at is not None:
+            self._metrics.signature_expires.labels(self.name).set(signed.expires_at.timestamp())
 
     async def unchanged(self) -> bool:
         """Whether the files are still those that were hashed, judged by their stat."""

@@ -100,6 +100,7 @@ class Transcriber:
         self._draining = False
         self._idle = asyncio.Event()
         self._idle.set()
+        self._idle_since = time.monotonic()
 
     @asynccontextmanager
     async def run(
@@ -123,6 +124,11 @@ class Transcriber:
                 if isinstance(event, Finished):
                     return event.transcript
         raise AssertionError("the events of a transcription end with Finished or an error")
+
+    @property
+    def idle_s(self) -> float:
+        """Seconds since the last transcription ended; 0 while one runs."""
+        return 0.0 if self._active else time.monotonic() - self._idle_since
 
     async def drain(self, timeout_s: float) -> bool:
         """Take no new work and wait for what runs; whether all of it ended in time."""
@@ -148,6 +154,7 @@ class Transcriber:
             self._active -= 1
             self._metrics.in_progress.set(self._active)
             if self._active == 0:
+                self._idle_since = time.monotonic()
                 self._idle.set()
 
     async def _events(self, path: Path, options: TranscriptionOptions, request_id: str) -> AsyncGenerator[Event, None]:

@@ -109,6 +109,24 @@ class Metrics:
             ["model"],
             registry=self.registry,
         )
+        self.scrubs = Counter(
+            "care_voice_model_scrubs_total",
+            "Full checks of installed models while the service was idle, by result: whole or damaged.",
+            ["model", "result"],
+            registry=self.registry,
+        )
+        self.scrubbed = Gauge(
+            "care_voice_model_scrubbed_timestamp_seconds",
+            "When the scrub last read all of a model.",
+            ["model"],
+            registry=self.registry,
+        )
+        self.signature_expires = Gauge(
+            "care_voice_model_signature_expires_timestamp_seconds",
+            "When the first certificate behind the served model's signature expires.",
+            ["model"],
+            registry=self.registry,
+        )
         self.startup_seconds = Gauge(
             "care_voice_startup_stage_seconds",
             "How long each stage of the last start took.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from care_voice.domain.errors import SettingsInvalid, SignatureInvalid, SignatureMissing
 from care_voice.models.puller import Puller
@@ -23,8 +24,6 @@ def private(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def require(tmp_path: Path, private: Path) -> SignatureSettings:
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
-
     key = load_pem_private_key(private.read_bytes(), None)
     public = write_public(tmp_path / "key.pub", key)  # type: ignore[arg-type]
     return SignatureSettings("require", public_keys=(public,))
