@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 WORKER_MODULE = "care_voice.engine.worker"
@@ -21,12 +22,17 @@ def is_stopped(pid: int) -> bool:
     return "State:\tT" in Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
 
 
-def workers_of(parent: int) -> dict[int, str]:
-    """Pid -> role of the worker processes that `parent` has started."""
-    found: dict[int, str] = {}
+def children_of(parent: int) -> dict[int, list[str]]:
+    """Pid -> command line of the processes that `parent` has started."""
+    found: dict[int, list[str]] = {}
     for children in Path(f"/proc/{parent}/task").glob("*/children"):
         for child in children.read_text(encoding="ascii").split():
-            command = Path(f"/proc/{child}/cmdline").read_bytes().decode().split("\0")
-            if WORKER_MODULE in command:
-                found[int(child)] = command[command.index("--role") + 1]
+            with suppress(OSError):
+                found[int(child)] = Path(f"/proc/{child}/cmdline").read_bytes().decode().split("\0")
     return found
+
+
+def workers_of(parent: int) -> dict[int, str]:
+    """Pid -> role of the worker processes that `parent` has started."""
+    children = children_of(parent).items()
+    return {child: command[command.index("--role") + 1] for child, command in children if WORKER_MODULE in command}
