@@ -85,7 +85,8 @@ def sign(
     An encrypted key takes its password from the variable CARE_VOICE_SIGNING_PASSWORD, else it is asked for.
     """
     with errors_explained(), progress_shown() as progress:
-        store = puller_of(model_settings()).store
+        puller = puller_of(model_settings())
+        store = puller.store
         if name not in store.manifest_names():
             raise ModelNotInstalled(name=name)
         view, target = store.verify(name, progress).require().view, store.signature_path(name)
@@ -93,6 +94,8 @@ def sign(
             sign_with_key(view, key, target, _password(key))
         else:
             sign_with_certificate(view, key, certificate, chain or [], target, password=_password(key))
+        # The policy of this installation must accept what was signed here, an expired certificate for example not.
+        puller.gate.check(name)
     typer.echo(f"{name}: signed, in {target}")
 
 

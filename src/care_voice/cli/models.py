@@ -161,13 +161,20 @@ def _signature_problem(puller: Puller, report: Report) -> str:
 
 
 def _table(store: ModelStore, rows: list[tuple[CatalogueModel, Manifest | None]]) -> Table:
-    table = Table("Model", "Installed", "Verified", "Languages", "Download", "Memory (int8)", "Note")
+    table = Table("Model", "State", "Download", "Memory", "Languages", "Note")
     for model, manifest in rows:
-        sizes = [decimal(size) if size else "not known" for size in (model.total_bytes, model.memory_bytes)]
-        record = store.record(model.name)
-        verified = "" if record is None else record.verified_at[:10] if record.verified_ok else "[red]damaged[/]"
-        table.add_row(model.name, "yes" if manifest else "", verified, model.languages, *sizes, model.note)
+        download, memory = (decimal(size) if size else "not known" for size in (model.total_bytes, model.memory_bytes))
+        table.add_row(model.name, _state(store, manifest), download, memory, model.languages, model.note)
     return table
+
+
+def _state(store: ModelStore, manifest: Manifest | None) -> str:
+    if manifest is None:
+        return ""
+    record = store.record(manifest.name)
+    if record is None:
+        return "installed"
+    return f"verified {record.verified_at[:10]}" if record.verified_ok else "[red]damaged[/]"
 
 
 def _as_json(store: ModelStore, model: CatalogueModel, manifest: Manifest | None) -> dict[str, object]:

@@ -18,6 +18,8 @@ log = structlog.get_logger(__name__)
 KEEP_INCOMING_S = 7 * 24 * 3600.0
 """An interrupted pull can be gone on with for this long before its bytes count as left over, in seconds."""
 
+_MOMENTS_S = 3600.0
+
 
 @dataclass(frozen=True)
 class ModelUsage:
@@ -96,8 +98,15 @@ def _waste(store: ModelStore, keep_incoming_s: float) -> Iterator[Path]:
         path for path in _entries(store.directory / "blobs" / "sha256") if path.name not in needed and not fetching
     )
     yield from (path for path in _entries(store.directory / "views") if path.name not in names | fetching)
+    yield from _broken_off(store.directory / "signatures")
     oldest = time.time() - keep_incoming_s
     yield from (path for path in _entries(store.incoming) if path.name not in fetching and _newest(path) <= oldest)
+
+
+def _broken_off(directory: Path) -> Iterator[Path]:
+    """Temporary directories of processes that were killed while they wrote a small file, which takes moments."""
+    oldest = time.time() - _MOMENTS_S
+    return (path for path in _entries(directory) if path.name.startswith(".") and path.stat().st_mtime <= oldest)
 
 
 def _being_pulled(store: ModelStore) -> set[str]:
