@@ -23,6 +23,9 @@ _STATUS: list[tuple[type[errors.CareVoiceError], int]] = [
     (errors.WorkerFailed, 500),
     (errors.StorageFull, 507),
     (errors.ServiceError, 503),
+    (errors.BundleInvalid, 422),
+    (errors.DecryptionFailed, 422),
+    (errors.PinConflict, 422),
     (errors.ModelError, 503),
 ]
 """First match wins, so the special stands before the general. A file's fault is 422, never a 500."""
