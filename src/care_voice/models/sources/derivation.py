@@ -23,9 +23,13 @@ Convert = Callable[[Path, Path, Quantization, Callable[[], bool]], None]
 argument says whether to stop. Raises ConversionFailed."""
 
 
+_RULE = 1
+"""Counts the rules for which weights are quantised (docs/adr/0007): another rule gives other bytes."""
+
+
 def tool_of() -> str:
-    """The converter and its exact version, without importing it."""
-    return f"ctranslate2 {version('ctranslate2')}"
+    """The converter and its exact version, without importing it, and the rule by which it is used."""
+    return f"ctranslate2 {version('ctranslate2')}, rule {_RULE}"
 
 
 @dataclass(frozen=True)
