@@ -19,6 +19,7 @@ from care_voice.models.build import build_puller
 from care_voice.ops.preflight import Preflight
 from care_voice.service.lifecycle import Lifecycle
 from care_voice.service.model_keeper import ModelKeeper
+from care_voice.service.model_library import ModelLibrary
 from care_voice.service.scrub import Scrubber
 from care_voice.service.transcription import Transcriber
 from care_voice.supervisor.conversion import quantize
@@ -43,7 +44,8 @@ class Application:
         self.settings = settings
         self.metrics = Metrics()
         self.puller = build_puller(settings.models, convert=quantize)
-        self.keeper = ModelKeeper(settings.model, self.puller, self.metrics)
+        self.library = ModelLibrary(self.puller, lambda: frozenset({settings.model}), self.metrics)
+        self.keeper = ModelKeeper(settings.model, self.puller, self.metrics, self.library.board)
         self.engine = EnginePool(settings.engine.workers, self._engine_spec, settings.supervisor, self.metrics)
         self.media = MediaPool(settings.media, self._media_spec, settings.supervisor, self.metrics)
         self.transcriber = Transcriber(settings.model, self.engine, self.media, settings.transcription, self.metrics)
@@ -71,6 +73,14 @@ class Application:
         """Delete what a killed service left behind: its clients saw the connection break and still hold their files."""
         shutil.rmtree(self.settings.incoming_dir, ignore_errors=True)
         self.settings.incoming_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    async def stop(self) -> None:
+        """Finish what transcribes, and pull no models meanwhile: what has arrived of them is kept."""
+        await asyncio.gather(self.library.close(), self.lifecycle.stop())
+
+    async def close(self) -> None:
+        """End everything now."""
+        await asyncio.gather(self.library.close(), self.lifecycle.close())
 
     def _preflight(self) -> Preflight:
         store = self.puller.store
@@ -113,32 +123,32 @@ async def serve(settings: Settings) -> None:
     application.clear_incoming()
     # Forms are spooled where uploads are stored: the system's own temporary directory is often small, or in memory.
     tempfile.tempdir = str(settings.incoming_dir)
-    lifecycle = application.lifecycle
-    lifecycle.start()
+    application.lifecycle.start()
     await asyncio.sleep(0)
     # The web framework takes most of a second to import; by now the first worker is being started.
     from care_voice.api.server import ApiServer, ApiServices, create_app  # noqa: PLC0415
 
     services = ApiServices(
         settings=settings.api,
-        lifecycle=lifecycle,
+        lifecycle=application.lifecycle,
         transcriber=application.transcriber,
         engine=application.engine,
+        library=application.library,
         metrics=application.metrics,
         incoming_dir=settings.incoming_dir,
     )
     server = ApiServer(create_app(services), settings.api)
-    stopping = _stop_on_signals(lifecycle, server)
+    stopping = _stop_on_signals(application, server)
     scrubbing = asyncio.create_task(application.scrubber.run(), name="scrub")
     try:
         await server.run()
     finally:
         stopping.cancel()
         scrubbing.cancel()
-        await lifecycle.close()
+        await application.close()
 
 
-def _stop_on_signals(lifecycle: Lifecycle, server: Stoppable) -> asyncio.Task[None]:
+def _stop_on_signals(application: Application, server: Stoppable) -> asyncio.Task[None]:
     signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -147,7 +157,7 @@ def _stop_on_signals(lifecycle: Lifecycle, server: Stoppable) -> asyncio.Task[No
     async def stop() -> None:
         number = await signals.get()
         log.info("stopping", signal=number.name)
-        drain = asyncio.ensure_future(lifecycle.stop())
+        drain = asyncio.ensure_future(application.stop())
         again = asyncio.ensure_future(signals.get())
         await asyncio.wait([drain, again], return_when=asyncio.FIRST_COMPLETED)
         again.cancel()

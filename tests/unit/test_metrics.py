@@ -28,6 +28,10 @@ def test_the_page_parses_and_has_every_metric_before_anything_happened() -> None
         "care_voice_work_retried",
         "care_voice_model_verified_timestamp_seconds",
         "care_voice_model_repairs",
+        "care_voice_model_scrubs",
+        "care_voice_model_scrubbed_timestamp_seconds",
+        "care_voice_model_signature_expires_timestamp_seconds",
+        "care_voice_model_operations",
         "care_voice_startup_stage_seconds",
     }
 

@@ -27,7 +27,7 @@ async def ready(services: Services) -> Response:
     reason = lifecycle.reason
     if reason is not None:
         body = {**problem_body(reason), "state": lifecycle.state, "status": 503}
-        return JSONResponse(body, 503, headers_of(reason), media_type="application/problem+json")
+        return JSONResponse(body, 503, headers_of(reason, 503), media_type="application/problem+json")
     warning = lifecycle.warning
     return JSONResponse({"status": "ready", "warning": warning and {"code": warning.code, "detail": warning.message}})
 

@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from care_voice.api.settings import ApiSettings
 from care_voice.domain.errors import UnknownModel
 from care_voice.service.lifecycle import Lifecycle
+from care_voice.service.model_library import ModelLibrary
 from care_voice.service.transcription import Transcriber
 from care_voice.supervisor.engine_pool import EnginePool
 from care_voice.telemetry.metrics import Metrics
@@ -24,6 +25,7 @@ class ApiServices:
     lifecycle: Lifecycle
     transcriber: Transcriber
     engine: EnginePool
+    library: ModelLibrary
     metrics: Metrics
     incoming_dir: Path
 

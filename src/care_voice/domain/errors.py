@@ -9,6 +9,8 @@
     │   ├── BodyTooLarge
     │   ├── ForeignOrigin
     │   ├── ForeignHost
+    │   ├── ModelInUse
+    │   ├── ModelBusy
     │   └── MediaError                the file itself
     │       ├── EmptyFile
     │       ├── UnreadableMedia
@@ -147,6 +149,20 @@ class ForeignHost(RequestError):
 
     code = "foreign_host"
     hint = "Use its IP address or localhost, or name the host in CARE_VOICE_API__ALLOWED_HOSTS."
+
+
+class ModelInUse(RequestError):
+    """The model '{name}' is the one that this service serves."""
+
+    code = "model_in_use"
+    hint = "Serve another model first: set CARE_VOICE_MODEL and restart the service."
+
+
+class ModelBusy(RequestError):
+    """The model '{name}' is busy: {why}."""
+
+    code = "model_busy"
+    hint = "Wait until that has ended, or cancel it."
 
 
 class MediaError(RequestError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -136,8 +137,12 @@ def _files(directory: Path) -> Iterator[Path]:
 
 
 def _size(path: Path) -> int:
-    files = _files(path) if path.is_dir() else [path]
-    return sum(file.stat().st_size for file in files)
+    """Bytes of a file, or of all files below a directory; none of what is gone by the time it is looked at."""
+    total = 0
+    for file in _files(path) if path.is_dir() else [path]:
+        with suppress(FileNotFoundError):
+            total += file.stat().st_size
+    return total
 
 
 def _newest(path: Path) -> float:
