@@ -8,6 +8,7 @@ from care_voice.models.catalogue import Catalogue
 from care_voice.models.puller import Puller
 from care_voice.models.settings import ModelSettings, SourceName
 from care_voice.models.sources.base import Source
+from care_voice.models.sources.bundle import BundleSource
 from care_voice.models.sources.carriers import CarrierSource
 from care_voice.models.sources.derivation import Convert
 from care_voice.models.sources.http import HttpTimeouts
@@ -42,6 +43,8 @@ def build_puller(settings: ModelSettings, catalogue: Catalogue | None = None, co
 def _named(name: SourceName, settings: ModelSettings) -> Iterator[Source]:
     if name == "directory":
         yield DirectorySource(settings.directories)
+    elif name == "bundle":
+        yield from map(BundleSource, settings.bundles)
     elif name == "mirror":
         yield from (MirrorSource(base, _timeouts(settings)) for base in settings.mirrors)
     elif name == "carriers":
