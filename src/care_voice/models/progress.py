@@ -10,9 +10,9 @@ from typing import Literal, Protocol
 
 from care_voice.domain.errors import PullCancelled
 
-Phase = Literal["waiting", "resolving", "downloading", "verifying", "publishing", "converting"]
-"""waiting: another process is pulling this model. resolving: a source is asked. converting: the model is made from its
-parent. The others are what they say."""
+Phase = Literal["waiting", "resolving", "downloading", "copying", "verifying", "publishing", "converting"]
+"""waiting: another process is pulling this model. resolving: a source is asked. copying: to or from a bundle or backup.
+converting: the model is made from its parent. The others are what they say."""
 
 
 @dataclass(frozen=True)
