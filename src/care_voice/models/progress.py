@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from care_voice.domain.errors import PullCancelled
+
+_POLL_S = 0.1
 
 Phase = Literal["waiting", "resolving", "downloading", "copying", "verifying", "publishing", "converting"]
 """waiting: another process is pulling this model. resolving: a source is asked. copying: to or from a bundle or backup.
@@ -54,6 +57,13 @@ class Watch:
         """Raise PullCancelled once the token is set."""
         if self.cancelled:
             raise PullCancelled(name=self._model)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait. Raises PullCancelled as soon as that is so."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            self.check()
+            time.sleep(min(left, _POLL_S))
 
     def report(self, phase: Phase, file: str = "", done: int = 0, total: int = 0, *, source: str = "") -> None:
         """Tell the caller how far things are, in bytes. Raises PullCancelled."""
