@@ -14,7 +14,7 @@ import pytest
 from care_voice.models.report import Verified
 from support.events import Event, read_events
 from support.hub import Hub, serving_hub
-from support.own_model import FILES, NAME, REVISION, store_with_own_model, view_of_own_model
+from support.own_model import FILES, NAME, REVISION, pulling_from, store_with_own_model, view_of_own_model
 from support.server import Service, running_service
 from support.waiting import wait_until
 
@@ -22,11 +22,6 @@ MODELS = "/api/v1/models"
 OWN = f"{MODELS}/{NAME}"
 PROGRESS = {"phase", "file", "source", "done_bytes", "total_bytes", "rate_bytes_s", "eta_s"}
 PROBLEM = {"type", "title", "status", "detail", "code", "hint", "param", "request_id"}
-
-
-def pulling_from(hub: Hub) -> dict[str, str]:
-    """Settings under which a silent hub is left after 2 s, also by a pull that is cancelled."""
-    return {"MODELS__SOURCES": "hub", "MODELS__HUB_ENDPOINT": hub.url, "MODELS__HUB_READ_TIMEOUT_S": "2"}
 
 
 @pytest.fixture(scope="module")

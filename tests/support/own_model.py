@@ -8,6 +8,8 @@ import random
 import shutil
 from pathlib import Path
 
+from support.hub import Hub
+
 NAME = "visits"
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 FILES = {"config.json": b'{"a": 1}\n', "model.bin": random.Random(5).randbytes(3_000_000)}
@@ -30,6 +32,11 @@ def view_of_own_model(directory: Path) -> Path:
     for name, content in FILES.items():
         (directory / name).write_bytes(content)
     return directory
+
+
+def pulling_from(hub: Hub) -> dict[str, str]:
+    """Settings under which a silent hub is left after 2 s, also by a pull that is cancelled."""
+    return {"MODELS__SOURCES": "hub", "MODELS__HUB_ENDPOINT": hub.url, "MODELS__HUB_READ_TIMEOUT_S": "2"}
 
 
 def _entry() -> str:
