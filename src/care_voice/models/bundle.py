@@ -34,7 +34,9 @@ _SIZE_OF_INDEX = re.compile(rb"^.{124}([0-7]{11})\0", re.DOTALL)
 _LARGEST_FILE_BYTES = 8**11 - 1
 _MOST_MODELS = 256
 _LONGEST_NAME = 80
-_LONGEST_TEXT = 2000
+_LONGEST_TEXT = 8000
+_TRICKY = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Control characters, which move a terminal's cursor, and those that turn the direction of a text around."""
 
 
 @dataclass(frozen=True)
@@ -156,15 +158,14 @@ def decode_stranger(raw: bytes, kind: type[T], form: str) -> T:
         raise ValueError("its index is of another format, of a newer version of Care Voice perhaps")
     if value is None:
         raise ValueError("its index is damaged")
-    require_plain_texts(value)
+    if _tricky(value):
+        raise ValueError("its index holds a text that is too long, or has control characters")
     return value
 
 
-def require_plain_texts(value: object) -> None:
-    """Raise ValueError unless every text in an index is short and printable: they are shown to people, in terminals."""
-    for text in _texts(msgspec.to_builtins(value)):
-        if len(text) > _LONGEST_TEXT or not text.isprintable():
-            raise ValueError("its index holds a text that is too long or cannot be printed")
+def _tricky(value: object) -> bool:
+    """Whether a text in it is not fit to be shown to people, in terminals."""
+    return any(len(text) > _LONGEST_TEXT or _TRICKY.search(text) for text in _texts(msgspec.to_builtins(value)))
 
 
 def _texts(value: object) -> Iterator[str]:
@@ -199,6 +200,8 @@ def fault_of_model(model: CatalogueModel, manifest: Manifest) -> str:
         return f"the files of {model.name} are not named, or one is named twice"
     if max(entry.size for entry in model.files) > _LARGEST_FILE_BYTES:
         return f"a file of {model.name} is larger than {_LARGEST_FILE_BYTES} bytes"
+    if _tricky(model):
+        return f"a text about {model.name} is too long, or has control characters"
     return "" if manifest.describes(model) else f"the manifest of {model.name} describes other files"
 
 

@@ -20,7 +20,7 @@ from care_voice.models.bundle import (
     BundleIndex,
     Member,
     blob_member,
-    fault_of,
+    decode_index,
     header_of,
     length_of,
     signature_member,
@@ -86,10 +86,14 @@ def _index_of(models: Sequence[Outgoing], created_at: str) -> BundleIndex:
 
 
 def _encoded(index: BundleIndex, target: Path) -> bytes:
+    """The index in bytes, which a reader would take."""
     raw = encode_sealed(index)
-    too_large = f"its index would have {len(raw)} bytes" if len(raw) > INDEX_LIMIT_BYTES else ""
-    if why := fault_of(index) or too_large:
-        raise BundleInvalid(path=target, why=why)
+    if len(raw) > INDEX_LIMIT_BYTES:
+        raise BundleInvalid(path=target, why=f"its index would have {len(raw)} bytes; export fewer models at a time")
+    try:
+        decode_index(raw)
+    except ValueError as error:
+        raise BundleInvalid(path=target, why=str(error)) from error
     return raw
 
 

@@ -110,6 +110,7 @@ class Intake:
                 self._write_records(model, offer, signature, place)
                 place.publish(model, self._sources(model, wanted), report.healthy, account())
                 self._restore_manifest(model, offer, place)
+            place.clear()
         after = self._store.inspect(model, watch)
         after.require()
         self._store.note(after)
