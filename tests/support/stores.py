@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from care_voice.models.catalogue import CatalogueModel, FileEntry
+from care_voice.models.catalogue import WEIGHTS, CatalogueModel, FileEntry
 from care_voice.models.partial import covered_bytes
 from care_voice.models.settings import ModelSettings
 from care_voice.models.store import ModelStore
@@ -92,3 +92,11 @@ def require_whole(store: ModelStore, name: str, contents: Mapping[str, bytes]) -
     assert report.ok, report.why
     assert files_below(store.incoming) == []
     require_sound(store)
+
+
+def inverted(source: Path, target: Path, to: str, cancelled: Callable[[], bool]) -> None:
+    """A converter: the weights with every bit turned over, all other files as they are."""
+    target.mkdir()
+    for path in source.iterdir():
+        content = path.read_bytes()
+        (target / path.name).write_bytes(bytes(255 - byte for byte in content) if path.name == WEIGHTS else content)

@@ -15,7 +15,7 @@ import msgspec
 
 from care_voice.domain.errors import UnknownCatalogueModel
 
-SafeName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z")]
+SafeName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z", max_length=128)]
 """A name that can become one component of a path or one argument of a command, and nothing else."""
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Revision = Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{40})?\Z")]

@@ -84,6 +84,8 @@ def _survey(
 def _pin(model: CatalogueModel, place: Staging, store: ModelStore) -> None:
     pin = Pin(model, utc_now(), account(), f"care-voice {care_voice.__version__}")
     with store.ownership_lock():
+        if store.pin_path(model.name).exists():
+            log.warning("digests_recorded_anew", model=model.name, why="another origin, or a damaged record")
         place.write(store.pin_path(model.name), encode_sealed(pin))
     log.info("model_pinned", model=model.name, digest=model.digest, origin=model.origin)
 
