@@ -98,3 +98,23 @@ class CancelAt:
         self.seen.append(event.phase)
         if event.phase == self._phase and event.file.startswith(self._file):
             self._set = True
+
+
+def flip(path: Path, position: int = -1) -> None:
+    """Flip a bit of a file, by default in its middle."""
+    content = bytearray(path.read_bytes())
+    content[position if position >= 0 else len(content) // 2] ^= 1
+    path.chmod(0o644)
+    with path.open("r+b") as file:
+        file.write(content)
+
+
+def stamps(root: Path) -> dict[str, tuple[int, int]]:
+    """Inode and time of every file: equal only where nothing was written."""
+    files = [path for path in root.rglob("*") if path.is_file()]
+    return {str(path.relative_to(root)): (path.stat().st_ino, path.stat().st_mtime_ns) for path in files}
+
+
+def changed(before: dict[str, tuple[int, int]], after: dict[str, tuple[int, int]]) -> set[str]:
+    """The files that were written, made or taken away."""
+    return {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}

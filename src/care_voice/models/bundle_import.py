@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from care_voice.models.bundle import BundledModel, blob_member, signature_member
+from care_voice.models.bundle import BundledModel, blob_member, members_of, signature_member
 from care_voice.models.bundle_reader import SOURCE, BundleReader, open_bundle
 from care_voice.models.catalogue import FileEntry
 from care_voice.models.intake import Accept, Bring, Intake, Offer, Taken, nothing
@@ -34,11 +34,13 @@ def import_bundle(
     with open_bundle(source, identities) as reader:
         taken = Taken(source if isinstance(source, Path) else Path("-"))
         intake = Intake(store, SOURCE, accept)
+        order = {member.sha256: number for number, member in enumerate(members_of(reader.index))}
         last = reader.index.models[-1]
         for bundled in reader.index.models:
             name = bundled.model.name
             with taken.attempt(name):
-                offer = _offer(reader, bundled, as_it_was=as_it_was)
+                signature = _signature_of(reader, bundled)
+                offer = Offer(bundled.model, bundled.manifest, signature, as_it_was=as_it_was, order=order)
                 # What follows the last file is looked at before the last model is published.
                 before = reader.finish if bundled is last else nothing
                 wrote = intake.take(offer, _bringer(reader), Watch(name, progress, cancel), before)
@@ -46,11 +48,10 @@ def import_bundle(
     return taken
 
 
-def _offer(reader: BundleReader, bundled: BundledModel, *, as_it_was: bool) -> Offer:
-    signature = None
-    if bundled.signature is not None:
-        signature = b"".join(reader.read(signature_member(bundled.signature)))
-    return Offer(bundled.model, bundled.manifest, signature, as_it_was=as_it_was)
+def _signature_of(reader: BundleReader, bundled: BundledModel) -> bytes | None:
+    if bundled.signature is None:
+        return None
+    return b"".join(reader.read(signature_member(bundled.signature)))
 
 
 def _bringer(reader: BundleReader) -> Bring:

@@ -127,6 +127,9 @@ def _beside(target: Path, needed_bytes: int) -> Iterator[Landing]:
     """
     if target.is_dir():
         raise TargetUnwritable(path=target, why="it is a directory")
+    if not target.parent.is_dir():
+        # Made by nobody here: it is where a disk is to be mounted, as often as not.
+        raise TargetUnwritable(path=target, why="there is no such directory")
     part = target.with_name(f".{target.name}.part")
     lock = FileLock(part, preserve_lock_file=True)
     try:

@@ -56,6 +56,8 @@ class Offer:
     signature: bytes | None
     pin: Pin | None = None
     as_it_was: bool = False
+    order: Mapping[str, int] = field(default_factory=dict)
+    """By digest: the order in which files can be had, where there is only one."""
 
 
 @dataclass
@@ -102,7 +104,8 @@ class Intake:
             # Asked again under the lock: another process may have brought the same name meanwhile.
             model = admitted(self._store, offer.model)
             report = self._store.inspect(model, watch)
-            wanted = {entry.sha256: entry for entry in model.files if entry.name in report.to_fetch}
+            files = sorted(model.files, key=lambda entry: offer.order.get(entry.sha256, 0))
+            wanted = {entry.sha256: entry for entry in files if entry.name in report.to_fetch}
             with self._undone_on_failure(wanted):
                 self._bring_files(wanted, place, bring, watch)
                 before()

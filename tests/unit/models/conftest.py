@@ -129,7 +129,7 @@ class _MemorySession:
 
 @pytest.fixture
 def full(store: ModelStore, served: dict[str, bytes], asked: list[str], tmp_path: Path) -> ModelStore:
-    """A store with all there can be: `one` and `two` of the catalogue, `one` quantised, and `visits`, the operator's."""
+    """A store with all there can be: `one` and `two` of the catalogue, `one` quantised, the operator's `visits`."""
     puller = Puller(store, [_MemorySource(served, asked)], convert=_halve)
     puller.pull("two")
     puller.derive("one", "int8")

@@ -90,9 +90,9 @@ def _twice(value: dict[str, Any]) -> None:
 
 
 def _many(value: dict[str, Any]) -> None:
+    names, first = [f"m{number}" for number in range(257)], value["models"][0]
     value["models"] = [
-        {**each, "model": {**each["model"], "name": f"m{number}"}, "manifest": {**each["manifest"], "name": f"m{number}"}}
-        for number, each in enumerate(value["models"][:1] * 257)
+        {**first, **{part: {**first[part], "name": name} for part in ("model", "manifest")}} for name in names
     ]
 
 
