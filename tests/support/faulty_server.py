@@ -131,6 +131,11 @@ class Talk:
             self.server.closing.wait(0.001)
 
 
+def changed(headers: Mapping[str, str], by: Mapping[str, str | None]) -> dict[str, str]:
+    """The headers with some replaced; None leaves one out."""
+    return {name: value for name, value in {**headers, **by}.items() if value is not None}
+
+
 @dataclass(frozen=True)
 class Healthy:
     """No fault at all."""
@@ -145,10 +150,12 @@ class Cut:
 
     after: int
     reset: bool = False
+    changed: Mapping[str, str | None] = field(default_factory=dict)
+    """Headers that are others; None leaves one out."""
 
     def act(self, talk: Talk) -> None:
         reply = talk.healthy()
-        talk.head(reply.status, reply.headers)
+        talk.head(reply.status, changed(reply.headers, self.changed))
         talk.send(reply.body[: self.after])
         talk.hang_up(reset=self.reset)
 
@@ -176,8 +183,7 @@ class Headers:
 
     def act(self, talk: Talk) -> None:
         reply = talk.healthy()
-        headers = {**reply.headers, **self.changed}
-        talk.head(self.status or reply.status, {name: value for name, value in headers.items() if value is not None})
+        talk.head(self.status or reply.status, changed(reply.headers, self.changed))
         with suppress(OSError):
             talk.send(reply.body)
         talk.hang_up()
@@ -274,7 +280,7 @@ class Status:
 
     def act(self, talk: Talk) -> None:
         said = {"Retry-After": self.retry_after, "ETag": self.etag, "Content-Length": "0"}
-        talk.head(self.code, {name: value for name, value in said.items() if value is not None})
+        talk.head(self.code, changed({}, said))
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,7 @@ class Watch:
 
 
 _RATE_WINDOW_S = 5.0
+_FETCHING: tuple[Phase, ...] = ("resolving", "downloading")
 
 
 @dataclass(frozen=True)
@@ -92,39 +93,44 @@ class Snapshot:
 class Meter:
     """Adds up the progress of all files, and measures the rate over the last seconds. No clock of its own.
 
-    Times are in seconds, from any monotonic clock. `total_bytes` is what the whole model has.
+    Times are in seconds, from any monotonic clock. `total_bytes` is what the whole model has; a repair fetches less, and
+    says so file by file before it begins.
     """
 
     def __init__(self, total_bytes: int) -> None:
         self._total = total_bytes
-        self._done: dict[tuple[Phase, str], tuple[int, int]] = {}
+        self._files: dict[tuple[Phase, str], tuple[int, int]] = {}
         self._last = Progress("resolving", "", 0, 0, "")
+        self._came = 0
         self._marks: deque[tuple[float, int]] = deque()
 
     def feed(self, event: Progress, now: float) -> None:
         """Take an event of the time `now`."""
         if event.phase != self._last.phase:
             self._marks.clear()
+        # What the first event of a file has done already was there before.
+        before, _ = self._files.get((event.phase, event.file), (event.done_bytes, 0))
+        self._came += max(0, event.done_bytes - before)
+        self._files[event.phase, event.file] = event.done_bytes, event.total_bytes
         self._last = event
-        self._done[event.phase, event.file] = event.done_bytes, event.total_bytes
-        self._marks.append((now, self._done_in(event.phase)))
+        self._marks.append((now, self._came))
         while len(self._marks) > 2 and self._marks[1][0] < now - _RATE_WINDOW_S:
             self._marks.popleft()
 
     def snapshot(self, now: float) -> Snapshot:
         """Where things are at the time `now`."""
         last = self._last
-        done = self._done_in(last.phase)
-        total = max(self._total, done) if last.phase != "verifying" else max(self._total, self._total_in(last.phase))
-        rate = self._rate(now)
+        done = sum(done for (phase, _), (done, _) in self._files.items() if phase == last.phase)
+        total, rate = max(self._total_of(last.phase), done), self._rate(now)
         eta = (total - done) / rate if rate else None
         return Snapshot(last.phase, last.file, last.source, done, total, rate, eta)
 
-    def _done_in(self, phase: Phase) -> int:
-        return sum(done for (its, _), (done, _) in self._done.items() if its == phase)
-
-    def _total_in(self, phase: Phase) -> int:
-        return sum(total for (its, _), (_, total) in self._done.items() if its == phase)
+    def _total_of(self, phase: Phase) -> int:
+        """What the phase has to do, in bytes, as far as is known."""
+        if phase not in _FETCHING:
+            return max(self._total, sum(total for (its, _), (_, total) in self._files.items() if its == phase))
+        sizes = {file: total for (its, file), (_, total) in self._files.items() if its in _FETCHING and total}
+        return sum(sizes.values()) or self._total
 
     def _rate(self, now: float) -> float | None:
         """Bytes a second over the marks; it sinks while nothing comes."""
