@@ -138,8 +138,10 @@ class BundleReader:
             self._refuse(str(error))
 
     def _require_length(self, length: int, largest: int | None, *, exact: bool) -> None:
-        if largest is not None and (length > largest or (exact and length != largest)):
-            self._refuse(f"it has {largest} bytes, and {length} by its index")
+        if largest is not None and length > largest:
+            self._refuse(f"it is cut off: it has {largest} of {length} bytes")
+        if largest is not None and exact and length < largest:
+            self._refuse(f"something follows after its last file: it has {largest} bytes, and {length} by its index")
 
     def _refuse(self, why: str) -> NoReturn:
         self._broken = BundleInvalid(path=self._path, why=why)

@@ -201,7 +201,7 @@ class _Decrypted:
 
     def read(self, count: int, /) -> bytes:
         chunk = self._stream.read(count)
-        if not chunk:
+        if count and not chunk:
             self._task.result()
         return chunk
 

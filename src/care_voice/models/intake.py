@@ -190,8 +190,9 @@ class Intake:
 
     def _restore_manifest(self, model: CatalogueModel, offer: Offer, place: Staging) -> None:
         if offer.as_it_was and offer.manifest.describes(model):
-            with self._store.ownership_lock():
-                place.write(self._store.manifest_path(model.name), offer.manifest.encode())
+            with mapped_errors(self._store.directory), self._store.ownership_lock():
+                manifest = replace(offer.manifest, pin=self._store.mend_pin(model.name))
+                place.write(self._store.manifest_path(model.name), manifest.encode())
 
     def _needs_pin(self, model: CatalogueModel) -> bool:
         catalogue = self._store.catalogue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from care_voice.domain.errors import InvalidParameter, ModelDamaged, ModelNotInstalled, SignatureInvalid
 from care_voice.models.catalogue import CatalogueModel, FileEntry
@@ -20,7 +20,7 @@ from care_voice.models.streams import CHUNK_BYTES
 
 @dataclass(frozen=True)
 class Outgoing:
-    """An installed model with its records. `pin` is None for a model of the shipped catalogue."""
+    """An installed model with its records. `pin` is None where none is needed; the manifest has no copy of it."""
 
     model: CatalogueModel
     manifest: Manifest
@@ -47,7 +47,8 @@ def outgoing(store: ModelStore, name: str) -> Outgoing:
     manifest = read_manifest(store.manifest_path(name))
     if manifest is None or not manifest.describes(model):
         raise ModelDamaged(name=name, why="the manifest differs")
-    return Outgoing(model, manifest, _signature(store, name), read_sealed(store.pin_path(name), Pin))
+    pin = read_sealed(store.pin_path(name), Pin) or manifest.pin
+    return Outgoing(model, replace(manifest, pin=None), _signature(store, name), pin)
 
 
 def names_or_all(store: ModelStore, names: Sequence[str]) -> tuple[str, ...]:
