@@ -93,8 +93,8 @@ class Snapshot:
 class Meter:
     """Adds up the progress of all files, and measures the rate over the last seconds. No clock of its own.
 
-    Times are in seconds, from any monotonic clock. `total_bytes` is what the whole model has; a repair fetches less, and
-    says so file by file before it begins.
+    Times are in seconds, from any monotonic clock. `total_bytes` is what the whole model has; a repair fetches less,
+    and says so file by file before it begins.
     """
 
     def __init__(self, total_bytes: int) -> None:

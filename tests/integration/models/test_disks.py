@@ -17,6 +17,7 @@ from care_voice.models.catalogue import Catalogue
 from care_voice.models.progress import Progress
 from care_voice.models.puller import Puller
 from care_voice.models.settings import ModelSettings
+from care_voice.models.upkeep import collect, usage
 from support.faulty_server import FaultyServer, faulty_server
 from support.stores import bytes_kept, files_below, model_of, noise, on_mirror, require_sound, require_whole
 
@@ -186,8 +187,11 @@ def test_a_store_that_may_not_be_written_is_read_all_the_same(
     disk.remount("ro")
     assert puller.store.verify(NAME).ok
     assert puller.pull(NAME).fetched == {}
+    assert usage(puller.store).blobs_bytes == sum(map(len, CONTENTS.values()))
     with pytest.raises(StoreUnwritable, match="Read-only"):
         puller.pull("large-one")
+    with pytest.raises(StoreUnwritable, match="Read-only"):
+        collect(puller.store)
     assert server.requests == []
 
 

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from care_voice.domain.errors import AllSourcesFailed, CatalogueInvalid
 from support.faulty_server import Cut, Empty, FaultyServer, Headers, NoRanges, Stall, Status
 from support.own_models import CONTENTS, OTHER, WEIGHTS_AT, Site, by_urls, in_directory, serving_models
-from support.stores import REVISION, files_below, require_sound, require_whole, sha256
+from support.stores import REVISION, files_below, on_mirror, require_sound, require_whole, sha256
 from support.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(60)
@@ -139,6 +139,15 @@ def test_a_file_that_changes_while_it_is_fetched_first_is_not_recorded(
         puller.pull("own")
     assert puller.store.catalogue.get("own").files == ()
     assert puller.store.installed() == ()
+
+
+def test_two_sources_are_never_mixed_without_digests(site: Site, server: FaultyServer) -> None:
+    site.write(by_urls(server))
+    server.files |= {on_mirror("own", name): content for name, content in OTHER.items()}
+    server.misbehave(WEIGHTS_AT, Headers({}), Cut(100_000), then=Cut(0))
+    puller = site.puller()
+    assert set(puller.pull("own").fetched.values()) == {f"mirror-127.0.0.1-{server.port}"}
+    require_whole(puller.store, "own", OTHER)
 
 
 def test_an_error_page_with_a_tag_of_its_own_is_no_change(site: Site, server: FaultyServer) -> None:
