@@ -35,8 +35,8 @@ def view_of_own_model(directory: Path) -> Path:
 
 
 def pulling_from(hub: Hub) -> dict[str, str]:
-    """Settings under which a silent hub is left after 2 s, also by a pull that is cancelled."""
-    return {"MODELS__SOURCES": "hub", "MODELS__HUB_ENDPOINT": hub.url, "MODELS__HUB_READ_TIMEOUT_S": "2"}
+    """Settings under which nothing but this hub is asked."""
+    return {"MODELS__SOURCES": "hub", "MODELS__HUB_ENDPOINT": hub.url}
 
 
 def _entry() -> str:

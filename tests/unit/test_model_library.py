@@ -213,6 +213,31 @@ async def test_a_watcher_that_does_not_read_holds_up_nobody(library: ModelLibrar
     assert [view.state async for view in lazy] == ["done"]
 
 
+async def test_what_has_not_changed_is_not_said_again(
+    library: ModelLibrary, store: ModelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("care_voice.service.model_library._PACE_S", 0.001)
+    operation = library.board.begin(store.catalogue.get("one"), "pull", "request")
+    looks, seen = [0], []
+    look = operation.view
+
+    def counted_look() -> OperationView:
+        looks[0] += 1
+        return look()
+
+    monkeypatch.setattr(operation, "view", counted_look)
+
+    async def watch() -> None:
+        seen.extend([view async for view in library.events("one")])
+
+    watching = asyncio.create_task(watch())
+    await until(lambda: looks[0] >= 10, "the watcher has looked often")
+    with library.board.follow(operation):
+        pass
+    await watching
+    assert [(view.version, view.state) for view in seen] == [(1, "running"), (2, "done")]
+
+
 async def test_where_nothing_ran_there_is_nothing_to_watch(library: ModelLibrary) -> None:
     assert [view async for view in library.events("one")] == []
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from care_voice.domain.languages import LANGUAGES
+from care_voice.models.progress import Phase
+from care_voice.service.model_library import ModelState, SignatureState
+from care_voice.service.model_operations import Kind, Starter, State
 
 _FILE = {"type": "string", "format": "binary", "description": "Any audio or video that FFmpeg reads."}
 _LANGUAGE = {"type": "string", "enum": sorted(LANGUAGES), "description": "ISO-639-1 code; detected when left out."}
@@ -118,7 +121,7 @@ _PROBLEM = _object({
     "request_id": _TEXT,
 })  # fmt: skip
 _PROGRESS = _object({
-    "phase": _choice("waiting", "resolving", "downloading", "verifying", "publishing", "converting"),
+    "phase": _choice(*get_args(Phase)),
     "file": _TEXT,
     "source": {"type": "string", "description": "Where the bytes come from; empty where no source is involved."},
     "done_bytes": _BYTES,
@@ -128,9 +131,9 @@ _PROGRESS = _object({
 })  # fmt: skip
 _OPERATION = _object({
     "id": _TEXT,
-    "kind": _choice("pull", "verify"),
-    "started_by": {**_choice("request", "service"), "description": "service: it keeps whole what it serves."},
-    "state": _choice("running", "done", "failed", "cancelled"),
+    "kind": _choice(*get_args(Kind)),
+    "started_by": {**_choice(*get_args(Starter)), "description": "service: it keeps whole what it serves."},
+    "state": _choice(*get_args(State)),
     "cancelling": {"type": "boolean", "description": "It was asked to end, and has not yet."},
     "started_at": {"type": "string", "format": "date-time"},
     "ended_at": _TIME,
@@ -138,7 +141,7 @@ _OPERATION = _object({
     "error": {"oneOf": [_ref("Problem"), {"type": "null"}]},
 })  # fmt: skip
 _SIGNATURE = _object({
-    "state": _choice("none", "valid", "invalid", "expired", "unchecked"),
+    "state": _choice(*get_args(SignatureState)),
     "signer": _MAYBE_TEXT,
     "expires_at": _TIME,
 })  # fmt: skip
@@ -146,7 +149,7 @@ _DERIVED = _object({"parent": _TEXT, "parent_digest": _TEXT, "to": _TEXT, "tool"
 _MODEL = _object({
     "name": _TEXT,
     "state": {
-        **_choice("not_installed", "installed", "damaged", "busy"),
+        **_choice(*get_args(ModelState)),
         "description": "What is known without hashing: installed says that every file is there in its size.",
     },
     "why": {"type": "string", "description": "What is wrong with a damaged model."},

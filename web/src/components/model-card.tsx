@@ -27,7 +27,7 @@ export function ModelCard(props: CardProps): JSX.Element {
           </h3>
           <Badges model={props.model} />
         </div>
-        <p class="model__note">{noteOf(t(), props.model)}</p>
+        <Show when={noteOf(t(), props.model)}>{(note) => <p class="model__note">{note()}</p>}</Show>
         <ModelFacts model={props.model} />
         <Troubles {...props} />
         <Actions {...props} />

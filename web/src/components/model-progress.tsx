@@ -1,6 +1,6 @@
 import { type JSX, Show } from "solid-js";
 import { percent, size, t } from "../i18n/locale";
-import { type Operation, ratioOf, sourceName } from "../lib/models";
+import { type Operation, phaseName, ratioOf, sourceName } from "../lib/models";
 import { clock } from "../lib/time";
 import { ProgressBar } from "./progress-bar";
 
@@ -8,7 +8,7 @@ import { ProgressBar } from "./progress-bar";
 export function ModelProgress(props: { operation: Operation; name: string }): JSX.Element {
   const progress = () => props.operation.progress;
   const ratio = () => ratioOf(progress());
-  const phase = () => (props.operation.cancelling ? t().models.cancelling : t().models.phases[progress().phase]);
+  const phase = () => (props.operation.cancelling ? t().models.cancelling : phaseName(t(), progress().phase));
   const details = () => {
     const { done_bytes, total_bytes, rate_bytes_s, eta_s, source } = progress();
     const { amount, rate, remaining, from } = t().models;

@@ -3,7 +3,7 @@ import type { Problem } from "./types";
 
 /** What `/api/v1/models` says. */
 
-export type Phase = "waiting" | "resolving" | "downloading" | "verifying" | "publishing" | "converting";
+export type Phase = "waiting" | "resolving" | "downloading" | "copying" | "verifying" | "publishing" | "converting";
 export type OperationState = "running" | "done" | "failed" | "cancelled";
 export type ModelState = "not_installed" | "installed" | "damaged" | "busy";
 
@@ -109,6 +109,11 @@ export function toFollow(models: readonly Model[], limit: number): string[] {
     .map(({ name }) => name);
 }
 
+/** What an operation is doing, in the user's language; the server may know phases that this page does not. */
+export function phaseName(texts: Texts, phase: string): string {
+  return new Map(Object.entries(texts.models.phases)).get(phase) ?? phase;
+}
+
 /** Where files came from, in the user's language: the sources' own names, joined by `+`. */
 export function sourceName(texts: Texts, source: string): string {
   const known = new Map(Object.entries(texts.models.sources));
@@ -120,6 +125,6 @@ export function sourceName(texts: Texts, source: string): string {
 
 /** What a model is good for, in the user's language; of one that the page does not know, in the server's words. */
 export function noteOf(texts: Texts, { name, note, derived }: Model): string {
-  if (derived) return texts.models.derivedFrom(derived.parent, derived.to);
+  if (derived) return texts.models.derivedNote(derived.parent, derived.to);
   return new Map(Object.entries(texts.models.notes)).get(name) ?? note;
 }
