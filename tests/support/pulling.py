@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
@@ -50,7 +50,17 @@ def pulling(settings: ModelSettings, catalogue: Catalogue, name: str) -> Iterato
 
 def pull_killed_at_step(settings: ModelSettings, catalogue: Catalogue, name: str, step: int) -> bool:
     """Pull in a process that is killed right before its n-th change to the store, counted from 0. Whether it was."""
-    process = _context().Process(target=_pull_until, args=(settings, catalogue, name, step))
+    return killed_at_step(settings.directory, step, _pull, settings, catalogue, name)
+
+
+def killed_at_step(directory: Path, step: int, work: Callable[..., None], *arguments: object) -> bool:
+    """Work in a process that is killed right before its n-th change below a directory, from 0. Whether it was."""
+    return killed(_work_until, directory, step, work, arguments)
+
+
+def killed(work: Callable[..., None], *arguments: object) -> bool:
+    """Work in a process that may kill itself. Whether it did."""
+    process = _context().Process(target=work, args=arguments)
     process.start()
     process.join()
     assert process.exitcode in (0, -signal.SIGKILL), process.exitcode
@@ -61,19 +71,18 @@ def _pull(settings: ModelSettings, catalogue: Catalogue, name: str) -> None:
     build_puller(settings, catalogue).pull(name)
 
 
-def _pull_until(settings: ModelSettings, catalogue: Catalogue, name: str, step: int) -> None:
+def _work_until(directory: Path, step: int, work: Callable[..., None], arguments: Sequence[object]) -> None:
     left = step
 
     def count(event: str, arguments: tuple[object, ...]) -> None:
         nonlocal left
-        if event in _STEPS and any(_is_below(settings.directory, argument) for argument in arguments):
+        if event in _STEPS and any(_is_below(directory, argument) for argument in arguments):
             if left == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
             left -= 1
 
-    puller = build_puller(settings, catalogue)
     sys.addaudithook(count)
-    puller.pull(name)
+    work(*arguments)
 
 
 def _is_below(directory: Path, argument: object) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import tarfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -11,8 +13,13 @@ from typing import Any
 import msgspec
 import pyrage
 
+from care_voice.models.backup import backup
 from care_voice.models.bundle import END, BundleIndex, decode_index, header_of
-from care_voice.models.progress import Progress
+from care_voice.models.bundle_import import import_bundle
+from care_voice.models.bundle_writer import export_bundle
+from care_voice.models.catalogue import Catalogue
+from care_voice.models.progress import Progress, ProgressCallback
+from care_voice.models.restore import restore
 from care_voice.models.sealed import encode_sealed
 from care_voice.models.store import ModelStore
 
@@ -66,6 +73,31 @@ def contents_of(store: ModelStore) -> dict[str, dict[str, bytes]]:
 def leftovers(store: ModelStore) -> list[Path]:
     """Bytes that are on their way, or were."""
     return [path for path in store.incoming.rglob("*") if path.is_file()]
+
+
+def transfer(
+    verb: str, directory: Path, catalogue: Catalogue, place: Path, progress: ProgressCallback | None = None
+) -> None:
+    """What a process of its own may do with a store: `place` is the bundle or the backup."""
+    store = ModelStore(directory, catalogue)
+    if verb == "export":
+        export_bundle(store, (), place, progress=progress)
+    elif verb == "backup":
+        backup(store, place, progress=progress).require()
+    elif verb == "import":
+        import_bundle(store, place, progress=progress).require()
+    else:
+        restore(store, place, progress=progress).require()
+
+
+def transfer_that_dies(verb: str, directory: Path, catalogue: Catalogue, place: Path, phase: str) -> None:
+    """The same, killed by itself once it is in the middle of a file."""
+
+    def die(event: Progress) -> None:
+        if event.phase == phase and event.done_bytes > event.total_bytes // 3 > 100_000:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    transfer(verb, directory, catalogue, place, die)
 
 
 @dataclass(frozen=True)

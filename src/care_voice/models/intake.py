@@ -111,8 +111,7 @@ class Intake:
                 before()
                 signature = self._judged_signature(model, offer, place)
                 self._write_records(model, offer, signature, place)
-                place.publish(model, self._sources(model, wanted), report.healthy, account())
-                self._restore_manifest(model, offer, place)
+                place.publish(model, self._sources(model, offer, wanted), report.healthy, account())
             place.clear()
         after = self._store.inspect(model, watch)
         after.require()
@@ -135,8 +134,14 @@ class Intake:
             with self._incoming(entry, place, watch) as inflow:
                 bring(entry, inflow)
 
-    def _sources(self, model: CatalogueModel, wanted: Mapping[str, FileEntry]) -> dict[str, str]:
+    def _sources(self, model: CatalogueModel, offer: Offer, wanted: Mapping[str, FileEntry]) -> dict[str, str]:
+        """What a new manifest says; without any the one that was restored is kept."""
+        if self._keeps_manifest(model, offer):
+            return {}
         return {entry.name: self._source for entry in model.files if entry.sha256 in wanted}
+
+    def _keeps_manifest(self, model: CatalogueModel, offer: Offer) -> bool:
+        return offer.as_it_was and offer.manifest.describes(model)
 
     @contextmanager
     def _undone_on_failure(self, wanted: Mapping[str, FileEntry]) -> Iterator[None]:
@@ -181,18 +186,15 @@ class Intake:
             remove_entry(view)
 
     def _write_records(self, model: CatalogueModel, offer: Offer, signature: bytes | None, place: Staging) -> None:
-        """Pin and signature come before the model: it is never there without the signature that it may need."""
-        if self._needs_pin(model):
-            with self._store.ownership_lock():
-                place.write(self._store.pin_path(model.name), encode_sealed(self._pin(model, offer)))
-        if signature is not None:
-            place.write(self._store.signature_path(model.name), signature)
-
-    def _restore_manifest(self, model: CatalogueModel, offer: Offer, place: Staging) -> None:
-        if offer.as_it_was and offer.manifest.describes(model):
-            with mapped_errors(self._store.directory), self._store.ownership_lock():
-                manifest = replace(offer.manifest, pin=self._store.mend_pin(model.name))
-                place.write(self._store.manifest_path(model.name), manifest.encode())
+        """Before the model is published, so that it is never there without the signature that it may need."""
+        store, name = self._store, model.name
+        with mapped_errors(store.directory), store.ownership_lock():
+            if self._needs_pin(model):
+                place.write(store.pin_path(name), encode_sealed(self._pin(model, offer)))
+            if signature is not None:
+                place.write(store.signature_path(name), signature)
+            if self._keeps_manifest(model, offer):
+                place.write(store.manifest_path(name), replace(offer.manifest, pin=store.mend_pin(name)).encode())
 
     def _needs_pin(self, model: CatalogueModel) -> bool:
         catalogue = self._store.catalogue
