@@ -13,7 +13,7 @@ from typing import Protocol
 import structlog
 
 from care_voice.config import Settings
-from care_voice.domain.errors import ModelDamaged
+from care_voice.domain.errors import CareVoiceError, ModelDamaged
 from care_voice.engine.protocol import LoadEngine, LoadMedia
 from care_voice.models.build import build_puller
 from care_voice.ops.preflight import Preflight
@@ -43,7 +43,9 @@ class Application:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.metrics = Metrics()
-        self.puller = build_puller(settings.models, convert=quantize)
+        self._notices: list[CareVoiceError] = []
+        # A mistake in the list of own models must not keep the service from serving one that it knows by itself.
+        self.puller = build_puller(settings.models, convert=quantize, on_invalid=self._notice)
         self.library = ModelLibrary(self.puller, lambda: frozenset({settings.model}), self.metrics)
         self.keeper = ModelKeeper(settings.model, self.puller, self.metrics, self.library.board)
         self.engine = EnginePool(settings.engine.workers, self._engine_spec, settings.supervisor, self.metrics)
@@ -56,11 +58,15 @@ class Application:
             self.transcriber,
             settings.lifecycle,
             self.metrics,
+            notices=self._notices,
         )
-
         self.scrubber = Scrubber(
             self.puller.store, self._mend, lambda: self.transcriber.idle_s, settings.scrub, self.metrics
         )
+
+    def _notice(self, error: CareVoiceError) -> None:
+        log.error("own_models_ignored", code=error.code, detail=error.message, hint=error.advice)
+        self._notices.append(error)
 
     async def _mend(self, name: str) -> None:
         """Repair a model that the scrub found damaged; the served one with a word about it in the health."""

@@ -113,10 +113,10 @@ class CatalogueModel:
     def memory_bytes(self) -> int:
         """Estimated peak memory of a process that loads the model as int8 on a CPU, in bytes.
 
-        Loading float16 weights is the peak: they and their int8 copy, half as large, are in memory at once; weights that
-        are stored as int8 are loaded as they are. The rest is the interpreter with its libraries and the buffers for
-        one 30 s window. Measured peaks are 334 MB for base (estimate 378 MB) and 261 MB for tiny.en (estimate 273 MB).
-        0 while the files are not known.
+        Loading float16 weights is the peak: they and their int8 copy, half as large, are in memory at once; weights
+        that are stored as int8 are loaded as they are. The rest is the interpreter with its libraries and the buffers
+        for one 30 s window. Measured peaks are 334 MB for base (estimate 378 MB) and 261 MB for tiny.en (estimate
+        273 MB). 0 while the files are not known.
         """
         if not self.files:
             return 0

@@ -59,7 +59,7 @@ def read_user_entries(path: Path, shipped: Catalogue) -> tuple[CatalogueModel, .
     """
     try:
         content = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return ()
     except (OSError, UnicodeDecodeError) as error:
         raise CatalogueInvalid(path=path, why=str(error)) from error
