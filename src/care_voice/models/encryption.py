@@ -9,7 +9,7 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
@@ -180,8 +180,8 @@ def decrypting(source: Readable, path: Path, identities: Sequence[Identity]) -> 
     reading, writing = _pipe()
 
     def work() -> None:
-        # A pipe that nobody reads any more means that whoever wanted the bytes has given up.
-        with suppress(BrokenPipeError), writing:
+        # Where nobody reads any more this fails, and nobody asks why.
+        with writing:
             decrypt(source, path, writing, identities)
 
     task = _Task(work)

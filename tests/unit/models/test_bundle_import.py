@@ -426,6 +426,16 @@ def test_a_signature_that_does_not_vouch_refuses_the_model(
     assert not other.signature_path("two").exists()
 
 
+def test_a_signature_that_is_damaged_on_the_way_refuses_the_model(
+    signed: Signed, full: ModelStore, other: ModelStore, tmp_path: Path
+) -> None:
+    """Also where no policy asks for it."""
+    bundle = damaged(export_bundle(full, ["two"], tmp_path / "models.tar").path, 1)
+    with pytest.raises(DigestMismatch, match=r"signatures/two\.sig"):
+        import_bundle(other, bundle).require()
+    assert not other.signature_path("two").exists()
+
+
 def test_a_bad_signature_does_not_replace_a_good_one_under_warn(
     signed: Signed, full: ModelStore, other: ModelStore, tmp_path: Path
 ) -> None:
