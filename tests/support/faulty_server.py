@@ -146,7 +146,7 @@ class Healthy:
 
 @dataclass(frozen=True)
 class Cut:
-    """The connection ends after some bytes of the body; `reset` ends it by force."""
+    """The connection ends after some bytes of the body, but always before its end; `reset` ends it by force."""
 
     after: int
     reset: bool = False
@@ -156,7 +156,7 @@ class Cut:
     def act(self, talk: Talk) -> None:
         reply = talk.healthy()
         talk.head(reply.status, changed(reply.headers, self.changed))
-        talk.send(reply.body[: self.after])
+        talk.send(reply.body[: min(self.after, len(reply.body) - 1)])
         talk.hang_up(reset=self.reset)
 
 

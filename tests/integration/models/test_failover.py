@@ -16,7 +16,17 @@ from care_voice.models.build import build_puller
 from care_voice.models.catalogue import Catalogue
 from care_voice.models.puller import Puller
 from care_voice.models.settings import ModelSettings
-from support.faulty_server import Cut, Endless, FaultyServer, NoRanges, Stall, Status, WrongRange, faulty_server
+from support.faulty_server import (
+    Cut,
+    Endless,
+    FaultyServer,
+    Healthy,
+    NoRanges,
+    Stall,
+    Status,
+    WrongRange,
+    faulty_server,
+)
 from support.stores import QUICK, impatient, model_of, noise, on_hub, on_mirror, require_sound, require_whole
 
 NAME = "small-one"
@@ -224,7 +234,7 @@ def test_a_server_that_allows_fewer_connections_is_not_given_up(
 ) -> None:
     # The first connection is served; those beside it are refused until they give up.
     refusals = [Status(429) for _ in range(3 * QUICK.attempts)]
-    large_server.misbehave(AT_LARGE, Cut(QUARTER), *refusals)
+    large_server.misbehave(AT_LARGE, Healthy(), *refusals)
     puller = large_puller(large_server, tmp_path, large)
     puller.pull(LARGE_NAME)
     require_whole(puller.store, LARGE_NAME, {"model.bin": large})

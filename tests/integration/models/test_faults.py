@@ -251,7 +251,7 @@ def test_a_hundred_pulls_cut_at_random_offsets_fetch_almost_nothing_again(
         puller = build_puller(settings, CATALOGUE)
         puller.pull(NAME)
         require_whole(puller.store, NAME, CONTENTS)
-        assert len(server.asked(weights)) >= connections + 5
+        assert len(server.asked(weights)) == connections + len(cuts) >= connections + 5
         again.append(server.sent[weights] - SIZE)
     print(f"bytes fetched again, of {SIZE} each: {sorted(again)}")
     assert max(again) <= SIZE // 100
@@ -313,10 +313,12 @@ def test_the_token_goes_to_the_hub_alone(server: FaultyServer, tmp_path: Path, m
 def test_a_hub_that_may_not_be_asked_is_not_asked(
     server: FaultyServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(Transfer, "_sleep", lambda _, seconds: waits.append(seconds))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(AllSourcesFailed, match="HF_HUB_OFFLINE"):
         at_hub(server, tmp_path).puller().pull(NAME)
-    assert server.requests == []
+    assert (server.requests, waits) == ([], [])
 
 
 @pytest.mark.parametrize("connections", [1, 4])

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from structlog.testing import capture_logs
 
 from care_voice.domain.errors import AllSourcesFailed, CatalogueInvalid
+from care_voice.models.intervals import Span
 from support.faulty_server import Cut, Empty, FaultyServer, Headers, NoRanges, Stall, Status
 from support.own_models import CONTENTS, OTHER, WEIGHTS_AT, Site, by_urls, in_directory, serving_models
 from support.stores import REVISION, files_below, on_mirror, require_sound, require_whole, sha256
@@ -222,6 +226,28 @@ def test_a_directory_without_what_every_model_has_is_no_model(site: Site, shelf:
     (shelf / missing).unlink()
     with pytest.raises(AllSourcesFailed, match=missing.replace(".", r"\.")):
         site.puller().pull("own")
+
+
+def test_a_directory_that_cannot_be_read_to_the_end_is_at_fault_not_the_store(
+    site: Site, shelf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(file: BinaryIO, span: Span) -> Iterator[bytes]:
+        yield file.read(1000)
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    site.write(in_directory(shelf, CONTENTS))
+    with monkeypatch.context() as patched:
+        patched.setattr("care_voice.models.sources.local.read_span", broken)
+        with pytest.raises(AllSourcesFailed, match=r"source directory could not be used: .*Input/output error"):
+            site.puller().pull("own")
+    site.puller().pull("own")
+    require_whole(site.puller().store, "own", CONTENTS)
+
+
+def test_a_directory_that_may_not_even_be_looked_at_is_passed_over(site: Site, server: FaultyServer) -> None:
+    site.settings = replace(site.settings, directories=(Path("/", "x" * 300),))
+    site.write(by_urls(server))
+    assert site.puller().pull("own").fetched == dict.fromkeys(CONTENTS, "urls")
 
 
 def pipe(path: Path) -> None:

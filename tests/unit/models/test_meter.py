@@ -11,7 +11,7 @@ from care_voice.models.progress import Meter, Phase, Progress
 MB = 1_000_000
 phases = st.sampled_from(["resolving", "downloading", "verifying", "publishing", "copying"])
 events = st.builds(
-    lambda phase, file, done, more: Progress(phase, file, done, done + more, "s"),
+    lambda phase, file, done, total: Progress(phase, file, done, total, "s"),
     phases,
     st.sampled_from(["a", "b", "c"]),
     st.integers(0, 10**12),

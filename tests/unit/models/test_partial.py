@@ -126,6 +126,27 @@ def test_a_record_that_a_full_disk_cuts_short_does_not_shift_those_that_follow(
     assert list(have(path)) == [(0, 50), (200, 250)]
 
 
+def test_bytes_that_could_not_be_written_are_not_claimed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> int:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with open_partial(path, SIZE) as partial:
+        partial.write(0, CONTENT[:50])
+        monkeypatch.setattr(partial_module.os, "pwrite", refuse)
+        with pytest.raises(OSError, match="error"):
+            partial.write(50, CONTENT[50:100])
+        assert partial.covered == 50
+    assert list(have(path)) == [(0, 50)]
+
+
+def test_a_write_that_takes_only_a_part_is_gone_on_with(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.pwrite
+    monkeypatch.setattr(partial_module.os, "pwrite", lambda file, data, at: real(file, data[:7], at))
+    with open_partial(path, SIZE) as partial:
+        partial.write(0, CONTENT)
+    assert path.read_bytes() == CONTENT
+
+
 @pytest.mark.parametrize("number", [errno.EOPNOTSUPP, errno.EINVAL])
 def test_a_file_system_that_cannot_claim_space_is_used_all_the_same(
     path: Path, monkeypatch: pytest.MonkeyPatch, number: int
