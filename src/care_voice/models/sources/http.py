@@ -210,7 +210,7 @@ def _hang_up(response: httpx2.Response) -> None:
     """End the connection. Closing it would not wake a thread that waits for its next byte."""
     stream = response.extensions.get("network_stream")
     connection = stream and stream.get_extra_info("socket")
-    if connection:
+    if isinstance(connection, socket.socket):
         with suppress(OSError):
             # Of the plain socket, also under TLS: the encrypted one drops state that the other thread is using.
             socket.socket.shutdown(connection, socket.SHUT_RDWR)
