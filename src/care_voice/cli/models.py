@@ -8,6 +8,7 @@ import msgspec
 import typer
 from rich.console import Console
 from rich.filesize import decimal
+from rich.markup import escape
 from rich.table import Table
 
 from care_voice.cli import model_making, model_transfer
@@ -109,12 +110,18 @@ def repair(
 
 
 @app.command("rm")
-def remove(name: Name, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> None:
+def remove(
+    name: Name,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    forget: Annotated[
+        bool, typer.Option("--forget", help="Forget its recorded digests too: the next pull records new ones.")
+    ] = False,
+) -> None:
     """Delete a model; files that other models share stay."""
     if not yes:
         typer.confirm(f"Delete the model '{name}'?", abort=True)
     with errors_explained():
-        store_of(model_settings()).remove(name)
+        store_of(model_settings()).remove(name, forget=forget)
     typer.echo(f"{name}: removed")
 
 
@@ -164,7 +171,7 @@ def _table(store: ModelStore, rows: list[tuple[CatalogueModel, Manifest | None]]
     table = Table("Model", "State", "Download", "Memory", "Languages", "Note")
     for model, manifest in rows:
         download, memory = (decimal(size) if size else "not known" for size in (model.total_bytes, model.memory_bytes))
-        table.add_row(model.name, _state(store, manifest), download, memory, model.languages, model.note)
+        table.add_row(model.name, _state(store, manifest), download, memory, model.languages, escape(model.note))
     return table
 
 

@@ -346,7 +346,7 @@ class PinConflict(ModelError):
     """The model '{name}' has other contents here: {why}."""
 
     code = "pin_conflict"
-    hint = "To replace it, delete it here (`care-voice models rm {name}`) with its pin, pins/{name}.json in the store."
+    hint = "To replace it, delete it here with its recorded digests: `care-voice models rm {name} --forget`."
 
 
 class DecryptionFailed(ModelError):

@@ -203,6 +203,9 @@ class Intake:
     def _pin(self, model: CatalogueModel, offer: Offer) -> Pin:
         if offer.pin is not None and offer.pin.model == model:
             return offer.pin
+        if not self._store.catalogue.knows(model.name):
+            # Addresses that a stranger's file names would be asked at every repair.
+            model = replace(model, urls={}, directory=None, carriers=())
         return Pin(model, utc_now(), f"{account()}, from a {self._source}", f"care-voice {care_voice.__version__}")
 
     def _signature_of(self, name: str) -> bytes | None:

@@ -29,7 +29,7 @@ def decode_sealed(raw: bytes, kind: type[T]) -> T | None:
         if body.pop(_SEAL, None) != _seal_of(body):
             return None
         return msgspec.convert(body, kind)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 

@@ -149,9 +149,10 @@ class ModelStore:
             return False
         return all(_identity(verified.view / name) == identity for name, identity in known.items())
 
-    def remove(self, name: str) -> None:
+    def remove(self, name: str, *, forget: bool = False) -> None:
         """Delete a model: manifest, view, and the blobs that no other model needs.
 
+        The digests that were recorded for it stay required, unless they are to be forgotten.
         Raises ModelNotInstalled, StoreUnwritable.
         """
         if name not in self.manifest_names():
@@ -164,8 +165,10 @@ class ModelStore:
             remove_entry(self.record_path(name))
             remove_entry(self.signature_path(name))
             remove_entry(self.incoming / name)
+            if forget:
+                remove_entry(self.pin_path(name))
             self.drop_unneeded(digests)
-        log.info("model_removed", model=name)
+        log.info("model_removed", model=name, forgotten=forget)
 
     def mend_pin(self, name: str) -> Pin | None:
         """Write a pin again that is missing or damaged, and return it; None where there is none.

@@ -31,6 +31,7 @@ from care_voice.models.bundle_writer import export_bundle
 from care_voice.models.catalogue import Catalogue, CatalogueModel
 from care_voice.models.pins import read_pins
 from care_voice.models.puller import Puller
+from care_voice.models.sealed import encode_sealed
 from care_voice.models.signature_policy import Policy
 from care_voice.models.signatures import SignatureSettings, sign_with_key
 from care_voice.models.store import ModelStore
@@ -160,6 +161,28 @@ def test_a_name_that_is_pinned_here_with_other_digests_is_refused(
     assert mine.digest in error.message
     assert contents_of(other)["visits"] == VISITS
     assert before.items() <= stamps(other.directory / "blobs").items()
+    other.remove("visits")
+    assert isinstance(import_bundle(other, bundle).refused["visits"], PinConflict)
+
+
+def test_a_model_whose_recorded_digests_are_forgotten_can_be_imported(
+    bundle: Path, full: ModelStore, other: ModelStore, tmp_path: Path
+) -> None:
+    adopted(other, tmp_path / "mine", "visits", VISITS)
+    other.remove("visits", forget=True)
+    import_bundle(other, bundle).require()
+    assert contents_of(other)["visits"] == contents_of(full)["visits"]
+
+
+def test_the_addresses_that_a_bundle_names_are_not_kept(full: ModelStore, other: ModelStore, tmp_path: Path) -> None:
+    pin = read_pins(full.directory / "pins")["visits"]
+    full.pin_path("visits").chmod(0o644)
+    told = replace(pin.model, urls={"model.bin": "http://127.0.0.1:9/beacon"}, directory="/etc")
+    full.pin_path("visits").write_bytes(encode_sealed(replace(pin, model=told)))
+    import_bundle(other, export_bundle(full, ["visits"], tmp_path / "told.tar").path).require()
+    assert full.catalogue.get("visits").urls
+    assert (other.catalogue.get("visits").urls, other.catalogue.get("visits").directory) == ({}, None)
+    assert other.verify("visits").ok
 
 
 def own_entry(model: CatalogueModel, **fields: Any) -> CatalogueModel:
