@@ -105,7 +105,7 @@ CASES = {
     "cut by force": Case((Cut(100_000, reset=True), Cut(1, reset=True))),
     "always cut at once": Case(then=Cut(0), error="model.bin: "),
     "always cut after a little": Case(then=Cut(100), error="model.bin: ", kept=300),
-    "always cut after some": Case(then=Cut(SIZE // 10)),
+    "cut again and again, after some": Case(tuple(Cut(SIZE // 10) for _ in range(9))),
     "hangs up": Case((HangUp(), HangUp(reset=True))),
     "always hangs up": Case(then=HangUp(), error="model.bin: "),
     "garbage": Case((Garbage(), Garbage(b""), Cut(HALF))),
