@@ -17,6 +17,7 @@ from care_voice.domain.errors import ModelDamaged
 from care_voice.engine.protocol import LoadEngine, LoadMedia
 from care_voice.models.build import build_puller
 from care_voice.ops.preflight import Preflight
+from care_voice.scheduler.scheduler import Scheduler
 from care_voice.service.lifecycle import Lifecycle
 from care_voice.service.model_keeper import ModelKeeper
 from care_voice.service.scrub import Scrubber
@@ -46,7 +47,8 @@ class Application:
         self.keeper = ModelKeeper(settings.model, self.puller, self.metrics)
         self.engine = EnginePool(settings.engine.workers, self._engine_spec, settings.supervisor, self.metrics)
         self.media = MediaPool(settings.media, self._media_spec, settings.supervisor, self.metrics)
-        self.transcriber = Transcriber(settings.model, self.engine, self.media, settings.transcription, self.metrics)
+        self.scheduler = Scheduler(settings.model, self.engine, settings.scheduler, settings.supervisor, self.metrics)
+        self.transcriber = Transcriber(settings.model, self.scheduler, self.media, settings.transcription, self.metrics)
         self.lifecycle = Lifecycle(
             self._preflight().checks(),
             self.keeper,
@@ -93,7 +95,9 @@ class Application:
             compute_type=engine.compute_type,
             threads=engine.threads or max(1, usable_cpus() // engine.workers),
         )
-        return WorkerSpec("engine", load, self.settings.log_format, self.settings.log_level)
+        return WorkerSpec(
+            "engine", load, self.settings.log_format, self.settings.log_level, self.keeper.model.memory_bytes
+        )
 
     async def _media_spec(self) -> WorkerSpec:
         load = LoadMedia(self.settings.media.max_memory_bytes)

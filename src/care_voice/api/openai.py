@@ -23,6 +23,7 @@ from care_voice.domain.formats import logprob, usage, verbose
 from care_voice.domain.subtitles import to_srt, to_vtt
 from care_voice.domain.transcript import Segment, Transcript
 from care_voice.engine.protocol import VadOptions
+from care_voice.scheduler.work import Caller
 from care_voice.service.options import Task, TranscriptionOptions
 from care_voice.service.transcription import UNDETERMINED, Finished, SegmentReady
 
@@ -58,14 +59,12 @@ class _Wish:
 @router.post("/v1/audio/transcriptions", openapi_extra=TRANSCRIPTION_DOCS, summary="Transcribe a recording")
 async def create_transcription(request: Request, services: Services) -> Response:
     """The recording's words, in its own language."""
-    services.lifecycle.admit()
     return await _answer(request, services, _TRANSCRIPTION, _read_transcription)
 
 
 @router.post("/v1/audio/translations", openapi_extra=TRANSLATION_DOCS, summary="Translate a recording into English")
 async def create_translation(request: Request, services: Services) -> Response:
     """The recording's words, in English."""
-    services.lifecycle.admit()
     return await _answer(request, services, _COMMON, _read_translation)
 
 
@@ -88,15 +87,16 @@ def _model(name: str) -> dict[str, Any]:
 
 
 async def _answer(request: Request, services: ApiServices, known: frozenset[str], read: Any) -> Response:
+    caller = services.admit(request)
     async with AsyncExitStack() as stack:
         form = await stack.enter_async_context(received_form(request, services.incoming_dir, known))
         fields = Fields(form.fields)
         services.require_model(fields.required("model"))
         wish: _Wish = read(fields, services)
         if wish.stream:
-            frames = _frames(services, form, wish, stack.pop_all())
+            frames = _frames(services, form, wish, caller, stack.pop_all())
             return await event_stream(frames, services.settings.keep_alive_s)
-        work = services.transcriber.transcribe(form.path, wish.options, request_id.get())
+        work = services.transcriber.transcribe(form.path, wish.options, request_id.get(), caller)
         return _rendered(await unless_disconnected(request, work), wish)
 
 
@@ -204,12 +204,12 @@ def _json(transcript: Transcript, wish: _Wish) -> dict[str, Any]:
 
 
 async def _frames(
-    services: ApiServices, form: Form, wish: _Wish, resources: AsyncExitStack
+    services: ApiServices, form: Form, wish: _Wish, caller: Caller, resources: AsyncExitStack
 ) -> AsyncGenerator[bytes, None]:
     """Deltas that add up to the final text; an error once the stream has begun is the API's own error object."""
     begun = False
     try:
-        async with resources, services.transcriber.run(form.path, wish.options, request_id.get()) as events:
+        async with resources, services.transcriber.run(form.path, wish.options, request_id.get(), caller) as events:
             first = True
             async for event in events:
                 begun = True

@@ -8,8 +8,10 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from care_voice.api.callers import caller_of
 from care_voice.api.settings import ApiSettings
 from care_voice.domain.errors import UnknownModel
+from care_voice.scheduler.work import Caller
 from care_voice.service.lifecycle import Lifecycle
 from care_voice.service.transcription import Transcriber
 from care_voice.supervisor.engine_pool import EnginePool
@@ -33,6 +35,18 @@ class ApiServices:
         served = self.transcriber.model
         aliases = [alias for alias, target in self.settings.model_aliases.items() if target in ("", served)]
         return [served, *(alias for alias in aliases if alias != served)]
+
+    def admit(self, request: Request) -> Caller:
+        """Let a request in before its body is read, and say whose it is.
+
+        Raises:
+            NotReady, Draining, Overloaded: Why it is not taken now.
+            InvalidParameter: A header of it is not valid.
+        """
+        caller = caller_of(request, self.settings.trusted_proxies)
+        self.lifecycle.admit()
+        self.transcriber.admit(caller)
+        return caller
 
     def require_model(self, name: str) -> None:
         """Raises UnknownModel where `name` is not served."""

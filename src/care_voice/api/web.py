@@ -22,6 +22,7 @@ from care_voice.domain.errors import CareVoiceError, InvalidParameter
 from care_voice.domain.formats import all_files, verbose_segment
 from care_voice.domain.languages import LANGUAGES, language_name
 from care_voice.domain.transcript import Segment, Transcript
+from care_voice.scheduler.work import Caller
 from care_voice.service.options import Task, TranscriptionOptions
 from care_voice.service.transcription import Event, Finished, Progress, SegmentReady
 
@@ -55,7 +56,7 @@ async def status(services: Services) -> dict[str, Any]:
 @router.post("/transcriptions", openapi_extra=WEB_DOCS, summary="Transcribe with progress")
 async def transcribe(request: Request, services: Services) -> Response:
     """Server-sent events: accepted, progress, segment, and in the end done or error."""
-    services.lifecycle.admit()
+    caller = services.admit(request)
     async with AsyncExitStack() as stack:
         form = await stack.enter_async_context(received_form(request, services.incoming_dir, _KNOWN))
         fields = Fields(form.fields)
@@ -65,16 +66,16 @@ async def transcribe(request: Request, services: Services) -> Response:
         if not services.engine.multilingual and (task == "translate" or language not in (None, "en")):
             raise InvalidParameter(param="language", why="this model knows English only")
         options = TranscriptionOptions(task, language, prompt=fields.text("prompt"))
-        frames = _frames(services, form, options, stack.pop_all())
+        frames = _frames(services, form, options, caller, stack.pop_all())
         return await event_stream(frames, services.settings.keep_alive_s)
 
 
 async def _frames(
-    services: ApiServices, form: Form, options: TranscriptionOptions, resources: AsyncExitStack
+    services: ApiServices, form: Form, options: TranscriptionOptions, caller: Caller, resources: AsyncExitStack
 ) -> AsyncGenerator[bytes, None]:
     begun = False
     try:
-        async with resources, services.transcriber.run(form.path, options, request_id.get()) as events:
+        async with resources, services.transcriber.run(form.path, options, request_id.get(), caller) as events:
             async for event in events:
                 if not begun:
                     begun = True

@@ -23,7 +23,7 @@ from care_voice.service.transcription import Transcriber
 from care_voice.supervisor.backoff import Backoff
 from care_voice.supervisor.engine_pool import EnginePool
 from care_voice.supervisor.media_pool import MediaPool
-from care_voice.supervisor.slot import SlotState
+from care_voice.supervisor.vigilance import CrashLooping
 from care_voice.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -219,8 +219,13 @@ class Lifecycle:
             self._engine.retry_now()
             log.info("model_mended", model=self._keeper.name)
 
+    @property
+    def crash_loop(self) -> CrashLooping | None:
+        """Workers that end one after the other; None while they do not. Others may serve meanwhile."""
+        return self._engine.crash_loop or self._media.crash_loop
+
     def _workers_are_coming(self) -> bool:
-        return not any(slot.state is SlotState.BACKOFF for slot in [*self._engine.slots, *self._media.slots])
+        return self._engine.hopeful and self._media.hopeful
 
     def _stale_heartbeat(self) -> str | None:
         workers = [slot.worker for slot in self._engine.slots if slot.worker is not None]
