@@ -290,6 +290,8 @@ class WorkerProcess:
         self._tasks[1].cancel()
         detail = signal.Signals(-code).name if code < 0 else f"exit status {code}"
         if not self._death.done():
+            if self._suspended:
+                detail = "a signal had stopped it"
             outside = self._suspended if self._kill_cause else detail in _OUTSIDE_SIGNALS
             self._death.set_result(WorkerDied(self._kill_cause or cause, detail, blames_work=not outside))
 
