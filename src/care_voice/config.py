@@ -29,7 +29,17 @@ SEPARATOR = "__"
 CONFIG_VARIABLE = "CARE_VOICE_CONFIG"
 CONFIG_NAME = "care-voice.toml"
 _LISTS = frozenset(
-    {"sources", "directories", "bundles", "mirrors", "public_keys", "certificates", "allowed_hosts", "trusted_proxies"}
+    {
+        "sources",
+        "directories",
+        "bundles",
+        "mirrors",
+        "public_keys",
+        "certificates",
+        "allowed_hosts",
+        "trusted_proxies",
+        "also_served",
+    }
 )
 
 
@@ -43,6 +53,9 @@ class Settings:
     models: ModelSettings
     model: str = "base"
     """The model that is served, by its name in the catalogue."""
+
+    also_served: tuple[str, ...] = ()
+    """Other models that requests may name, separated by commas; each is loaded at its first request."""
 
     log_format: Literal["auto", "json", "text"] = "auto"
     """auto writes text on a terminal and JSON elsewhere."""

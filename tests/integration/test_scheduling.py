@@ -15,7 +15,7 @@ import pytest
 
 from care_voice.app import Application
 from care_voice.config import load_settings
-from care_voice.domain.errors import DeadlineExceeded, NotEnoughMemory, NotReady
+from care_voice.domain.errors import DeadlineExceeded, ModelNotInstalled, NotEnoughMemory, NotReady
 from care_voice.engine.protocol import DecodeWindow, MediaWindow, OpenMedia, VadOptions
 from care_voice.scheduler.scheduler import Errand
 from care_voice.scheduler.work import Caller, Priority
@@ -67,6 +67,10 @@ def stuck_worker(application: Application) -> int:
     assert worker is not None
     os.kill(worker.pid, signal.SIGSTOP)
     return worker.pid
+
+
+async def is_gone(pid: int) -> None:
+    await until(lambda: not is_running(pid), "the worker is gone")
 
 
 async def test_a_short_request_beside_a_long_file_waits_only_for_the_window_in_hand(
@@ -166,12 +170,60 @@ async def test_a_worker_is_renewed_and_no_request_is_lost(
             texts.add((await application.transcriber.transcribe(speech / "en/jfk.flac", ENGLISH, "test")).text)
             least_workers = min(least_workers, len(application.engine.workers))
         assert len(texts) == 1
-        await until(lambda: not is_running(first), "the old worker is gone")
+        await is_gone(first)
         assert (
             application.metrics.registry.get_sample_value("care_voice_work_retried_total", {"role": "engine"}) is None
         )
         if room:
             assert least_workers == 1, "the next one stood ready before the old one went"
+
+
+async def test_a_second_model_is_loaded_when_it_is_asked_for_and_unloaded_when_nobody_does(
+    model_store: Path, tmp_path: Path, speech: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = tmp_path / "models"
+    store.mkdir()
+    (store / "models.toml").write_text(f'[models.second]\ndirectory = "{model_store / "views/base"}"\n')
+    values = {
+        "CARE_VOICE_MODELS__SOURCES": "directory",
+        "CARE_VOICE_MODELS__DIRECTORIES": str(model_store / "views"),
+        "CARE_VOICE_ALSO_SERVED": "second,tiny",
+        "CARE_VOICE_ENGINE__UNLOAD_AFTER_S": "0.5",
+    }
+    application = Application(load_settings(environment(tmp_path, store, values)))
+    application.clear_incoming()
+    second = application.models["second"]
+
+    async def ask(model: str) -> str:
+        return (await application.transcriber.transcribe(speech / "en/jfk.flac", ENGLISH, "test", model=model)).text
+
+    try:
+        await application.lifecycle.start_and_wait()
+        await asyncio.to_thread(application.puller.pull, "second")
+        with pytest.raises(ModelNotInstalled):
+            await ask("tiny")
+        expected = await ask("base")
+        for _ in range(2):
+            assert second.pool.workers == []
+            assert await asyncio.gather(ask("second"), ask("second"), ask("base")) == [expected] * 3
+            pid = second.pool.workers[0].process.pid
+            await until(lambda: not second.loaded, "nobody wants it any more")
+            await is_gone(pid)
+        assert application.engine.workers, "the default model stays"
+        monkeypatch.setattr(application._memory, "_available", lambda: 1)
+        with pytest.raises(NotEnoughMemory):
+            await ask("second")
+    finally:
+        await application.lifecycle.close()
+
+
+def test_every_served_model_is_listed_and_an_alias_may_mean_any_of_them(model_store: Path, tmp_path: Path) -> None:
+    (tmp_path / "care-voice.toml").write_text('[api.model_aliases]\nwhisper-1 = ""\nsmall-one = "tiny"\n')
+    with running_service(tmp_path, model_store, ALSO_SERVED="tiny") as service:
+        listed = [model["id"] for model in service.client.get("/v1/models").json()["data"]]
+        assert listed == ["base", "tiny", "whisper-1", "small-one"]
+        answer = service.client.post(TRANSCRIPTIONS, data={"model": "small-one"}, files={"file": ("a", b"x")})
+        refused(answer, 503, "model_not_installed")
 
 
 def test_limits_and_headers_are_answered_at_the_door(model_store: Path, tmp_path: Path, speech: Path) -> None:

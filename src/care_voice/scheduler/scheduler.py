@@ -138,7 +138,6 @@ class Scheduler:
         worker = self._plan.withdraw(number)
         if worker is not None:
             worker.cancel(number)
-        self._count_waiting()
 
     def _hand_out(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -146,7 +145,6 @@ class Scheduler:
             worker, window = given
             self._rate.working(now)
             worker.submit(window.number, self._jobs[window.number].request)
-        self._count_waiting()
 
     # --- what the pool reports ----------------------------------------------------------------------------------------
 
@@ -185,6 +183,7 @@ class Scheduler:
         """There will be no workers any more."""
         if self._outage is not None:
             self._outage.cancel()
+            self._outage = None
         self._fail_all("the service is stopping")
 
     def _watch_outage(self) -> None:
@@ -215,10 +214,8 @@ class Scheduler:
 
     # --- metrics ------------------------------------------------------------------------------------------------------
 
-    def _count_waiting(self) -> None:
-        self._metrics.queued_windows.set(self._plan.waiting)
-
     def _show_metrics(self) -> None:
+        self._metrics.queued_windows.labels(self._model).set_function(lambda: float(self._plan.waiting))
         self._metrics.rate.labels(self._model).set_function(lambda: self._rate.rate)
         for priority in Priority:
             gauge = self._metrics.queue_audio.labels(self._model, priority.name.lower())

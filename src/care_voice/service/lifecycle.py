@@ -70,14 +70,16 @@ class Lifecycle:
         self,
         checks: Sequence[Check],
         keeper: ModelKeeper,
-        pools: tuple[EnginePool, MediaPool],
+        media: MediaPool,
         transcriber: Transcriber,
         settings: LifecycleSettings,
         metrics: Metrics,
     ) -> None:
         self._checks = checks
         self._keeper = keeper
-        self._engine, self._media = pools
+        self._media = media
+        self._models = transcriber.models
+        self._engine = self._models.default.pool
         self._transcriber = transcriber
         self._settings = settings
         self._metrics = metrics
@@ -143,7 +145,7 @@ class Lifecycle:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
-        await asyncio.gather(self._engine.close(), self._media.close())
+        await asyncio.gather(self._models.close(), self._media.close())
 
     async def start_and_wait(self, *, repair: bool = True) -> None:
         """Start and wait, for a caller that has no use for a service that is degraded.

@@ -26,9 +26,10 @@ from care_voice.engine.protocol import (
     WireWord,
 )
 from care_voice.scheduler.admission import Ticket
-from care_voice.scheduler.scheduler import Errand, Scheduler
+from care_voice.scheduler.scheduler import Errand
 from care_voice.scheduler.work import Caller
 from care_voice.service.options import TranscriptionOptions
+from care_voice.service.served_models import ServedModel, ServedModels
 from care_voice.supervisor.media_pool import MediaEvent, MediaPool
 from care_voice.telemetry.metrics import Metrics
 
@@ -96,10 +97,9 @@ class Transcriber:
     """The one way from a file to a transcript; API, command line and self-test all take it."""
 
     def __init__(
-        self, model: str, scheduler: Scheduler, media: MediaPool, settings: TranscriptionSettings, metrics: Metrics
+        self, models: ServedModels, media: MediaPool, settings: TranscriptionSettings, metrics: Metrics
     ) -> None:
-        self.model = model
-        self.scheduler = scheduler
+        self.models = models
         self._media = media
         self._settings = settings
         self._metrics = metrics
@@ -111,26 +111,42 @@ class Transcriber:
 
     @asynccontextmanager
     async def run(
-        self, path: Path, options: TranscriptionOptions, request_id: str, caller: Caller = _LOCAL
+        self,
+        path: Path,
+        options: TranscriptionOptions,
+        request_id: str,
+        caller: Caller = _LOCAL,
+        *,
+        model: str | None = None,
     ) -> AsyncIterator[AsyncGenerator[Event, None]]:
-        """Transcribe `path`. Leaving the context early cancels what has not been computed.
+        """Transcribe `path` with a served model, the default one where none is named. Leaving the context early cancels
+        what has not been computed.
 
         Raises:
             Draining: The service is stopping.
+            NotEnoughMemory, ModelError, WorkerFailed: The model cannot be loaded now.
             Overloaded: So much is to be done already that the recording is not taken; also from the iterator, before
                 its first event, once the length of the recording is known.
             CareVoiceError: From the iterator, what is wrong with the file or the service.
         """
-        with self._counted(caller):
-            run = _Run(self, path, options, request_id, caller)
-            async with aclosing(self._events(run, request_id)) as events:
-                yield events
+        served = self.models[model] if model is not None else self.models.default
+        with self._counted(served, caller):
+            async with self.models.using(served):
+                run = _Run(self, served, _Request(path, options, request_id, caller))
+                async with aclosing(self._events(run, served.name, request_id)) as events:
+                    yield events
 
     async def transcribe(
-        self, path: Path, options: TranscriptionOptions, request_id: str, caller: Caller = _LOCAL
+        self,
+        path: Path,
+        options: TranscriptionOptions,
+        request_id: str,
+        caller: Caller = _LOCAL,
+        *,
+        model: str | None = None,
     ) -> Transcript:
         """Transcribe `path` and wait for the whole. Raises as `run` does."""
-        async with self.run(path, options, request_id, caller) as events:
+        async with self.run(path, options, request_id, caller, model=model) as events:
             async for event in events:
                 if isinstance(event, Finished):
                     return event.transcript
@@ -150,8 +166,8 @@ class Transcriber:
             return False
         return True
 
-    def admit(self, caller: Caller) -> None:
-        """Whether a request would be taken now, asked before its recording is received.
+    def admit(self, served: ServedModel, caller: Caller) -> None:
+        """Whether a request would be taken now; also asked before its recording is received.
 
         Raises:
             Draining: The service is stopping.
@@ -160,12 +176,12 @@ class Transcriber:
         if self._draining:
             raise Draining(retry_after_s=self._settings.retry_after_s)
         if self._active >= self._settings.max_concurrent:
-            raise Overloaded(retry_after_s=self.scheduler.next_leaves_after_s)
-        self.scheduler.require_room(self.scheduler.priority_of(caller, 0.0))
+            raise Overloaded(retry_after_s=served.scheduler.next_leaves_after_s)
+        served.scheduler.require_room(served.scheduler.priority_of(caller, 0.0))
 
     @contextmanager
-    def _counted(self, caller: Caller) -> Iterator[None]:
-        self.admit(caller)
+    def _counted(self, served: ServedModel, caller: Caller) -> Iterator[None]:
+        self.admit(served, caller)
         self._active += 1
         self._idle.clear()
         self._metrics.in_progress.set(self._active)
@@ -178,7 +194,7 @@ class Transcriber:
                 self._idle_since = time.monotonic()
                 self._idle.set()
 
-    async def _events(self, run: _Run, request_id: str) -> AsyncGenerator[Event, None]:
+    async def _events(self, run: _Run, model: str, request_id: str) -> AsyncGenerator[Event, None]:
         started = time.monotonic()
         outcome = "cancelled"
         try:
@@ -186,19 +202,19 @@ class Transcriber:
                 async for event in events:
                     if isinstance(event, Finished):
                         outcome = "done"
-                        self._measure(event.transcript, time.monotonic() - started, request_id)
+                        self._measure(event.transcript, time.monotonic() - started, model, request_id)
                     yield event
         except CareVoiceError as error:
             outcome = error.code
             raise
         finally:
-            self._metrics.transcriptions.labels(self.model, outcome).inc()
+            self._metrics.transcriptions.labels(model, outcome).inc()
             log.info("transcription_ended", outcome=outcome, request_id=request_id)
 
-    def _measure(self, transcript: Transcript, wall_s: float, request_id: str) -> None:
-        self._metrics.audio_seconds.labels(self.model).inc(transcript.duration)
+    def _measure(self, transcript: Transcript, wall_s: float, model: str, request_id: str) -> None:
+        self._metrics.audio_seconds.labels(model).inc(transcript.duration)
         if transcript.duration > 0:
-            self._metrics.rtf.labels(self.model).observe(wall_s / transcript.duration)
+            self._metrics.rtf.labels(model).observe(wall_s / transcript.duration)
         log.info(
             "transcribed",
             request_id=request_id,
@@ -213,11 +229,6 @@ class Transcriber:
         return OpenMedia(0, request_id, str(path), self._settings.max_duration_s, options.vad)
 
     @property
-    def windows_ahead(self) -> int:
-        """Windows of one recording that wait or are decoded at a time."""
-        return self._settings.windows_ahead or self.scheduler.pool.capacity + 1
-
-    @property
     def media(self) -> MediaPool:
         return self._media
 
@@ -225,46 +236,36 @@ class Transcriber:
     def settings(self) -> TranscriptionSettings:
         return self._settings
 
-    async def decode(
-        self, window: MediaWindow, options: TranscriptionOptions, language: str | None, request_id: str, errand: Errand
-    ) -> WindowDecoded:
-        """One window through the engine, counted."""
-        request = DecodeWindow(
-            id=0,
-            request_id=request_id,
-            pcm=window.pcm,
-            start_s=window.start_s,
-            speech=window.speech,
-            language=language,
-            languages=options.languages,
-            task=options.task,
-            prompt=options.prompt,
-            temperatures=options.temperatures,
-            beam_size=self._settings.beam_size,
-        )
-        decoded = await self.scheduler.decode(request, errand)
-        self._metrics.windows.labels(self.model).inc()
-        self._metrics.extra_passes.labels(self.model).inc(decoded.passes - len(decoded.parts))
-        self._metrics.window_seconds.labels(self.model).observe(decoded.compute_s)
-        return decoded
+    def count(self, model: str, decoded: WindowDecoded) -> None:
+        """Count a window that was decoded."""
+        self._metrics.windows.labels(model).inc()
+        self._metrics.extra_passes.labels(model).inc(decoded.passes - len(decoded.parts))
+        self._metrics.window_seconds.labels(model).observe(decoded.compute_s)
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    path: Path
+    options: TranscriptionOptions
+    request_id: str
+    caller: Caller
 
 
 class _Run:
     """The state of one transcription."""
 
-    def __init__(
-        self, transcriber: Transcriber, path: Path, options: TranscriptionOptions, request_id: str, caller: Caller
-    ) -> None:
+    def __init__(self, transcriber: Transcriber, served: ServedModel, request: _Request) -> None:
         self._transcriber = transcriber
-        self._scheduler = transcriber.scheduler
-        self._caller = caller
-        self._timeout_s = self._scheduler.timeout_of(caller)
+        self._model = served.name
+        self._scheduler = served.scheduler
+        self._caller = request.caller
+        self._timeout_s = self._scheduler.timeout_of(request.caller)
         self._deadline = asyncio.get_running_loop().time() + self._timeout_s
         self._ticket: Ticket | None = None
-        self._path = path
-        self._options = options
-        self._request_id = request_id
-        self._language = options.language
+        self._path = request.path
+        self._options = request.options
+        self._request_id = request.request_id
+        self._language = request.options.language
         self._total_s: float | None = None
         self._pending: _Pending = deque()
         self._segments: list[Segment] = []
@@ -303,7 +304,7 @@ class _Run:
                 yield Progress(message.scanned_s, self._total_s)
         elif isinstance(message, MediaWindow):
             self._submit(message)
-            ahead = self._transcriber.windows_ahead if self._language else 0
+            ahead = self._windows_ahead if self._language else 0
             async for event in self._collect(ahead):
                 yield event
         else:
@@ -324,14 +325,34 @@ class _Run:
         self._note(window.end_s, self._ticket.done_s if self._ticket else 0.0)
         priority = self._scheduler.priority_of(self._caller, max(window.end_s, self._total_s or 0.0))
         errand = Errand(self._caller.client, priority, self._deadline, self._timeout_s)
-        decode = self._transcriber.decode(window, self._options, self._language, self._request_id, errand)
+        decode = self._scheduler.decode(self._wire(window), errand)
         self._pending.append((window, asyncio.create_task(decode)))
+
+    @property
+    def _windows_ahead(self) -> int:
+        return self._transcriber.settings.windows_ahead or self._scheduler.pool.capacity + 1
+
+    def _wire(self, window: MediaWindow) -> DecodeWindow:
+        return DecodeWindow(
+            id=0,
+            request_id=self._request_id,
+            pcm=window.pcm,
+            start_s=window.start_s,
+            speech=window.speech,
+            language=self._language,
+            languages=self._options.languages,
+            task=self._options.task,
+            prompt=self._options.prompt,
+            temperatures=self._options.temperatures,
+            beam_size=self._transcriber.settings.beam_size,
+        )
 
     async def _collect(self, ahead: int) -> AsyncGenerator[Event, None]:
         """Results in order, until at most `ahead` windows are left to wait for."""
         while len(self._pending) > ahead:
             window, task = self._pending[0]
             decoded = await task
+            self._transcriber.count(self._model, decoded)
             self._pending.popleft()
             self._language = self._language or decoded.language
             for part in decoded.parts:

@@ -84,7 +84,7 @@ class EnginePool:
             self._upkeep = asyncio.create_task(self._keep_fresh(), name=f"{self._name}-upkeep")
 
     async def close(self) -> None:
-        """Stop the workers; windows that still wait fail as not ready."""
+        """Stop the workers; windows that still wait fail as not ready. It may be opened again."""
         if self._upkeep is not None:
             self._upkeep.cancel()
             await asyncio.wait([self._upkeep])

@@ -69,6 +69,9 @@ class EngineSettings:
     compute_type: str = "auto"
     """Arithmetic of the model, as CTranslate2 names it; auto is int8 on a CPU and float16 on CUDA."""
 
+    unload_after_s: float = 900.0
+    """A model other than the default one is unloaded after this long without a request."""
+
 
 @dataclass(frozen=True, slots=True)
 class MediaWorkerSettings:

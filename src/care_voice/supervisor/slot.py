@@ -93,16 +93,19 @@ class WorkerSlot:
         """Begin; a second call ends a backoff early."""
         self.retry_now()
         if self._task is None:
+            self._become(SlotState.STARTING)
+            self._backoff.reset()
             # A context of its own: the request that made the pool grow must not lend its id to the slot's logs.
             context = contextvars.Context()
             self._task = asyncio.create_task(self._run(), name=f"slot-{self.name}", context=context)
 
     async def close(self) -> None:
-        """Stop the worker; returns when the process is gone."""
+        """Stop the worker; returns when the process is gone. It may be opened again."""
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
+            self._task = None
         self._become(SlotState.STOPPED)
 
     def retry_now(self) -> None:

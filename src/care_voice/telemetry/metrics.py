@@ -83,7 +83,7 @@ class Metrics:
             registry=self.registry,
         )
         self.queued_windows = Gauge(
-            "care_voice_windows_queued", "Windows waiting for a worker.", registry=self.registry
+            "care_voice_windows_queued", "Windows waiting for a worker.", ["model"], registry=self.registry
         )
 
     def _define_health(self) -> None:
