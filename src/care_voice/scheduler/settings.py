@@ -22,7 +22,7 @@ class SchedulerSettings:
     patience_s: float = 10.0
     """Work that waits for more urgent work gets at least one window in this time, however busy it is."""
 
-    timeout_s: float = 4 * 3600.0
+    timeout_s: float = 12 * 3600.0
     """Longest time for a request; X-Request-Timeout may ask for less. Past it the request ends with 504."""
 
     max_outage_s: float = 60.0

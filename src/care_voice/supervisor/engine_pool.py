@@ -82,6 +82,7 @@ class EnginePool:
             slot.open()
         if self._upkeep is None:
             self._upkeep = asyncio.create_task(self._keep_fresh(), name=f"{self._name}-upkeep")
+            self._upkeep.add_done_callback(_report_bug)
 
     async def close(self) -> None:
         """Stop the workers; windows that still wait fail as not ready. It may be opened again."""
@@ -210,3 +211,8 @@ class EnginePool:
         self.slots.remove(slot)
         await slot.close()
         return None
+
+
+def _report_bug(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        log.critical("upkeep_ended", exc_info=task.exception())
