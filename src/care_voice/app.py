@@ -14,13 +14,14 @@ from typing import Protocol
 import structlog
 
 from care_voice.config import Settings
-from care_voice.domain.errors import ModelDamaged
+from care_voice.domain.errors import CareVoiceError, ModelDamaged
 from care_voice.engine.protocol import LoadEngine, LoadMedia
 from care_voice.models.build import build_puller
 from care_voice.ops.preflight import Preflight
 from care_voice.scheduler.scheduler import Scheduler
 from care_voice.service.lifecycle import Lifecycle
 from care_voice.service.model_keeper import ModelKeeper
+from care_voice.service.model_library import ModelLibrary
 from care_voice.service.scrub import Scrubber
 from care_voice.service.served_models import ServedModel, ServedModels
 from care_voice.service.transcription import Transcriber
@@ -46,8 +47,13 @@ class Application:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.metrics = Metrics()
-        self.puller = build_puller(settings.models, convert=quantize)
-        self.keeper = ModelKeeper(settings.model, self.puller, self.metrics)
+        self._notices: list[CareVoiceError] = []
+        # A mistake in the list of own models must not keep the service from serving one that it knows by itself.
+        self.puller = build_puller(settings.models, convert=quantize, on_invalid=self._notice)
+        self.library = ModelLibrary(
+            self.puller, lambda: frozenset({settings.model, *settings.also_served}), self.metrics
+        )
+        self.keeper = ModelKeeper(settings.model, self.puller, self.metrics, self.library.board)
         self._memory = MemoryGate()
         served = [self._served(self.keeper), *map(self._also_served, settings.also_served)]
         self.models = ServedModels(served, settings.engine.unload_after_s)
@@ -62,11 +68,15 @@ class Application:
             self.transcriber,
             settings.lifecycle,
             self.metrics,
+            notices=self._notices,
         )
-
         self.scrubber = Scrubber(
             self.puller.store, self._mend, lambda: self.transcriber.idle_s, settings.scrub, self.metrics
         )
+
+    def _notice(self, error: CareVoiceError) -> None:
+        log.error("own_models_ignored", code=error.code, detail=error.message, hint=error.advice)
+        self._notices.append(error)
 
     async def _mend(self, name: str) -> None:
         """Repair a model that the scrub found damaged; the served one with a word about it in the health."""
@@ -80,6 +90,14 @@ class Application:
         shutil.rmtree(self.settings.incoming_dir, ignore_errors=True)
         self.settings.incoming_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
 
+    async def stop(self) -> None:
+        """Finish what transcribes, and pull no models meanwhile: what has arrived of them is kept."""
+        await asyncio.gather(self.library.close(), self.lifecycle.stop())
+
+    async def close(self) -> None:
+        """End everything now."""
+        await asyncio.gather(self.library.close(), self.lifecycle.close())
+
     def _preflight(self) -> Preflight:
         store = self.puller.store
         return Preflight(
@@ -91,7 +109,7 @@ class Application:
         )
 
     def _also_served(self, name: str) -> ServedModel:
-        return self._served(ModelKeeper(name, self.puller, self.metrics))
+        return self._served(ModelKeeper(name, self.puller, self.metrics, self.library.board))
 
     def _served(self, keeper: ModelKeeper) -> ServedModel:
         settings, default = self.settings, keeper.name == self.settings.model
@@ -136,31 +154,31 @@ async def serve(settings: Settings) -> None:
     application.clear_incoming()
     # Forms are spooled where uploads are stored: the system's own temporary directory is often small, or in memory.
     tempfile.tempdir = str(settings.incoming_dir)
-    lifecycle = application.lifecycle
-    lifecycle.start()
+    application.lifecycle.start()
     await asyncio.sleep(0)
     # The web framework takes most of a second to import; by now the first worker is being started.
     from care_voice.api.server import ApiServer, ApiServices, create_app  # noqa: PLC0415
 
     services = ApiServices(
         settings=settings.api,
-        lifecycle=lifecycle,
+        lifecycle=application.lifecycle,
         transcriber=application.transcriber,
+        library=application.library,
         metrics=application.metrics,
         incoming_dir=settings.incoming_dir,
     )
     server = ApiServer(create_app(services), settings.api)
-    stopping = _stop_on_signals(lifecycle, server)
+    stopping = _stop_on_signals(application, server)
     scrubbing = asyncio.create_task(application.scrubber.run(), name="scrub")
     try:
         await server.run()
     finally:
         stopping.cancel()
         scrubbing.cancel()
-        await lifecycle.close()
+        await application.close()
 
 
-def _stop_on_signals(lifecycle: Lifecycle, server: Stoppable) -> asyncio.Task[None]:
+def _stop_on_signals(application: Application, server: Stoppable) -> asyncio.Task[None]:
     signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -169,7 +187,7 @@ def _stop_on_signals(lifecycle: Lifecycle, server: Stoppable) -> asyncio.Task[No
     async def stop() -> None:
         number = await signals.get()
         log.info("stopping", signal=number.name)
-        drain = asyncio.ensure_future(lifecycle.stop())
+        drain = asyncio.ensure_future(application.stop())
         again = asyncio.ensure_future(signals.get())
         await asyncio.wait([drain, again], return_when=asyncio.FIRST_COMPLETED)
         again.cancel()

@@ -136,3 +136,15 @@ def test_with_no_source_in_reach_the_service_stays_up_degraded_and_recovers_by_i
     with serving_hub(verified_model.view, port):
         wait_until(service.is_ready, "the service is ready once the hub is back")
     assert "ask what you can do for your country" in words_of(service, speech / JFK)
+
+
+def test_a_mistake_in_the_list_of_own_models_is_told_and_stops_nothing(
+    own_store: Path, start_service: StartService, speech: Path
+) -> None:
+    (own_store / "models.toml").write_text("[models.ward]\ndirectory = 3\n", encoding="utf-8")
+    service = start_service(own_store)
+    service.wait_ready()
+    warning = service.client.get("/health/ready").json()["warning"]
+    assert warning["code"] == "catalogue_invalid"
+    assert "ward" in warning["detail"]
+    assert "ask what you can do for your country" in words_of(service, speech / JFK)

@@ -71,7 +71,7 @@ def test_the_drawing_shows_the_tree_as_it_is() -> None:
 def test_every_error_has_a_status_that_fits_its_branch(cls: type[CareVoiceError]) -> None:
     status = status_of(made(cls))
 
-    assert (400 <= status < 500) if issubclass(cls, RequestError) else (status in (422, 500, 503, 504, 507))
+    assert (400 <= status < 500) if issubclass(cls, RequestError) else (status in (404, 422, 500, 503, 504, 507))
 
 
 @pytest.mark.parametrize(
@@ -84,6 +84,10 @@ def test_every_error_has_a_status_that_fits_its_branch(cls: type[CareVoiceError]
         (errors.WindowQuarantined(kills=3), 422),
         (errors.InvalidParameter(param="p", why="w"), 400),
         (errors.WorkerFailed(why="w"), 500),
+        (errors.ModelInUse(name="n"), 409),
+        (errors.ModelBusy(name="n", why="w"), 409),
+        (errors.UnknownCatalogueModel(name="n", known="k"), 404),
+        (errors.ModelNotInstalled(name="n"), 404),
         (errors.NotReady(why="w"), 503),
         (errors.ModelDamaged(name="n", why="w"), 503),
         (errors.SettingsInvalid(name="n", why="w"), 500),
@@ -109,3 +113,5 @@ def test_only_a_503_tells_when_to_try_again() -> None:
     assert headers_of(errors.Overloaded(retry_after_s=11)) == {"Retry-After": "11"}
     assert headers_of(errors.NotReady(why="w")) == {"Retry-After": "5"}
     assert headers_of(errors.EmptyFile()) == {}
+    assert headers_of(errors.ModelNotInstalled(name="n")) == {}
+    assert headers_of(errors.ModelNotInstalled(name="n"), 503) == {"Retry-After": "5"}

@@ -21,6 +21,10 @@ def test_the_page_parses_and_has_every_metric_before_anything_happened() -> None
         "care_voice_window_extra_passes",
         "care_voice_window_compute_seconds",
         "care_voice_windows_queued",
+        "care_voice_queue_audio_seconds",
+        "care_voice_audio_seconds_per_second",
+        "care_voice_worker_crash_looping",
+        "care_voice_worker_renewals",
         "care_voice_ready",
         "care_voice_workers_ready",
         "care_voice_worker_exits",
@@ -28,6 +32,10 @@ def test_the_page_parses_and_has_every_metric_before_anything_happened() -> None
         "care_voice_work_retried",
         "care_voice_model_verified_timestamp_seconds",
         "care_voice_model_repairs",
+        "care_voice_model_scrubs",
+        "care_voice_model_scrubbed_timestamp_seconds",
+        "care_voice_model_signature_expires_timestamp_seconds",
+        "care_voice_model_operations",
         "care_voice_startup_stage_seconds",
     }
 

@@ -1,19 +1,23 @@
-import { createEffect, createSignal, type JSX, on } from "solid-js";
+import { createEffect, createSignal, type JSX, on, Show } from "solid-js";
 import { Announcer } from "./components/announcer";
 import { DropTarget, FilePicker } from "./components/file-picker";
 import { Header } from "./components/header";
 import { History } from "./components/history";
 import { Icon } from "./components/icon";
+import { ModelsPage } from "./components/models-page";
 import { OptionsPanel } from "./components/options-panel";
 import { RecordPanel } from "./components/record-panel";
 import { StatusBanner } from "./components/status-banner";
 import { TranscriptPanel } from "./components/transcript-panel";
 import { locale, t } from "./i18n/locale";
 import { isFinal } from "./lib/job";
-import { AppContext, type App as Shared } from "./state/context";
+import { ADDRESS, type Route } from "./lib/route";
+import { AppContext, type App as Shared, useApp } from "./state/context";
 import { warnBeforeLeaving } from "./state/leaving";
+import { createModels } from "./state/models";
 import { createPlayer } from "./state/player";
 import { createRecorder } from "./state/recorder";
+import { createRoute } from "./state/route";
 import { createService } from "./state/service";
 import { createSession } from "./state/session";
 import { createShortcuts } from "./state/shortcuts";
@@ -22,32 +26,48 @@ const ONE_COLUMN = window.matchMedia("(max-width: 899px)");
 
 export function App(): JSX.Element {
   const shared = createShared();
-  const { session, recorder, player } = shared;
+  const { session, recorder, player, route } = shared;
   const startRecording = (): void => {
     player.pause();
     recorder.start();
   };
-  const addFiles = (files: File[]): void => files.forEach(session.addFile);
+  const addFiles = (files: File[]): void => {
+    if (route() !== "home") location.hash = ADDRESS.home;
+    files.forEach(session.addFile);
+  };
 
-  createShortcuts({
+  createShortcuts(() => route() === "home", {
     toggleRecording: () => (recorder.capturing() ? recorder.stop() : startRecording()),
     togglePlaying: player.toggle,
     cancel: () => cancel(shared),
   });
   warnBeforeLeaving(() => recorder.state().kind !== "idle" || session.entries.atRisk());
-  followLanguage();
+  followLanguage(route);
   followSelection(shared);
   return (
     <AppContext.Provider value={shared}>
-      <a class="skip" href="#transcript">
-        {t().app.skip}
-      </a>
+      <SkipLink />
       <Header />
+      <Home onStart={startRecording} onFiles={addFiles} />
+      <Show when={route() === "models"}>
+        <ModelsPage />
+      </Show>
+      <DropTarget onFiles={addFiles} />
+      <Announcer />
+    </AppContext.Provider>
+  );
+}
+
+/** Only hidden while another page is shown: the recording, the player and the place in the transcript stay as they are. */
+function Home(props: { onStart: () => void; onFiles: (files: File[]) => void }): JSX.Element {
+  const { route } = useApp();
+  return (
+    <div hidden={route() !== "home"}>
       <main class="page">
         <StatusBanner />
         <section class="card capture" aria-label={t().record.title}>
-          <RecordPanel onStart={startRecording} />
-          <FilePicker onFiles={addFiles} />
+          <RecordPanel onStart={props.onStart} />
+          <FilePicker onFiles={props.onFiles} />
           <OptionsPanel />
           <p class="privacy">
             <Icon name="lock" />
@@ -58,13 +78,27 @@ export function App(): JSX.Element {
         <History />
       </main>
       <footer class="footer">{t().app.shortcuts}</footer>
-      <DropTarget onFiles={addFiles} />
-      <Announcer />
-    </AppContext.Provider>
+    </div>
+  );
+}
+
+function SkipLink(): JSX.Element {
+  const { route } = useApp();
+  const target = () => (route() === "models" ? "models" : "transcript");
+  // The address stays as it is: it names the page.
+  const skip = (event: Event): void => {
+    event.preventDefault();
+    document.getElementById(target())?.focus();
+  };
+  return (
+    <a class="skip" href={`#${target()}`} onClick={skip}>
+      {route() === "models" ? t().models.skip : t().app.skip}
+    </a>
   );
 }
 
 function createShared(): Shared {
+  const route = createRoute();
   const service = createService();
   const session = createSession(service);
   const [askingDiscard, setAskingDiscard] = createSignal(false);
@@ -72,7 +106,8 @@ function createShared(): Shared {
     setAskingDiscard(false);
     session.addRecording(audio, durationS);
   });
-  return { service, session, recorder, player: createPlayer(), askingDiscard, setAskingDiscard };
+  const models = createModels(() => route() === "models");
+  return { route, service, session, recorder, player: createPlayer(), models, askingDiscard, setAskingDiscard };
 }
 
 /** Escape steps back from whatever is going on; a recording is only thrown away when the user says so. */
@@ -83,10 +118,10 @@ function cancel({ recorder, session, askingDiscard, setAskingDiscard }: Shared):
   else if (selected && !isFinal(selected.job)) session.cancel(selected.id);
 }
 
-function followLanguage(): void {
+function followLanguage(route: () => Route): void {
   createEffect(() => {
     document.documentElement.lang = locale();
-    document.title = `Care Voice – ${t().app.tagline}`;
+    document.title = `Care Voice – ${route() === "models" ? t().models.title : t().app.tagline}`;
   });
 }
 

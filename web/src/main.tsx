@@ -6,6 +6,7 @@ import "./styles/controls.css";
 import "./styles/layout.css";
 import "./styles/capture.css";
 import "./styles/transcript.css";
+import "./styles/models.css";
 
 const root = document.getElementById("app");
 if (!root) throw new Error("index.html has no #app");

@@ -31,7 +31,7 @@ async def ready(services: Services) -> Response:
     looping = loop and {"count": loop.count, "last_cause": loop.cause}
     if reason is not None:
         body = {**problem_body(reason), "state": lifecycle.state, "status": 503, "crash_looping": looping}
-        return JSONResponse(body, 503, headers_of(reason), media_type="application/problem+json")
+        return JSONResponse(body, 503, headers_of(reason, 503), media_type="application/problem+json")
     warning = lifecycle.warning
     shown = warning and {"code": warning.code, "detail": warning.message}
     return JSONResponse({"status": "ready", "warning": shown, "crash_looping": looping})

@@ -28,7 +28,9 @@ _SECURITY_HEADERS = {
         "base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
     ),
 }
-_QUIET_ROUTES = frozenset({"/health/live", "/health/ready", "/health/startup", "/metrics", "/api/v1/status"})
+_QUIET_ROUTES = frozenset({
+    "/health/live", "/health/ready", "/health/startup", "/metrics", "/api/v1/status", "/api/v1/models",
+})  # fmt: skip
 """Asked every few seconds by probes: logged only when they fail."""
 
 

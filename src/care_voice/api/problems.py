@@ -13,6 +13,10 @@ log = structlog.get_logger(__name__)
 
 _STATUS: list[tuple[type[errors.CareVoiceError], int]] = [
     (errors.UnknownModel, 404),
+    (errors.UnknownCatalogueModel, 404),
+    (errors.ModelNotInstalled, 404),
+    (errors.ModelInUse, 409),
+    (errors.ModelBusy, 409),
     (errors.BodyTooLarge, 413),
     (errors.ForeignOrigin, 403),
     (errors.ForeignHost, 421),
@@ -24,6 +28,9 @@ _STATUS: list[tuple[type[errors.CareVoiceError], int]] = [
     (errors.StorageFull, 507),
     (errors.DeadlineExceeded, 504),
     (errors.ServiceError, 503),
+    (errors.BundleInvalid, 422),
+    (errors.DecryptionFailed, 422),
+    (errors.PinConflict, 422),
     (errors.ModelError, 503),
 ]
 """First match wins, so the special stands before the general. A file's fault is 422, never a 500."""
@@ -42,9 +49,10 @@ def status_of(error: errors.CareVoiceError) -> int:
     return next((status for cls, status in _STATUS if isinstance(error, cls)), 500)
 
 
-def headers_of(error: errors.CareVoiceError) -> dict[str, str]:
-    """`Retry-After` in seconds where trying again can help."""
-    if status_of(error) != 503:
+def headers_of(error: errors.CareVoiceError, status: int | None = None) -> dict[str, str]:
+    """`Retry-After` in seconds where trying again can help, which is with a 503. `status` is what is answered, where it
+    is not the error's own."""
+    if (status or status_of(error)) != 503:
         return {}
     return {"Retry-After": str(error.fields.get("retry_after_s", _DEFAULT_RETRY_AFTER_S))}
 

@@ -13,9 +13,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from care_voice import __version__
-from care_voice.api import health, openai, web
+from care_voice.api import health, models, openai, web
 from care_voice.api.middleware import BodyLimit, RequestContext, SameSite
-from care_voice.api.openapi import OPENAI_ERROR_SCHEMA
+from care_voice.api.openapi import SCHEMAS
 from care_voice.api.problems import InternalError, error_response, http_error_response
 from care_voice.api.services import ApiServices
 from care_voice.api.settings import ApiSettings
@@ -41,7 +41,7 @@ def create_app(services: ApiServices) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.services = services
-    for module in (openai, web, health):
+    for module in (openai, web, models, health):
         app.include_router(module.router)
     app.router.default = WebApp()
     app.add_exception_handler(CareVoiceError, _on_error)
@@ -52,7 +52,7 @@ def create_app(services: ApiServices) -> FastAPI:
     app.add_middleware(BodyLimit, limit_bytes=services.settings.max_body_bytes)
     app.add_middleware(SameSite, allowed_hosts=services.settings.allowed_hosts)
     app.add_middleware(RequestContext, metrics=services.metrics)
-    _describe_errors(app)
+    _describe_shapes(app)
     return app
 
 
@@ -128,6 +128,6 @@ async def _on_bug(request: Request, error: Exception) -> Response:
     return error_response(InternalError(), request.url.path)
 
 
-def _describe_errors(app: FastAPI) -> None:
+def _describe_shapes(app: FastAPI) -> None:
     schema = app.openapi()
-    schema.setdefault("components", {}).setdefault("schemas", {})["OpenAIError"] = OPENAI_ERROR_SCHEMA
+    schema.setdefault("components", {}).setdefault("schemas", {}).update(SCHEMAS)

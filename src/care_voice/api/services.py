@@ -13,6 +13,7 @@ from care_voice.api.settings import ApiSettings
 from care_voice.domain.errors import UnknownModel
 from care_voice.scheduler.work import Caller
 from care_voice.service.lifecycle import Lifecycle
+from care_voice.service.model_library import ModelLibrary
 from care_voice.service.served_models import ServedModel
 from care_voice.service.transcription import Transcriber
 from care_voice.telemetry.metrics import Metrics
@@ -25,6 +26,7 @@ class ApiServices:
     settings: ApiSettings
     lifecycle: Lifecycle
     transcriber: Transcriber
+    library: ModelLibrary
     metrics: Metrics
     incoming_dir: Path
 

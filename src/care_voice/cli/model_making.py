@@ -49,7 +49,7 @@ def convert(
     licence: Annotated[str, typer.Option(help="Under which terms it may be used.")] = "not stated",
     english: Annotated[bool, typer.Option("--english", help="It knows English only.")] = False,
 ) -> None:
-    """Convert a fine-tuned checkpoint into a model of your own. Needs `pip install 'care-voice[convert]'`."""
+    """Convert a fine-tuned checkpoint into a model of your own. Needs the extra 'convert' (transformers and torch)."""
     from care_voice.supervisor.conversion import CONVERSION_TIMEOUT_S, run_conversion  # noqa: PLC0415
 
     with errors_explained(), progress_shown() as progress:

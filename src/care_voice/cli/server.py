@@ -34,7 +34,8 @@ def serve() -> None:
         typer.echo(f"Error: a server with the data directory {settings.data_dir} is running already.", err=True)
         raise typer.Exit(1)
     try:
-        asyncio.run(run_service(settings))
+        with errors_explained():
+            asyncio.run(run_service(settings))
     except OSError as error:
         typer.echo(f"Error: cannot listen on {settings.api.host}:{settings.api.port}: {error.strerror}.", err=True)
         typer.echo("Hint: choose another address with CARE_VOICE_API__HOST and CARE_VOICE_API__PORT.", err=True)

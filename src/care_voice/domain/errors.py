@@ -9,6 +9,8 @@
     │   ├── BodyTooLarge
     │   ├── ForeignOrigin
     │   ├── ForeignHost
+    │   ├── ModelInUse
+    │   ├── ModelBusy
     │   └── MediaError                the file itself
     │       ├── EmptyFile
     │       ├── UnreadableMedia
@@ -34,6 +36,11 @@
     │   │   ├── SignatureInvalid
     │   │   └── SignatureExpired
     │   ├── SigningFailed
+    │   ├── BundleInvalid
+    │   ├── PinConflict
+    │   ├── DecryptionFailed
+    │   ├── TargetUnwritable
+    │   ├── TransferIncomplete
     │   ├── StoreUnwritable
     │   └── DiskFull
     ├── SettingsInvalid               the environment or the configuration file
@@ -144,6 +151,20 @@ class ForeignHost(RequestError):
 
     code = "foreign_host"
     hint = "Use its IP address or localhost, or name the host in CARE_VOICE_API__ALLOWED_HOSTS."
+
+
+class ModelInUse(RequestError):
+    """The model '{name}' is the one that this service serves."""
+
+    code = "model_in_use"
+    hint = "Serve another model first: set CARE_VOICE_MODEL and restart the service."
+
+
+class ModelBusy(RequestError):
+    """The model '{name}' is busy: {why}."""
+
+    code = "model_busy"
+    hint = "Wait until that has ended, or cancel it."
 
 
 class MediaError(RequestError):
@@ -314,6 +335,41 @@ class SigningFailed(ModelError):
 
     code = "signing_failed"
     hint = "Signing takes an EC private key in PEM form (P-256, P-384 or P-521), and its password where it has one."
+
+
+class BundleInvalid(ModelError):
+    """'{path}' cannot be used as a bundle or a backup of models: {why}."""
+
+    code = "bundle_invalid"
+    hint = "Copy it again from where it was written, or write it again; no file of it was used unverified."
+
+
+class PinConflict(ModelError):
+    """The model '{name}' has other contents here: {why}."""
+
+    code = "pin_conflict"
+    hint = "To replace it, delete it here (`care-voice models rm {name}`) with its pin, pins/{name}.json in the store."
+
+
+class DecryptionFailed(ModelError):
+    """'{path}' cannot be decrypted: {why}."""
+
+    code = "decryption_failed"
+    hint = "Give the file with the private key of one of its recipients (--identity); copy a damaged file again."
+
+
+class TargetUnwritable(ModelError):
+    """'{path}' cannot be written: {why}."""
+
+    code = "target_unwritable"
+    hint = "What was there before is as it was; choose a place that can be written to."
+
+
+class TransferIncomplete(ModelError):
+    """Not all models were transferred by way of '{path}': {why}. Whole: {whole}."""
+
+    code = "transfer_incomplete"
+    hint = "Mend the cause and run the same command again: what is whole is not copied again."
 
 
 class StoreUnwritable(ModelError):

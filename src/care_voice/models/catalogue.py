@@ -15,7 +15,7 @@ import msgspec
 
 from care_voice.domain.errors import UnknownCatalogueModel
 
-SafeName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z")]
+SafeName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z", max_length=128)]
 """A name that can become one component of a path or one argument of a command, and nothing else."""
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Revision = Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{40})?\Z")]
@@ -113,14 +113,16 @@ class CatalogueModel:
     def memory_bytes(self) -> int:
         """Estimated peak memory of a process that loads the model as int8 on a CPU, in bytes.
 
-        Loading is the peak: the float16 weights and their int8 copy, half as large, are in memory at once. The rest is
-        the interpreter with its libraries and the buffers for one 30 s window. Measured peaks are 334 MB for base
-        (estimate 378 MB) and 261 MB for tiny.en (estimate 273 MB). 0 while the files are not known.
+        Loading float16 weights is the peak: they and their int8 copy, half as large, are in memory at once; weights
+        that are stored as int8 are loaded as they are. The rest is the interpreter with its libraries and the buffers
+        for one 30 s window. Measured peaks are 334 MB for base (estimate 378 MB) and 261 MB for tiny.en (estimate
+        273 MB). 0 while the files are not known.
         """
         if not self.files:
             return 0
         weights = next((entry.size for entry in self.files if entry.name == WEIGHTS), self.total_bytes)
-        return weights * 3 // 2 + _RUNTIME_BYTES
+        stored_as_int8 = self.derived is not None and self.derived.to.startswith("int8")
+        return (weights if stored_as_int8 else weights * 3 // 2) + _RUNTIME_BYTES
 
 
 @dataclass(frozen=True)

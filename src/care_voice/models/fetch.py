@@ -16,13 +16,13 @@ from care_voice.domain.errors import (
     SourceUnavailable,
 )
 from care_voice.models.catalogue import CatalogueModel
-from care_voice.models.files import free_bytes
-from care_voice.models.partial import Partial, covered_bytes
+from care_voice.models.files import free_bytes, mapped_errors
+from care_voice.models.partial import Partial, claimed_bytes
 from care_voice.models.progress import Watch
 from care_voice.models.rules import Interrupted, Wanted
 from care_voice.models.sources.base import Session, Source
 from care_voice.models.staging import Staging
-from care_voice.models.transfer import Transfer, TransferSettings
+from care_voice.models.transfer import Transfer, TransferSettings, retrying
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +57,9 @@ class Fetch:
         Raises AllSourcesFailed, DiskFull, StoreUnwritable, PullCancelled.
         """
         able = [source for source in sources if source.offers(self._model)]
+        for each in self._wanted:
+            # Who adds up the progress can know from the start how much there is to do.
+            self._watch.report("resolving", each.name, 0, each.size)
         try:
             for number, source in enumerate(able):
                 if self._wanted:
@@ -72,7 +75,7 @@ class Fetch:
         self._require_space(source)
         scratch = self._place.scratch(source.name)
         try:
-            with source.open(self._model, scratch, self._watch) as session:
+            with mapped_errors(self._place.directory), source.open(self._model, scratch, self._watch) as session:
                 for wanted in tuple(self._wanted):
                     self._try_file(source, session, wanted, others=others)
         except (SourceUnavailable, ConversionFailed) as error:
@@ -93,18 +96,17 @@ class Fetch:
     def _receive(self, source: str, session: Session, wanted: Wanted, *, others: bool) -> None:
         self._watch.report("resolving", wanted.name, 0, wanted.size, source=source)
         with self._place.partial(wanted) as partial:
+            mixed, before = partial.resumed, "+".join(self._contributors.get(wanted.name, ())) or "an earlier pull"
             self._fill(partial, source, session, wanted, others=others)
             try:
                 self._seal(partial, source, wanted)
             except DigestMismatch:
-                mixed = partial.resumed or self._contributors[wanted.name] != [source]
-                self._forget(partial, wanted)
                 if not mixed:
                     raise
                 # Somebody sent wrong bytes, but who? Only a file from one source alone tells.
-                log.warning("mixed_file_refused", file=wanted.name, source=source)
                 self._fill(partial, source, session, wanted, others=others)
-                self._seal_or_forget(partial, source, wanted)
+                self._seal(partial, source, wanted)
+                log.warning("wrong_bytes", file=wanted.name, source=before, right=source)
 
     def _fill(self, partial: Partial, source: str, session: Session, wanted: Wanted, *, others: bool) -> None:
         transfer = Transfer(
@@ -119,22 +121,21 @@ class Fetch:
         try:
             transfer.run()
         except DigestMismatch:
-            self._forget(partial, wanted)
+            # A source that shows at once that it has another file spoils nothing of what came from others.
+            if transfer.delivered:
+                self._forget(partial, wanted)
             raise
         finally:
             contributors = self._contributors.setdefault(wanted.name, [])
-            if transfer.delivered and source not in contributors:
+            if transfer.delivered and partial.covered and source not in contributors:
                 contributors.append(source)
 
-    def _seal_or_forget(self, partial: Partial, source: str, wanted: Wanted) -> None:
+    def _seal(self, partial: Partial, source: str, wanted: Wanted) -> None:
         try:
-            self._seal(partial, source, wanted)
+            self.digests[wanted.name] = self._place.seal(wanted, partial, source)
         except DigestMismatch:
             self._forget(partial, wanted)
             raise
-
-    def _seal(self, partial: Partial, source: str, wanted: Wanted) -> None:
-        self.digests[wanted.name] = self._place.seal(wanted, partial, source)
         self._fetched[wanted.name] = "+".join(self._contributors[wanted.name]) or source
 
     def _forget(self, partial: Partial, wanted: Wanted) -> None:
@@ -147,20 +148,15 @@ class Fetch:
 
     def _require_space(self, source: Source) -> None:
         directory = self._place.directory
-        wanted = sum(each.size - self._got(each) for each in self._wanted)
+        wanted = sum(each.size - claimed_bytes(self._place.partial_path(each), each.size) for each in self._wanted)
         needed, free = wanted + source.scratch_bytes(self._model) + _RESERVE_BYTES, free_bytes(directory)
         if free < needed:
             raise DiskFull(path=directory, needed_bytes=needed, free_bytes=free)
 
-    def _got(self, wanted: Wanted) -> int:
-        """Bytes of a file whose space is claimed already."""
-        path = self._place.partial_path(wanted)
-        return wanted.size if covered_bytes(path, wanted.size) else 0
 
-
-def ask_size(session: Session, name: str, source: str) -> int | None:
-    """The size of a file, or None where it is not there. Raises SourceUnavailable."""
+def ask_size(session: Session, name: str, source: str, watch: Watch, settings: TransferSettings) -> int | None:
+    """The size of a file, or None where it is not there. Raises SourceUnavailable, PullCancelled."""
     try:
-        return session.size(name)
+        return retrying(settings, settings.attempts, watch.sleep)(session.size, name)
     except Interrupted as error:
         raise SourceUnavailable(source=source, why=f"{name}: {error.why}") from error

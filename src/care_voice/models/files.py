@@ -85,6 +85,19 @@ def write_durably(final: Path, content: bytes, incoming: Path) -> None:
     replace_durably(temporary, final)
 
 
+def write_whole(path: Path, content: bytes, incoming: Path) -> None:
+    """Give a small file its new content, whole or not at all, whatever had its name before. `incoming` is made."""
+    incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+    clear_directory_at(path)
+    write_durably(path, content, incoming)
+
+
+def clear_directory_at(path: Path) -> None:
+    """A rename cannot replace a directory, and one may have been put where a file belongs."""
+    if path.is_dir() and not path.is_symlink():
+        remove_entry(path)
+
+
 def link_or_copy(blob: Path, final: Path, incoming: Path) -> None:
     """Make `final` the blob's content: the same inode where the file system has hard links, otherwise a copy."""
     temporary = incoming / uuid4().hex

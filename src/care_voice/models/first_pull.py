@@ -12,6 +12,7 @@ from care_voice.domain.errors import AllSourcesFailed, FileNotOffered, ModelErro
 from care_voice.models.account import account
 from care_voice.models.catalogue import CatalogueModel, FileEntry
 from care_voice.models.fetch import Fetch, ask_size
+from care_voice.models.files import mapped_errors
 from care_voice.models.partial import discard_partial
 from care_voice.models.pins import Pin
 from care_voice.models.progress import Watch
@@ -45,9 +46,10 @@ def record_digests(
     able, failures = [source for source in sources if source.offers(model)], list[str]()
     for source in able:
         try:
-            wanted = _survey(model, source, place, watch)
+            # What an earlier pull got may be of another version, and no digest would tell.
+            place.clear_scratch(source.name)
+            wanted = _survey(model, source, place, watch, settings)
             for each in wanted:
-                # What an earlier pull got may be of another version.
                 discard_partial(place.partial_path(each))
             fetch = Fetch(model, wanted, place, watch, settings)
             fetched = fetch.run([source])
@@ -61,14 +63,17 @@ def record_digests(
     raise AllSourcesFailed(name=model.name, why="; ".join(failures) or "no source that is configured carries it")
 
 
-def _survey(model: CatalogueModel, source: Source, place: Staging, watch: Watch) -> list[Unpinned]:
+def _survey(
+    model: CatalogueModel, source: Source, place: Staging, watch: Watch, settings: TransferSettings
+) -> list[Unpinned]:
     """Which files there are, and how large. Raises SourceUnavailable and FileNotOffered."""
     named = model.wanted or tuple(model.urls)
     found: list[Unpinned] = []
-    with source.open(model, place.scratch(source.name), watch) as session:
+    scratch = place.scratch(source.name)
+    with mapped_errors(place.directory), source.open(model, scratch, watch) as session:
         for name in named or _USUAL:
             watch.report("resolving", name, source=source.name)
-            size = ask_size(session, name, source.name)
+            size = ask_size(session, name, source.name, watch, settings)
             if size:
                 found.append(Unpinned(name, size))
             elif name in (named or _REQUIRED):
@@ -79,6 +84,8 @@ def _survey(model: CatalogueModel, source: Source, place: Staging, watch: Watch)
 def _pin(model: CatalogueModel, place: Staging, store: ModelStore) -> None:
     pin = Pin(model, utc_now(), account(), f"care-voice {care_voice.__version__}")
     with store.ownership_lock():
+        if store.pin_path(model.name).exists():
+            log.warning("digests_recorded_anew", model=model.name, why="another origin, or a damaged record")
         place.write(store.pin_path(model.name), encode_sealed(pin))
     log.info("model_pinned", model=model.name, digest=model.digest, origin=model.origin)
 

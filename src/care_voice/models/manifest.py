@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from care_voice.models.catalogue import CatalogueModel, Derivation, FileEntry, Revision, SafeName, Sha256
+from care_voice.models.pins import Pin
 from care_voice.models.sealed import encode_sealed, read_sealed
 
 ALREADY_STORED = "store"
@@ -41,6 +42,8 @@ class Manifest:
     pulled_by: str = ""
     derived: Derivation | None = None
     hub_repo: str | None = None
+    pin: Pin | None = None
+    """A copy of the model's pin, from which a damaged one is written again."""
 
     @property
     def total_bytes(self) -> int:
@@ -59,6 +62,13 @@ class Manifest:
 
     def encode(self) -> bytes:
         return encode_sealed(self)
+
+
+def read_pin_copy(path: Path) -> Pin | None:
+    """The pin in the manifest at `path`, where that describes the same files."""
+    manifest = read_manifest(path)
+    pin = manifest.pin if manifest is not None else None
+    return pin if pin is not None and manifest is not None and manifest.describes(pin.model) else None
 
 
 def read_manifest(path: Path) -> Manifest | None:

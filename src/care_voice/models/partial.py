@@ -7,6 +7,7 @@ that, and the file is fetched anew.
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 import threading
@@ -18,6 +19,8 @@ from care_voice.models.files import remove_entry
 from care_voice.models.intervals import Intervals, Span
 
 _RECORD = struct.Struct("<QQ")
+_BLOCK_BYTES = 512
+_CANNOT_ALLOCATE = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
 _FLAGS = os.O_CREAT | os.O_RDWR | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
@@ -41,8 +44,18 @@ class Partial:
         while written < len(view):
             written += os.pwrite(self._file, view[written:], position + written)
         with self._lock:
-            os.write(self._journal, _RECORD.pack(position, len(chunk)))
+            self._note(_RECORD.pack(position, len(chunk)))
             self._have.add(position, position + len(chunk))
+
+    def _note(self, record: bytes) -> None:
+        """Append to the journal. A full disk can take a part of a record: all that follow would be read wrongly."""
+        end = os.fstat(self._journal).st_size
+        try:
+            if os.write(self._journal, record) != len(record):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError:
+            os.ftruncate(self._journal, end)
+            raise
 
     def missing(self) -> list[Span]:
         """What is not there yet, in order."""
@@ -101,6 +114,14 @@ def covered_bytes(path: Path, size: int) -> int:
         return 0
 
 
+def claimed_bytes(path: Path, size: int) -> int:
+    """How much of a partial file's space is taken already, so that a disk need not have it free once more."""
+    try:
+        return min(size, path.stat().st_blocks * _BLOCK_BYTES)
+    except (OSError, AttributeError):
+        return 0
+
+
 def _allocate(file: int, size: int) -> None:
     """Claim the space now: a disk that is too small says so before anything is fetched."""
     if os.fstat(file).st_size > size:
@@ -108,6 +129,11 @@ def _allocate(file: int, size: int) -> None:
     try:
         os.posix_fallocate(file, 0, size)
     except AttributeError:
+        os.ftruncate(file, size)
+    except OSError as error:
+        # Some C libraries leave it at that where the file system cannot do it.
+        if error.errno not in _CANNOT_ALLOCATE:
+            raise
         os.ftruncate(file, size)
 
 

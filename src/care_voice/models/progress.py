@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,9 +11,11 @@ from typing import Literal, Protocol
 
 from care_voice.domain.errors import PullCancelled
 
-Phase = Literal["waiting", "resolving", "downloading", "verifying", "publishing", "converting"]
-"""waiting: another process is pulling this model. resolving: a source is asked. converting: the model is made from its
-parent. The others are what they say."""
+_POLL_S = 0.1
+
+Phase = Literal["waiting", "resolving", "downloading", "copying", "verifying", "publishing", "converting"]
+"""waiting: another process is pulling this model. resolving: a source is asked. copying: to or from a bundle or backup.
+converting: the model is made from its parent. The others are what they say."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,13 @@ class Watch:
         if self.cancelled:
             raise PullCancelled(name=self._model)
 
+    def sleep(self, seconds: float) -> None:
+        """Wait. Raises PullCancelled as soon as that is so."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            self.check()
+            time.sleep(min(left, _POLL_S))
+
     def report(self, phase: Phase, file: str = "", done: int = 0, total: int = 0, *, source: str = "") -> None:
         """Tell the caller how far things are, in bytes. Raises PullCancelled."""
         self.check()
@@ -64,6 +74,7 @@ class Watch:
 
 
 _RATE_WINDOW_S = 5.0
+_FETCHING: tuple[Phase, ...] = ("resolving", "downloading")
 
 
 @dataclass(frozen=True)
@@ -82,39 +93,44 @@ class Snapshot:
 class Meter:
     """Adds up the progress of all files, and measures the rate over the last seconds. No clock of its own.
 
-    Times are in seconds, from any monotonic clock. `total_bytes` is what the whole model has.
+    Times are in seconds, from any monotonic clock. `total_bytes` is what the whole model has; a repair fetches less,
+    and says so file by file before it begins.
     """
 
     def __init__(self, total_bytes: int) -> None:
         self._total = total_bytes
-        self._done: dict[tuple[Phase, str], tuple[int, int]] = {}
+        self._files: dict[tuple[Phase, str], tuple[int, int]] = {}
         self._last = Progress("resolving", "", 0, 0, "")
+        self._came = 0
         self._marks: deque[tuple[float, int]] = deque()
 
     def feed(self, event: Progress, now: float) -> None:
         """Take an event of the time `now`."""
         if event.phase != self._last.phase:
             self._marks.clear()
+        # What the first event of a file has done already was there before.
+        before, _ = self._files.get((event.phase, event.file), (event.done_bytes, 0))
+        self._came += max(0, event.done_bytes - before)
+        self._files[event.phase, event.file] = event.done_bytes, event.total_bytes
         self._last = event
-        self._done[event.phase, event.file] = event.done_bytes, event.total_bytes
-        self._marks.append((now, self._done_in(event.phase)))
+        self._marks.append((now, self._came))
         while len(self._marks) > 2 and self._marks[1][0] < now - _RATE_WINDOW_S:
             self._marks.popleft()
 
     def snapshot(self, now: float) -> Snapshot:
         """Where things are at the time `now`."""
         last = self._last
-        done = self._done_in(last.phase)
-        total = max(self._total, done) if last.phase != "verifying" else max(self._total, self._total_in(last.phase))
-        rate = self._rate(now)
+        done = sum(done for (phase, _), (done, _) in self._files.items() if phase == last.phase)
+        total, rate = max(self._total_of(last.phase), done), self._rate(now)
         eta = (total - done) / rate if rate else None
         return Snapshot(last.phase, last.file, last.source, done, total, rate, eta)
 
-    def _done_in(self, phase: Phase) -> int:
-        return sum(done for (its, _), (done, _) in self._done.items() if its == phase)
-
-    def _total_in(self, phase: Phase) -> int:
-        return sum(total for (its, _), (_, total) in self._done.items() if its == phase)
+    def _total_of(self, phase: Phase) -> int:
+        """What the phase has to do, in bytes, as far as is known."""
+        if phase not in _FETCHING:
+            return max(self._total, sum(total for (its, _), (_, total) in self._files.items() if its == phase))
+        sizes = {file: total for (its, file), (_, total) in self._files.items() if its in _FETCHING and total}
+        return sum(sizes.values()) or self._total
 
     def _rate(self, now: float) -> float | None:
         """Bytes a second over the marks; it sinks while nothing comes."""

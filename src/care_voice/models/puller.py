@@ -81,14 +81,23 @@ class Puller:
     ) -> Pulled:
         """Make a quantised copy of a model, as a model of its own called `<parent>-<to>`; the parent is pulled first.
 
-        Raises what `pull` raises.
+        One that was made from another version of the parent is made again. Raises ModelNameTaken and what `pull`
+        raises.
         """
         name = f"{parent}-{to}"
-        if self.store.catalogue.knows(name):
+        if self._is_made(name, self.store.catalogue.get(parent)):
             return self.pull(name, progress, cancel)
         watch = Watch(name, progress, cancel)
         self._pull(self.store.catalogue.get(parent), watch)
         return self._pull(derived_model(self.store.catalogue.get(parent), name, to), watch)
+
+    def _is_made(self, name: str, parent: CatalogueModel) -> bool:
+        if not self.store.catalogue.knows(name):
+            return False
+        derived = self.store.catalogue.get(name).derived
+        if derived is None:
+            raise ModelNameTaken(name=name)
+        return derived.parent_digest == parent.digest
 
     def adopt(
         self,
@@ -106,6 +115,8 @@ class Puller:
         watch = Watch(model.name, progress, cancel)
         source = FolderSource(directory)
         with staging(self.store, model.name, watch) as place:
+            if self.store.catalogue.knows(model.name):
+                raise ModelNameTaken(name=model.name)
             pinned, fetched = record_digests(model, [source], place, self.store, watch, self._transfer)
             pulled = self._mend(pinned, place, watch)
             place.clear()
@@ -118,9 +129,15 @@ class Puller:
                 self.store.note(report)
                 return Pulled(report.require(), {})
         with staging(self.store, model.name, watch) as place:
-            pulled = self._mend(model, place, watch)
+            pulled = self._mend(self._as_recorded(model), place, watch)
             place.clear()
         return pulled
+
+    def _as_recorded(self, model: CatalogueModel) -> CatalogueModel:
+        """The model with the digests that another process may have recorded while this one waited for the lock."""
+        catalogue = self.store.catalogue
+        known = catalogue.get(model.name) if catalogue.knows(model.name) else model
+        return known if known.origin == model.origin else model
 
     def _mend(self, model: CatalogueModel, place: Staging, watch: Watch) -> Pulled:
         """Repair under the model's lock. The second round is for a blob that a concurrent `remove` took away."""

@@ -13,6 +13,9 @@ FileState = Literal["ok", "missing", "wrong_size", "wrong_digest", "unreadable",
 """unreadable: the disk gave no bytes. view_broken: the blob is good, but not what engines would open.
 unexpected: something in the view that the catalogue does not know, which an engine might pick up."""
 
+PinState = Literal["ok", "damaged"]
+"""damaged: the recorded digests of a model of the operator's own cannot be read, and those in its manifest count."""
+
 ManifestState = Literal["ok", "missing", "differs"]
 """differs: it is not readable, or it describes other files than the catalogue pins."""
 
@@ -64,10 +67,11 @@ class Report:
     view: Path
     files: tuple[FileReport, ...]
     manifest: ManifestState
+    pin: PinState = "ok"
 
     @property
     def ok(self) -> bool:
-        return self.manifest == "ok" and all(file.state == "ok" for file in self.files)
+        return self.manifest == self.pin == "ok" and all(file.state == "ok" for file in self.files)
 
     @property
     def healthy(self) -> frozenset[str]:
@@ -85,6 +89,8 @@ class Report:
         faults = [f"{file.name} is {file.state}" for file in self.files if file.state != "ok"]
         if self.manifest != "ok":
             faults.append(f"the manifest {'is missing' if self.manifest == 'missing' else 'differs'}")
+        if self.pin != "ok":
+            faults.append("the record of its digests is damaged")
         return ", ".join(faults).replace("_", " ")
 
     def require(self) -> Verified:

@@ -16,7 +16,8 @@ from care_voice.models.catalogue import FileEntry
 from care_voice.models.intervals import Span
 
 _PACKAGE_SLACK_BYTES = 64 * 1024 * 1024
-_CONTENT_RANGE = re.compile(r"^bytes (\d+)-(\d+)/(\d+|\*)\Z")
+_NUMBER = r"[0-9]{1,19}"
+_CONTENT_RANGE = re.compile(rf"^bytes ({_NUMBER})-({_NUMBER})/({_NUMBER}|\*)\Z")
 _TRY_AGAIN = frozenset(
     {
         HTTPStatus.REQUEST_TIMEOUT,
@@ -115,6 +116,23 @@ def body_start(answer: Answer, wanted: Wanted, source: str, span: Span) -> int:
     return 0
 
 
+def told_size(answer: Answer, name: str, source: str) -> int | None:
+    """The size of a whole file in bytes, by the answer to a request for its first byte; None for an empty file.
+
+    Raises FileNotOffered, Interrupted, and SourceUnavailable when it does not say: any number of bytes would do then.
+    """
+    if answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+        return None
+    _require_success(answer, Unpinned(name, 0), source)
+    size = answer.content_length
+    if answer.status == HTTPStatus.PARTIAL_CONTENT:
+        found = _CONTENT_RANGE.match(answer.content_range or "")
+        size = int(found[3]) if found is not None and found[3] != "*" else None
+    if size is None:
+        raise SourceUnavailable(source=source, why=f"it does not say how large {name} is")
+    return size or None
+
+
 def _wrong_length(length: int, size: int) -> str:
     return f"it is longer than {size} bytes" if length > size else f"it ends after {length} of {size} bytes"
 
@@ -127,7 +145,8 @@ def _require_success(answer: Answer, wanted: Wanted, source: str) -> None:
         raise FileNotOffered(source=source, file=wanted.name)
     said = f"it answered HTTP {status} for {wanted.name}"
     if status in _TRY_AGAIN:
-        raise Interrupted(said, answer.retry_after_s)
+        asks = f" and asks to wait {answer.retry_after_s:g} s" if answer.retry_after_s else ""
+        raise Interrupted(said + asks, answer.retry_after_s)
     if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
         raise mismatch(wanted, source, f"it is shorter than {wanted.size} bytes")
     hint = "; it wants a login (HF_TOKEN for the hub)" if status in _LOGIN else ""

@@ -12,15 +12,17 @@ from filelock import FileLock, Timeout
 import care_voice
 from care_voice.models.catalogue import CatalogueModel
 from care_voice.models.files import (
+    clear_directory_at,
     hash_file,
     link_or_copy,
     mapped_errors,
     remove_entry,
     replace_durably,
-    write_durably,
+    write_whole,
 )
 from care_voice.models.manifest import ALREADY_STORED, Manifest, ManifestFile, read_manifest
 from care_voice.models.partial import Partial, covered_bytes, discard_partial, open_partial
+from care_voice.models.pins import Pin
 from care_voice.models.progress import Watch
 from care_voice.models.rules import Wanted, judge_digest
 from care_voice.models.store import ModelStore
@@ -58,7 +60,7 @@ class Staging:
             identity, digest = hash_file(partial.path, lambda done: self._verifying(wanted, done, source))
             judge_digest(wanted, source, identity.size, digest)
             blob = self._store.blob_path(digest)
-            _clear_directory_at(blob)
+            clear_directory_at(blob)
             replace_durably(partial.path, blob)
             discard_partial(partial.path)
         return digest
@@ -101,13 +103,15 @@ class Staging:
         """
         store = self._store
         with mapped_errors(store.directory), store.ownership_lock():
-            old = read_manifest(store.manifest_path(model.name))
-            if old is None or not old.describes(model) or sources:
-                self._write_manifest(model, old, sources, by)
+            old, pin = read_manifest(store.manifest_path(model.name)), store.mend_pin(model.name)
+            if old is None or not old.describes(model) or sources or old.pin != pin:
+                self._write_manifest(model, old, sources, by, pin)
             self._refresh_view(model, healthy)
             store.drop_unneeded(file.sha256 for file in (old.files if old else ()))
 
-    def _write_manifest(self, model: CatalogueModel, old: Manifest | None, sources: Mapping[str, str], by: str) -> None:
+    def _write_manifest(
+        self, model: CatalogueModel, old: Manifest | None, sources: Mapping[str, str], by: str, pin: Pin | None
+    ) -> None:
         before = {file.entry: file.source for file in (old.files if old else ())}
         files = tuple(
             ManifestFile(
@@ -126,14 +130,14 @@ class Staging:
             pulled_by=by,
             derived=model.derived,
             hub_repo=model.hub_repo,
+            pin=pin,
         )
         self.write(self._store.manifest_path(model.name), manifest.encode())
 
     def write(self, path: Path, content: bytes) -> None:
         """Give a small file of the store its new content, whole or not at all. Raises StoreUnwritable, DiskFull."""
         with mapped_errors(self._store.directory):
-            _clear_directory_at(path)
-            write_durably(path, content, self.directory)
+            write_whole(path, content, self.directory)
 
     def _refresh_view(self, model: CatalogueModel, healthy: frozenset[str]) -> None:
         """Make the view hold the model's files and nothing else."""
@@ -194,9 +198,3 @@ def try_lock(lock: FileLock) -> bool:
     except Timeout:
         return False
     return True
-
-
-def _clear_directory_at(path: Path) -> None:
-    """A rename cannot replace a directory, and one may have been put where a file belongs."""
-    if path.is_dir() and not path.is_symlink():
-        remove_entry(path)

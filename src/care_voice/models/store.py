@@ -23,14 +23,14 @@ from filelock import FileLock
 
 from care_voice.domain.errors import ModelNotInstalled, UnknownCatalogueModel
 from care_voice.models.catalogue import Catalogue, CatalogueModel, FileEntry
-from care_voice.models.files import hash_file, mapped_errors, remove_entry
-from care_voice.models.manifest import Manifest, read_manifest
-from care_voice.models.pins import read_pins, with_pin
+from care_voice.models.files import hash_file, mapped_errors, remove_entry, write_whole
+from care_voice.models.manifest import Manifest, read_manifest, read_pin_copy
+from care_voice.models.pins import Pin, read_pins, with_pin
 from care_voice.models.progress import CancelToken, ProgressCallback, Watch
 from care_voice.models.records import Record, write_record
-from care_voice.models.report import FileIdentity, FileReport, ManifestState, Report, Verified
+from care_voice.models.report import FileIdentity, FileReport, ManifestState, PinState, Report, Verified
 from care_voice.models.rules import ContentState, judge
-from care_voice.models.sealed import read_sealed
+from care_voice.models.sealed import encode_sealed, read_sealed
 from care_voice.models.times import utc_now
 
 log = structlog.get_logger(__name__)
@@ -54,10 +54,17 @@ class ModelStore:
     @property
     def catalogue(self) -> Catalogue:
         """All models that can be pulled: the shipped ones, the operator's own, and those that were made or imported."""
-        pins = read_pins(self.directory / "pins")
+        pins = self._pins()
         own = [with_pin(entry, pins.pop(entry.name, None)) for entry in self._user_entries]
         others = [pin.model for name, pin in pins.items() if not self._shipped.knows(name)]
         return Catalogue((*self._shipped.models, *own, *others))
+
+    def _pins(self) -> dict[str, Pin]:
+        """All pins, by model. One that is missing or damaged is taken from the model's manifest, which has a copy."""
+        pins = read_pins(self.directory / "pins")
+        others = [name for name in self.manifest_names() if name not in pins and not self._shipped.knows(name)]
+        copies = ((name, read_pin_copy(self.manifest_path(name))) for name in others)
+        return dict(sorted([*pins.items(), *((name, pin) for name, pin in copies if pin is not None)]))
 
     @property
     def incoming(self) -> Path:
@@ -128,7 +135,8 @@ class ModelStore:
         files = [self._inspect_file(model, entry, watch) for entry in model.files]
         known = {entry.name for entry in model.files}
         strays = [FileReport(name, "unexpected") for name in _names(self.view_path(model.name)) if name not in known]
-        return Report(model.name, self.view_path(model.name), (*files, *strays), self._manifest_state(model))
+        manifest, pin = self._manifest_state(model), self._pin_state(model)
+        return Report(model.name, self.view_path(model.name), (*files, *strays), manifest, pin)
 
     def fast_check(self, verified: Verified) -> bool:
         """Whether the view still holds the very files that were hashed, by inode, size and modification time.
@@ -150,6 +158,7 @@ class ModelStore:
             raise ModelNotInstalled(name=name)
         with mapped_errors(self.directory), self.lock(name), self.ownership_lock():
             digests = self.digests_of(name)
+            self.mend_pin(name)
             remove_entry(self.manifest_path(name))
             remove_entry(self.view_path(name))
             remove_entry(self.record_path(name))
@@ -157,6 +166,17 @@ class ModelStore:
             remove_entry(self.incoming / name)
             self.drop_unneeded(digests)
         log.info("model_removed", model=name)
+
+    def mend_pin(self, name: str) -> Pin | None:
+        """Write a pin again that is missing or damaged, and return it; None where there is none.
+
+        The caller holds the ownership lock. Raises OSError.
+        """
+        pin = self._pins().get(name)
+        if pin is not None and read_sealed(self.pin_path(name), Pin) != pin:
+            write_whole(self.pin_path(name), encode_sealed(pin), self.incoming)
+            log.warning("pin_mended", model=name)
+        return pin
 
     def drop_unneeded(self, digests: Iterable[str]) -> None:
         """Delete those of these blobs that no model with a manifest needs. The caller holds the ownership lock."""
@@ -183,6 +203,11 @@ class ModelStore:
             return "missing"
         manifest = read_manifest(path)
         return "ok" if manifest is not None and manifest.describes(model) else "differs"
+
+    def _pin_state(self, model: CatalogueModel) -> PinState:
+        """A pin that cannot be read counts only while its copy stands in for it: what has no pin needs none."""
+        pin = self._pins().get(model.name)
+        return "ok" if pin is None or read_sealed(self.pin_path(model.name), Pin) == pin else "damaged"
 
     def _inspect_file(self, model: CatalogueModel, entry: FileEntry, watch: Watch) -> FileReport:
         blob, view = self.blob_path(entry.sha256), self.view_path(model.name) / entry.name

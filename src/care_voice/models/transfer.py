@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import structlog
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 from care_voice.domain.errors import SourceUnavailable
 from care_voice.models.intervals import Span, split
@@ -53,6 +54,27 @@ class TransferSettings:
     """A server that asks to wait longer than this (Retry-After) is given up for now."""
 
 
+def retrying(settings: TransferSettings, attempts: int, sleep: Callable[[float], None]) -> Retrying:
+    """Calls something until it is not interrupted any more, with backoff; raises the last Interrupted.
+
+    A server that asks to wait for too long is not asked again.
+    """
+    first = settings.backoff_first_s
+    backoff = wait_exponential_jitter(multiplier=first, jitter=first, max=settings.backoff_max_s)
+
+    def pause(state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome is not None else None
+        asked = error.retry_after_s if isinstance(error, Interrupted) else None
+        return max(backoff(state), asked or 0.0)
+
+    def worth_it(error: BaseException) -> bool:
+        return isinstance(error, Interrupted) and (error.retry_after_s or 0.0) <= settings.retry_after_max_s
+
+    return Retrying(
+        retry=retry_if_exception(worth_it), stop=stop_after_attempt(attempts), wait=pause, sleep=sleep, reraise=True
+    )
+
+
 class Transfer:
     """Fills a partial file from a session.
 
@@ -80,6 +102,8 @@ class Transfer:
         self._stop = threading.Event()
         self._answered = threading.Event()
         self._alone = not session.parallel
+        self._lock = threading.Lock()
+        self._bodies: list[Body] = []
         self.delivered = False
         """Whether any byte of the file came from this session."""
 
@@ -89,79 +113,85 @@ class Transfer:
         Raises FileNotOffered, SourceUnavailable, DigestMismatch, PullCancelled and OSError; what came stays.
         """
         self._report()
-        spans = self._spans()
-        if len(spans) < 2:
-            for span in spans:
-                self._fetch(span)
-            return
-        # The first span goes ahead until it is answered: that tells whether the server does ranges at all.
-        with ThreadPoolExecutor(len(spans), "model-range") as threads:
-            tasks = [threads.submit(self._guarded, self._fetch, spans[0])]
-            tasks += [threads.submit(self._guarded, self._fetch_after_first, span) for span in spans[1:]]
-            self._join(tasks)
-        # A server without ranges sent all of it on the first connection, or was cut while it did.
-        for span in self._partial.missing():
-            self._fetch(span)
-
-    def _spans(self) -> list[Span]:
         missing = self._partial.missing()
-        return missing if self._alone else split(missing, self._settings.connections, self._settings.least_range_bytes)
+        if not self._alone:
+            missing = split(missing, self._settings.connections, self._settings.least_range_bytes)
+        if missing:
+            self._fetch_beside(missing)
+        # What a server without ranges did not send before it was cut, and what was refused beside other connections.
+        for span in self._partial.missing():
+            self._fetch_beside([span])
 
-    def _join(self, tasks: list[Future[None]]) -> None:
-        done, _ = wait(tasks, return_when=FIRST_EXCEPTION)
+    def _fetch_beside(self, spans: Sequence[Span]) -> None:
+        """Fetch spans at the same time, each on a connection of its own.
+
+        Some servers allow a client fewer connections: a span that could not be had is an error only when it was the
+        only one, or when nothing came at all.
+        """
+        before = self._partial.covered
+        with ThreadPoolExecutor(len(spans), "model-range") as threads:
+            tasks = [threads.submit(self._guarded, self._lead, spans[0])]
+            tasks += [threads.submit(self._guarded, self._follow, span) for span in spans[1:]]
+            try:
+                self._wait_for(tasks)
+            except BaseException:
+                self._halt()
+                raise
+        given_up = next((error for task in tasks if (error := task.result()) is not None), None)
+        if given_up is not None and (len(spans) == 1 or self._partial.covered == before):
+            raise SourceUnavailable(source=self._source, why=f"{self._wanted.name}: {given_up.why}") from given_up
+
+    def _wait_for(self, tasks: Sequence[Future[Interrupted | None]]) -> None:
+        """From here a cancellation is seen also while no connection brings anything."""
+        pending = set(tasks)
+        while pending:
+            done, pending = wait(pending, _POLL_S, FIRST_EXCEPTION)
+            self._watch.check()
+            for task in done:
+                task.result()
+
+    def _halt(self) -> None:
+        """End all connections, and wake those who wait for bytes."""
         self._stop.set()
-        failed = next((task for task in tasks if task in done and task.exception() is not None), None)
-        if failed is not None:
-            failed.result()
+        self._answered.set()
+        with self._lock:
+            for body in self._bodies:
+                body.hang_up()
 
-    def _guarded(self, fetch: Callable[[Span], None], span: Span) -> None:
-        """Let the others know when a connection fails for good: they wait for it, or would fetch for nothing."""
+    def _guarded(self, fetch: Callable[[Span], Interrupted | None], span: Span) -> Interrupted | None:
+        """Let the others know when a connection fails for good: they would fetch for nothing."""
         try:
-            fetch(span)
+            return fetch(span)
         except BaseException:
             self._stop.set()
             raise
+
+    def _lead(self, span: Span) -> Interrupted | None:
+        """The first span goes ahead until it is answered: that tells whether the server does ranges at all."""
+        try:
+            given_up = self._fetch(span)
+            if given_up is not None and not self._answered.is_set():
+                self._stop.set()
+            return given_up
         finally:
             self._answered.set()
 
-    def _fetch_after_first(self, span: Span) -> None:
+    def _follow(self, span: Span) -> Interrupted | None:
         self._answered.wait()
-        if not self._alone and not self._stop.is_set():
-            self._fetch(span)
+        return None if self._alone else self._fetch(span)
 
-    def _fetch(self, span: Span) -> None:
-        """Fetch one span, trying again for as long as the source is worth it."""
-        while missing := self._missing_of(span):
-            if self._stop.is_set():
-                return
+    def _fetch(self, span: Span) -> Interrupted | None:
+        """Fetch one span, trying again for as long as the source is worth it. Returns why it was given up."""
+        while self._missing_within(span) and not self._stop.is_set():
             try:
-                self._retrying()(self._attempt, missing)
+                retrying(self._settings, self._attempts, self._sleep)(self._attempt, span)
             except Interrupted as error:
-                raise SourceUnavailable(source=self._source, why=f"{self._wanted.name}: {error.why}") from error
-
-    def _missing_of(self, span: Span) -> Span | None:
-        return next(iter(self._missing_within(span)), None)
+                return error
+        return None
 
     def _missing_within(self, span: Span) -> list[Span]:
         start, stop = span
         return [(max(a, start), min(b, stop)) for a, b in self._partial.missing() if a < stop and b > start]
-
-    def _retrying(self) -> Retrying:
-        first = self._settings.backoff_first_s
-        backoff = wait_exponential_jitter(multiplier=first, jitter=first, max=self._settings.backoff_max_s)
-
-        def pause(state: RetryCallState) -> float:
-            error = state.outcome and state.outcome.exception()
-            asked = error.retry_after_s if isinstance(error, Interrupted) else None
-            return max(backoff(state), asked or 0.0)
-
-        return Retrying(
-            retry=retry_if_exception_type(Interrupted),
-            stop=stop_after_attempt(self._attempts),
-            wait=pause,
-            sleep=self._sleep,
-            reraise=True,
-        )
 
     def _sleep(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
@@ -173,27 +203,43 @@ class Transfer:
         known = self.delivered or not self._others
         return self._settings.attempts if known else self._settings.first_attempts
 
-    def _attempt(self, span: Span) -> None:
+    def _attempt(self, within: Span) -> None:
         """One request. A cut after progress ends it without an error, for the next one to go on from there."""
+        missing = self._missing_within(within)
+        if self._stop.is_set() or not missing:
+            return
+        span = missing[0]
         try:
             self._request(span)
         except Interrupted as error:
+            if self._stop.is_set():
+                return
             log.info("download_cut", file=self._wanted.name, source=self._source, why=error.why, at=span[0])
-            if (error.retry_after_s or 0) > self._settings.retry_after_max_s:
-                why = f"{error.why} and asks to wait {error.retry_after_s:g} s"
-                raise SourceUnavailable(source=self._source, why=why) from error
             asked = span[1] - span[0]
             came = asked - sum(stop - start for start, stop in self._missing_within(span))
             if came < max(1, min(_PROGRESS_BYTES, asked // _PROGRESS_PARTS)):
                 raise
 
     def _request(self, span: Span) -> None:
-        with self._session.body(self._wanted, span) as body:
+        with self._session.body(self._wanted, span) as body, self._known(body):
             if body.whole and not self._answered.is_set():
                 self._alone = True
             self._answered.set()
+            if self._stop.is_set():
+                return
             reach = (span[0], self._wanted.size) if body.whole and self._alone else span
             self._take(body, reach)
+
+    @contextmanager
+    def _known(self, body: Body) -> Iterator[None]:
+        """Let `_halt` reach the body while it is open."""
+        with self._lock:
+            self._bodies.append(body)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._bodies.remove(body)
 
     def _take(self, body: Body, span: Span) -> None:
         position, (start, stop) = body.start, span

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,15 +47,13 @@ class Usage:
 
 def usage(store: ModelStore, *, keep_incoming_s: float = KEEP_INCOMING_S) -> Usage:
     """Measure the store. Reads no content."""
-    blobs = {path.name: path.stat().st_size for path in _files(store.directory / "blobs" / "sha256")}
+    blobs = {path.name: stat.st_size for path, stat in _files(store.directory / "blobs" / "sha256")}
     needs = {name: store.digests_of(name) & blobs.keys() for name in store.manifest_names()}
     waste = [_size(path) for path in _waste(store, keep_incoming_s)]
     return Usage(
         models=tuple(_model_usage(name, needs, blobs) for name in needs),
         blobs_bytes=sum(blobs.values()),
-        copies_bytes=sum(
-            path.stat().st_size for path in _files(store.directory / "views") if path.stat().st_nlink == 1
-        ),
+        copies_bytes=sum(stat.st_size for _, stat in _files(store.directory / "views") if stat.st_nlink == 1),
         incoming_bytes=_size(store.incoming),
         reclaimable_bytes=sum(waste),
         free_bytes=free_bytes(store.directory),
@@ -98,15 +98,15 @@ def _waste(store: ModelStore, keep_incoming_s: float) -> Iterator[Path]:
         path for path in _entries(store.directory / "blobs" / "sha256") if path.name not in needed and not fetching
     )
     yield from (path for path in _entries(store.directory / "views") if path.name not in names | fetching)
-    yield from _broken_off(store.directory / "signatures")
+    yield from (path for folder in ("signatures", "records") for path in _broken_off(store.directory / folder))
     oldest = time.time() - keep_incoming_s
     yield from (path for path in _entries(store.incoming) if path.name not in fetching and _newest(path) <= oldest)
 
 
 def _broken_off(directory: Path) -> Iterator[Path]:
-    """Temporary directories of processes that were killed while they wrote a small file, which takes moments."""
+    """What processes left that were killed while they wrote a small file, which takes moments."""
     oldest = time.time() - _MOMENTS_S
-    return (path for path in _entries(directory) if path.name.startswith(".") and path.stat().st_mtime <= oldest)
+    return (path for path in _entries(directory) if path.name.startswith(".") and _newest(path) <= oldest)
 
 
 def _being_pulled(store: ModelStore) -> set[str]:
@@ -114,10 +114,12 @@ def _being_pulled(store: ModelStore) -> set[str]:
     held = set()
     for path in (store.directory / "locks").glob("*.lock"):
         lock = store.lock(path.stem)
-        if try_lock(lock):
-            lock.release()
-        else:
-            held.add(path.stem)
+        # Where locks cannot be taken, as on a read-only mount, nobody pulls.
+        with suppress(OSError):
+            if try_lock(lock):
+                lock.release()
+            else:
+                held.add(path.stem)
     return held
 
 
@@ -131,14 +133,26 @@ def _entries(directory: Path) -> list[Path]:
     return sorted(directory.iterdir()) if directory.is_dir() else []
 
 
-def _files(directory: Path) -> Iterator[Path]:
-    return (path for path in directory.rglob("*") if path.is_file())
+def _files(directory: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """All files below a directory, but none that is gone by the time it is looked at: pulls may run meanwhile."""
+    for parent, _, names in os.walk(directory):
+        for path in (Path(parent, name) for name in names):
+            with suppress(OSError):
+                yield path, path.lstat()
 
 
 def _size(path: Path) -> int:
-    files = _files(path) if path.is_dir() else [path]
-    return sum(file.stat().st_size for file in files)
+    """Bytes of a file, or of all files below a directory."""
+    if path.is_dir() and not path.is_symlink():
+        return sum(stat.st_size for _, stat in _files(path))
+    with suppress(OSError):
+        return path.lstat().st_size
+    return 0
 
 
 def _newest(path: Path) -> float:
-    return max((file.stat().st_mtime for file in [path, *path.rglob("*")]), default=0.0)
+    """When something last changed at or below a path; 0 when it is gone."""
+    times = [stat.st_mtime for _, stat in _files(path)]
+    with suppress(OSError):
+        times.append(path.lstat().st_mtime)
+    return max(times, default=0.0)

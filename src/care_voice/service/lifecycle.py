@@ -74,7 +74,10 @@ class Lifecycle:
         transcriber: Transcriber,
         settings: LifecycleSettings,
         metrics: Metrics,
+        *,
+        notices: Sequence[CareVoiceError] = (),
     ) -> None:
+        self._notices = notices
         self._checks = checks
         self._keeper = keeper
         self._media = media
@@ -102,7 +105,7 @@ class Lifecycle:
     @property
     def warning(self) -> CareVoiceError | None:
         """What an operator should know though the service works; None when there is nothing."""
-        return self._damage or self._keeper.signature_problem
+        return self._damage or self._keeper.signature_problem or next(iter(self._notices), None)
 
     @property
     def reason(self) -> CareVoiceError | None:

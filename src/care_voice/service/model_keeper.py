@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable
 
 import structlog
 
 from care_voice.domain.errors import ModelError, SignatureProblem
 from care_voice.models.catalogue import CatalogueModel
-from care_voice.models.progress import Progress
+from care_voice.models.progress import Progress, ProgressCallback
 from care_voice.models.puller import Pulled, Puller
 from care_voice.models.report import Verified
+from care_voice.service.model_operations import OperationBoard
 from care_voice.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -22,9 +22,11 @@ log = structlog.get_logger(__name__)
 class ModelKeeper:
     """Owns one model on behalf of the service. Hashing and pulling run in threads."""
 
-    def __init__(self, name: str, puller: Puller, metrics: Metrics) -> None:
+    def __init__(self, name: str, puller: Puller, metrics: Metrics, board: OperationBoard | None = None) -> None:
+        """`board` is where its pulls are shown."""
         self.name = name
         self._puller = puller
+        self._board = board or OperationBoard(metrics)
         self._metrics = metrics
         self._verified: Verified | None = None
         self._mending = asyncio.Lock()
@@ -36,7 +38,7 @@ class ModelKeeper:
         """The catalogue's entry. Raises UnknownCatalogueModel."""
         return self._puller.store.catalogue.get(self.name)
 
-    async def ensure(self, progress: Callable[[Progress], None] | None = None) -> Verified:
+    async def ensure(self, progress: ProgressCallback | None = None) -> Verified:
         """Hash the model; pull what is missing or damaged. `progress` is called in a thread.
 
         Raises:
@@ -45,7 +47,8 @@ class ModelKeeper:
         async with self._mending:
             cancel = threading.Event()
             try:
-                pulled = await asyncio.to_thread(self._puller.pull, self.name, progress, cancel)
+                with self._board.shown(self.model) as show:
+                    pulled = await asyncio.to_thread(self._puller.pull, self.name, _both(show, progress), cancel)
             finally:
                 cancel.set()
             self._accept(pulled)
@@ -68,7 +71,12 @@ class ModelKeeper:
 
     async def _check_signature(self) -> None:
         """Before each load, whatever was found before: a certificate may have expired meanwhile."""
-        signed = await asyncio.to_thread(self._puller.gate.check, self.name)
+        try:
+            signed = await asyncio.to_thread(self._puller.gate.check, self.name)
+        except SignatureProblem as problem:
+            self._board.note_signature(self.name, problem)
+            raise
+        self._board.note_signature(self.name, signed)
         self.signature_problem = signed.problem
         if signed.expires_at is not None:
             self._metrics.signature_expires.labels(self.name).set(signed.expires_at.timestamp())
@@ -94,3 +102,12 @@ class ModelKeeper:
 
     def _stamp(self) -> None:
         self._metrics.model_verified.labels(self.name).set(time.time())
+
+
+def _both(first: ProgressCallback, second: ProgressCallback | None) -> ProgressCallback:
+    def tell(event: Progress) -> None:
+        first(event)
+        if second is not None:
+            second(event)
+
+    return tell

@@ -70,6 +70,11 @@ class WorkerSpec:
     needed_bytes: int = 0
     """Memory that it takes; it is not started where there is less."""
 
+    @property
+    def what(self) -> str:
+        """What it is about, for people: its model, or what it does."""
+        return self.load.model_name if isinstance(self.load, LoadEngine) else self.role
+
     def command(self, fd: int) -> list[str]:
         """The command line; `fd` is the worker's end of the socket pair."""
         module = [sys.executable, "-m", WORKER_MODULE]
@@ -118,6 +123,9 @@ class WorkerProcess:
         except OSError as error:
             ours.close()
             raise WorkerDied("spawn_failed", str(error)) from error
+        except asyncio.CancelledError:
+            ours.close()
+            raise
         finally:
             theirs.close()
         worker = cls(spec, process, await asyncio.open_connection(sock=ours), settings)
@@ -222,6 +230,7 @@ class WorkerProcess:
             raise WorkerDied("handshake_timeout" if death.cause == "hang" else death.cause, death.detail) from death
         except asyncio.CancelledError:
             self.kill("stopped")
+            await self.died()
             raise
         if isinstance(answer, Ready) and answer.version == PROTOCOL_VERSION:
             self.ready = answer

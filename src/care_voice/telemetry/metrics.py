@@ -20,6 +20,7 @@ class Metrics:
         self._define_http()
         self._define_transcription()
         self._define_health()
+        self._define_models()
 
     def _define_http(self) -> None:
         self.http_requests = Counter(
@@ -121,6 +122,14 @@ class Metrics:
             ["role"],
             registry=self.registry,
         )
+        self.startup_seconds = Gauge(
+            "care_voice_startup_stage_seconds",
+            "How long each stage of the last start took.",
+            ["stage"],
+            registry=self.registry,
+        )
+
+    def _define_models(self) -> None:
         self.model_verified = Gauge(
             "care_voice_model_verified_timestamp_seconds",
             "When the model's digests were last found right.",
@@ -151,10 +160,10 @@ class Metrics:
             ["model"],
             registry=self.registry,
         )
-        self.startup_seconds = Gauge(
-            "care_voice_startup_stage_seconds",
-            "How long each stage of the last start took.",
-            ["stage"],
+        self.model_operations = Counter(
+            "care_voice_model_operations_total",
+            "Pulls and verifications of models that ended, by outcome: done, failed or cancelled.",
+            ["model", "kind", "outcome"],
             registry=self.registry,
         )
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -125,3 +125,31 @@ class _MemorySession:
 
     def signature(self) -> bytes | None:
         return self.source.served.get(SIGNATURE_NAME)
+
+
+@pytest.fixture
+def full(store: ModelStore, served: dict[str, bytes], asked: list[str], tmp_path: Path) -> ModelStore:
+    """A store with all there can be: `one` and `two` of the catalogue, `one` quantised, the operator's `visits`."""
+    puller = Puller(store, [_MemorySource(served, asked)], convert=_halve)
+    puller.pull("two")
+    puller.derive("one", "int8")
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "config.json").write_bytes(b'{"visits": 1}\n')
+    (folder / "model.bin").write_bytes(random.Random(11).randbytes(70_001))
+    puller.adopt(replace(_model("visits", []), hub_repo=None, revision=""), folder)
+    return store
+
+
+@pytest.fixture
+def other(tmp_path: Path, catalogue: Catalogue) -> ModelStore:
+    """An empty store of another installation with the same catalogue."""
+    return ModelStore(tmp_path / "elsewhere" / "models", catalogue)
+
+
+def _halve(view: Path, made: Path, to: str, cancelled: Callable[[], bool]) -> None:
+    """What a converter does: the same bytes each time, and fewer."""
+    made.mkdir()
+    for path in view.iterdir():
+        content = path.read_bytes()
+        (made / path.name).write_bytes(content[::2] if path.name == "model.bin" else content)

@@ -1,5 +1,7 @@
 import type { JSX } from "solid-js";
 import { locale, setLocale, t, textsOf } from "../i18n/locale";
+import { ADDRESS } from "../lib/route";
+import { useApp } from "../state/context";
 import { cycleTheme, theme } from "../state/theme";
 import { Icon, Logo } from "./icon";
 
@@ -14,10 +16,27 @@ export function Header(): JSX.Element {
         </div>
       </div>
       <div class="header__tools">
+        <ModelsLink />
         <LanguageSwitch />
         <ThemeSwitch />
       </div>
     </header>
+  );
+}
+
+function ModelsLink(): JSX.Element {
+  const { route } = useApp();
+  return (
+    <a
+      class="button button--quiet"
+      data-testid="models-link"
+      href={ADDRESS.models}
+      title={t().models.title}
+      aria-current={route() === "models" ? "page" : undefined}
+    >
+      <Icon name="models" />
+      <span class="header__word">{t().models.link}</span>
+    </a>
   );
 }
 

@@ -1,5 +1,6 @@
 import { createSignal } from "solid-js";
 import { load, save } from "../io/storage";
+import { bytes } from "../lib/bytes";
 import { chooseLocale, type Locale } from "./choose";
 import { en, type Texts } from "./en";
 import { zhTW } from "./zh-tw";
@@ -31,6 +32,16 @@ export function percent(ratio: number): string {
 
 export function count(value: number): string {
   return new Intl.NumberFormat(locale(), { maximumFractionDigits: 2 }).format(value);
+}
+
+export function size(value: number): string {
+  return bytes(value, locale());
+}
+
+export function dateAndTime(iso: string): string {
+  const date = new Date(iso);
+  const day = { year: "numeric", month: "short", day: "numeric" } as const;
+  return new Intl.DateTimeFormat(locale(), { ...day, hour: "2-digit", minute: "2-digit" }).format(date);
 }
 
 export function timeOfDay(date: Date): string {

@@ -50,6 +50,7 @@ export interface Result {
 export interface Problem {
   code: string;
   detail: string;
+  hint?: string;
   request_id?: string;
 }
 

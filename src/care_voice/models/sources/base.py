@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,14 +14,19 @@ from care_voice.models.progress import Watch
 from care_voice.models.rules import Wanted
 
 
+def _do_nothing() -> None:
+    """For sources that never make anybody wait."""
+
+
 @dataclass(frozen=True)
 class Body:
     """Bytes of a file on their way. `start` is the position of the first one; `whole` says that the source does not
-    do ranges and sends everything from there to the end."""
+    do ranges and sends everything from there to the end. `hang_up` wakes, from another thread, who waits for one."""
 
     start: int
     whole: bool
     chunks: Iterator[bytes]
+    hang_up: Callable[[], None] = _do_nothing
 
 
 class Session(Protocol):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import queue
+import re
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -18,13 +20,23 @@ import care_voice
 from care_voice.domain.errors import FileNotOffered, SourceUnavailable
 from care_voice.models.intervals import Span
 from care_voice.models.progress import Watch
-from care_voice.models.rules import Answer, Interrupted, MinimumRate, Unpinned, Wanted, body_start, mismatch
+from care_voice.models.rules import (
+    Answer,
+    Interrupted,
+    MinimumRate,
+    Unpinned,
+    Wanted,
+    body_start,
+    mismatch,
+    told_size,
+)
 from care_voice.models.sources.base import SIGNATURE_LIMIT_BYTES, SIGNATURE_NAME, Body
 
 _POLL_S = 0.1
 _HOPELESS = (httpx2.TooManyRedirects, httpx2.InvalidURL, httpx2.UnsupportedProtocol, httpx2.DecodingError)
 _BROKEN = (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, OSError)
-_UNKNOWN_SIZE = 1 << 62
+_DIGITS = re.compile(r"[0-9]+")
+_MAX_DIGITS = 19
 
 
 @dataclass(frozen=True)
@@ -65,21 +77,16 @@ class HttpFiles:
     @contextmanager
     def body(self, wanted: Wanted, span: Span) -> Iterator[Body]:
         with self._answer(wanted.name, _range_of(span)) as response:
-            self._require_unchanged(wanted, response)
             start = body_start(_answer_of(response), wanted, self._source, span)
+            self._require_unchanged(wanted, response)
             whole = response.status_code == HTTPStatus.OK
-            yield Body(start, whole, self._chunks(response))
+            yield Body(start, whole, self._chunks(response), lambda: _hang_up(response))
 
     def size(self, name: str) -> int | None:
         """As the source says it: of the whole file, with a request for its first byte."""
         try:
             with self._answer(name, "bytes=0-0") as response:
-                answer = _answer_of(response)
-                total = (answer.content_range or "").rpartition("/")[2]
-                if answer.status == HTTPStatus.PARTIAL_CONTENT and total.isdigit():
-                    return int(total)
-                body_start(answer, Unpinned(name, answer.content_length or 0), self._source, (0, _UNKNOWN_SIZE))
-                return answer.content_length or None
+                return told_size(_answer_of(response), name, self._source)
         except FileNotOffered:
             return None
 
@@ -126,7 +133,7 @@ class HttpFiles:
 
     def _require_unchanged(self, wanted: Wanted, response: httpx2.Response) -> None:
         """Without a pinned digest, parts of two versions of a file would make a third one that nobody meant."""
-        tag = response.headers.get("etag")
+        tag = response.headers.get("etag") or response.headers.get("last-modified")
         if wanted.sha256 is None and tag and self._tags.setdefault(wanted.name, tag) != tag:
             raise mismatch(wanted, self._source, "it changed while it was fetched")
 
@@ -199,27 +206,41 @@ def _range_of(span: Span) -> str:
     return f"bytes={span[0]}-{span[1] - 1}"
 
 
+def _hang_up(response: httpx2.Response) -> None:
+    """End the connection. Closing it would not wake a thread that waits for its next byte."""
+    stream = response.extensions.get("network_stream")
+    connection = stream and stream.get_extra_info("socket")
+    if connection:
+        with suppress(OSError):
+            # Of the plain socket, also under TLS: the encrypted one drops state that the other thread is using.
+            socket.socket.shutdown(connection, socket.SHUT_RDWR)
+
+
 def _answer_of(response: httpx2.Response) -> Answer:
     headers = response.headers
-    length = headers.get("content-length", "")
     return Answer(
         response.status_code,
         headers.get("content-range"),
-        int(length) if length.isdigit() else None,
+        _number(headers.get("content-length", "")),
         headers.get("content-encoding"),
         retry_after_s(headers.get("retry-after"), datetime.now(UTC)),
     )
+
+
+def _number(text: str) -> int | None:
+    """A number of bytes; None for what is none, or what no file can have."""
+    return int(text) if _DIGITS.fullmatch(text) and len(text) <= _MAX_DIGITS else None
 
 
 def retry_after_s(value: str | None, now: datetime) -> float | None:
     """Seconds that a Retry-After header asks to wait: it is a number or a date. None where it says neither."""
     if value is None:
         return None
-    if value.strip().isdigit():
+    if _DIGITS.fullmatch(value.strip()):
         return float(value)
     try:
         when = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return max(0.0, (when - now).total_seconds()) if when.tzinfo else None
 

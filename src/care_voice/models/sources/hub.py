@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import care_voice
+from care_voice.domain.errors import SourceUnavailable
 from care_voice.models.catalogue import CatalogueModel
 from care_voice.models.progress import Watch
 from care_voice.models.sources.http import HttpFiles, HttpTimeouts
@@ -40,9 +41,11 @@ class HubSource:
         watch: Watch,
     ) -> Iterator[HttpFiles]:
         # Imported late: it takes a third of a second, which a start on a healthy store need not pay.
-        from huggingface_hub import get_session, hf_hub_url  # noqa: PLC0415
+        from huggingface_hub import get_session, hf_hub_url, is_offline_mode  # noqa: PLC0415
         from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined] # noqa: PLC0415
 
+        if is_offline_mode():
+            raise SourceUnavailable(source=NAME, why="HF_HUB_OFFLINE is set")
         repo, revision = model.hub_repo, model.revision
         assert repo is not None
         headers = build_hf_headers(library_name="care-voice", library_version=care_voice.__version__)

@@ -29,29 +29,43 @@ class LocalFiles:
 
     @contextmanager
     def body(self, wanted: Wanted, span: Span) -> Iterator[Body]:
-        path = self._directory / wanted.name
-        try:
-            with path.open("rb") as file:
-                size = path.stat().st_size
-                if size != wanted.size:
-                    raise mismatch(wanted, self._source, f"it has {size} bytes, not {wanted.size}")
-                yield Body(span[0], whole=False, chunks=read_span(file, span))
-        except FileNotFoundError:
-            raise FileNotOffered(source=self._source, file=wanted.name) from None
+        size = self.size(wanted.name)
+        if size is None:
+            raise FileNotOffered(source=self._source, file=wanted.name)
+        if size != wanted.size:
+            raise mismatch(wanted, self._source, f"it has {size} bytes, not {wanted.size}")
+        with self._open(wanted.name) as file:
+            yield Body(span[0], whole=False, chunks=self._chunks(file, span))
 
     def size(self, name: str) -> int | None:
         path = self._directory / name
-        try:
+        with self._mapped():
+            # Asked first: opening a pipe would wait for somebody to write into it.
             return path.stat().st_size if path.is_file() else None
-        except OSError as error:
-            raise SourceUnavailable(source=self._source, why=str(error)) from error
 
     def signature(self) -> bytes | None:
         if not (size := self.size(SIGNATURE_NAME)):
             return None
         if size > SIGNATURE_LIMIT_BYTES:
             raise SourceUnavailable(source=self._source, why=f"its {SIGNATURE_NAME} is larger than any signature")
-        return (self._directory / SIGNATURE_NAME).read_bytes()
+        with self._open(SIGNATURE_NAME) as file, self._mapped():
+            return file.read(SIGNATURE_LIMIT_BYTES)
+
+    def _open(self, name: str) -> BinaryIO:
+        with self._mapped():
+            return (self._directory / name).open("rb")
+
+    def _chunks(self, file: BinaryIO, span: Span) -> Iterator[bytes]:
+        with self._mapped():
+            yield from read_span(file, span)
+
+    @contextmanager
+    def _mapped(self) -> Iterator[None]:
+        """What the system refuses here is about the source. Without this the store would be blamed."""
+        try:
+            yield
+        except OSError as error:
+            raise SourceUnavailable(source=self._source, why=str(error)) from error
 
 
 def read_span(file: BinaryIO, span: Span, offset: int = 0) -> Iterator[bytes]:
@@ -84,7 +98,7 @@ class DirectorySource:
         watch: Watch,  # noqa: ARG002 - whoever takes the bytes reports
     ) -> Iterator[LocalFiles]:
         directory = self._directory_of(model)
-        if directory is None or not directory.is_dir():
+        if directory is None or not _is_directory(directory):
             raise SourceUnavailable(source=self.name, why=f"there is no directory {directory}")
         yield LocalFiles(self.name, directory)
 
@@ -92,7 +106,15 @@ class DirectorySource:
         if model.directory is not None:
             return Path(model.directory)
         candidates = (directory / model.name for directory in self.directories)
-        return next((path for path in candidates if path.is_dir()), None)
+        return next((path for path in candidates if _is_directory(path)), None)
+
+
+def _is_directory(path: Path) -> bool:
+    """Also false for what may not be looked at."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import httpx2
 
@@ -27,7 +28,9 @@ class MirrorSource:
 
     @property
     def name(self) -> str:
-        return "mirror"
+        """With the host: of several mirrors, the one that is wrong has to be known."""
+        host = re.sub(r"[^A-Za-z0-9.]+", "-", urlsplit(self.base).netloc.rpartition("@")[2])
+        return f"mirror-{host}"
 
     def offers(self, model: CatalogueModel) -> bool:
         return not model.derived and ("{repo}" not in self.base or model.hub_repo is not None)
