@@ -8,6 +8,7 @@ import shutil
 import signal
 import tempfile
 from contextlib import suppress
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -17,14 +18,17 @@ from care_voice.domain.errors import CareVoiceError, ModelDamaged
 from care_voice.engine.protocol import LoadEngine, LoadMedia
 from care_voice.models.build import build_puller
 from care_voice.ops.preflight import Preflight
+from care_voice.scheduler.scheduler import Scheduler
 from care_voice.service.lifecycle import Lifecycle
 from care_voice.service.model_keeper import ModelKeeper
 from care_voice.service.model_library import ModelLibrary
 from care_voice.service.scrub import Scrubber
+from care_voice.service.served_models import ServedModel, ServedModels
 from care_voice.service.transcription import Transcriber
 from care_voice.supervisor.conversion import quantize
 from care_voice.supervisor.engine_pool import EnginePool
 from care_voice.supervisor.media_pool import MediaPool
+from care_voice.supervisor.memory import MemoryGate
 from care_voice.supervisor.worker import WorkerSpec
 from care_voice.telemetry.metrics import Metrics
 
@@ -46,15 +50,21 @@ class Application:
         self._notices: list[CareVoiceError] = []
         # A mistake in the list of own models must not keep the service from serving one that it knows by itself.
         self.puller = build_puller(settings.models, convert=quantize, on_invalid=self._notice)
-        self.library = ModelLibrary(self.puller, lambda: frozenset({settings.model}), self.metrics)
+        self.library = ModelLibrary(
+            self.puller, lambda: frozenset({settings.model, *settings.also_served}), self.metrics
+        )
         self.keeper = ModelKeeper(settings.model, self.puller, self.metrics, self.library.board)
-        self.engine = EnginePool(settings.engine.workers, self._engine_spec, settings.supervisor, self.metrics)
+        self._memory = MemoryGate()
+        served = [self._served(self.keeper), *map(self._also_served, settings.also_served)]
+        self.models = ServedModels(served, settings.engine.unload_after_s)
+        self.scheduler = self.models.default.scheduler
+        self.engine = self.scheduler.pool
         self.media = MediaPool(settings.media, self._media_spec, settings.supervisor, self.metrics)
-        self.transcriber = Transcriber(settings.model, self.engine, self.media, settings.transcription, self.metrics)
+        self.transcriber = Transcriber(self.models, self.media, settings.transcription, self.metrics)
         self.lifecycle = Lifecycle(
             self._preflight().checks(),
             self.keeper,
-            (self.engine, self.media),
+            self.media,
             self.transcriber,
             settings.lifecycle,
             self.metrics,
@@ -98,18 +108,33 @@ class Application:
             installed=lambda: any(manifest.name == self.settings.model for manifest in store.installed()),
         )
 
-    async def _engine_spec(self) -> WorkerSpec:
+    def _also_served(self, name: str) -> ServedModel:
+        return self._served(ModelKeeper(name, self.puller, self.metrics, self.library.board))
+
+    def _served(self, keeper: ModelKeeper) -> ServedModel:
+        settings, default = self.settings, keeper.name == self.settings.model
+        pool = EnginePool(
+            settings.engine.workers,
+            partial(self._engine_spec, keeper),
+            settings.supervisor,
+            self.metrics,
+            name="engine" if default else f"engine-{keeper.name}",
+            memory=self._memory,
+        )
+        return ServedModel(keeper, Scheduler(keeper.name, pool, settings.scheduler, settings.supervisor, self.metrics))
+
+    async def _engine_spec(self, keeper: ModelKeeper) -> WorkerSpec:
         """Runs before each start of an engine worker: no worker ever loads bytes that were not verified."""
-        verified = await self.keeper.require()
+        verified = await keeper.require()
         engine = self.settings.engine
         load = LoadEngine(
-            model_name=self.settings.model,
+            model_name=keeper.name,
             model_dir=str(verified.view),
             device=engine.device,
             compute_type=engine.compute_type,
             threads=engine.threads or max(1, usable_cpus() // engine.workers),
         )
-        return WorkerSpec("engine", load, self.settings.log_format, self.settings.log_level)
+        return WorkerSpec("engine", load, self.settings.log_format, self.settings.log_level, keeper.model.memory_bytes)
 
     async def _media_spec(self) -> WorkerSpec:
         load = LoadMedia(self.settings.media.max_memory_bytes)
@@ -138,7 +163,6 @@ async def serve(settings: Settings) -> None:
         settings=settings.api,
         lifecycle=application.lifecycle,
         transcriber=application.transcriber,
-        engine=application.engine,
         library=application.library,
         metrics=application.metrics,
         incoming_dir=settings.incoming_dir,

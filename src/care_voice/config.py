@@ -18,6 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 from care_voice.api.settings import ApiSettings
 from care_voice.domain.errors import SettingsInvalid
 from care_voice.models.settings import ModelSettings
+from care_voice.scheduler.settings import SchedulerSettings
 from care_voice.service.lifecycle import LifecycleSettings
 from care_voice.service.scrub import ScrubSettings
 from care_voice.service.transcription import TranscriptionSettings
@@ -27,7 +28,19 @@ PREFIX = "CARE_VOICE_"
 SEPARATOR = "__"
 CONFIG_VARIABLE = "CARE_VOICE_CONFIG"
 CONFIG_NAME = "care-voice.toml"
-_LISTS = frozenset({"sources", "directories", "bundles", "mirrors", "public_keys", "certificates", "allowed_hosts"})
+_LISTS = frozenset(
+    {
+        "sources",
+        "directories",
+        "bundles",
+        "mirrors",
+        "public_keys",
+        "certificates",
+        "allowed_hosts",
+        "trusted_proxies",
+        "also_served",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +54,9 @@ class Settings:
     model: str = "base"
     """The model that is served, by its name in the catalogue."""
 
+    also_served: tuple[str, ...] = ()
+    """Other models that requests may name, separated by commas; each is loaded at its first request."""
+
     log_format: Literal["auto", "json", "text"] = "auto"
     """auto writes text on a terminal and JSON elsewhere."""
 
@@ -51,6 +67,7 @@ class Settings:
     engine: EngineSettings = field(default_factory=EngineSettings)
     media: MediaWorkerSettings = field(default_factory=MediaWorkerSettings)
     supervisor: SupervisorSettings = field(default_factory=SupervisorSettings)
+    scheduler: SchedulerSettings = field(default_factory=SchedulerSettings)
     transcription: TranscriptionSettings = field(default_factory=TranscriptionSettings)
     lifecycle: LifecycleSettings = field(default_factory=LifecycleSettings)
     scrub: ScrubSettings = field(default_factory=ScrubSettings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-WORKER_MODULE = "care_voice.engine.worker"
+WORKER_MODULES = {"care_voice.engine.worker", "support.faulty_worker"}
 
 
 def is_running(pid: int) -> bool:
@@ -35,4 +35,8 @@ def children_of(parent: int) -> dict[int, list[str]]:
 def workers_of(parent: int) -> dict[int, str]:
     """Pid -> role of the worker processes that `parent` has started."""
     children = children_of(parent).items()
-    return {child: command[command.index("--role") + 1] for child, command in children if WORKER_MODULE in command}
+    return {
+        child: command[command.index("--role") + 1]
+        for child, command in children
+        if "--role" in command and WORKER_MODULES & set(command)
+    }

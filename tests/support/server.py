@@ -20,13 +20,17 @@ from support.processes import is_running, workers_of
 from support.waiting import wait_until
 
 READY_S = 90.0
+FAULTS_VARIABLE = "TEST_WORKER_FAULTS"
+CAPACITY_VARIABLE = "TEST_WORKER_CAPACITY"
 STOP_S = 30.0
 
 
 class Service:
     """`python -m care_voice serve`; `log` is its stderr, one JSON object a line."""
 
-    def __init__(self, data_dir: Path, model_store: Path, settings: Mapping[str, str]) -> None:
+    def __init__(
+        self, data_dir: Path, model_store: Path, settings: Mapping[str, str], module: str = "care_voice"
+    ) -> None:
         data_dir.mkdir(parents=True, exist_ok=True)
         self.data_dir = data_dir
         self.log = data_dir / "service.log"
@@ -35,7 +39,7 @@ class Service:
         self.client = httpx.Client(base_url=self.url, timeout=60)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "care_voice", "serve"],
+                [sys.executable, "-m", module, "serve"],
                 env=environment(data_dir, model_store, {"CARE_VOICE_API__PORT": str(self.port), **settings}),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -91,9 +95,22 @@ class Service:
 
 
 @contextmanager
-def running_service(data_dir: Path, model_store: Path, **settings: str) -> Iterator[Service]:
-    """A service that is ready; `API__PORT="1"` sets CARE_VOICE_API__PORT. It must stop cleanly in the end."""
-    service = Service(data_dir, model_store, {f"CARE_VOICE_{name}": value for name, value in settings.items()})
+def running_service(
+    data_dir: Path, model_store: Path, faults: Path | None = None, capacity: int = 1, **settings: str
+) -> Iterator[Service]:
+    """A service that is ready; `API__PORT="1"` sets CARE_VOICE_API__PORT. It must stop cleanly in the end.
+
+    With `faults` its engine workers commit the faults that are put into that directory, see `support.faulty_worker`.
+    """
+    variables = {f"CARE_VOICE_{name}": value for name, value in settings.items()}
+    module = "care_voice"
+    if faults is not None:
+        module = "support.faulty_service"
+        paths = [str(Path(__file__).resolve().parents[1]), os.environ.get("PYTHONPATH", "")]
+        variables |= {
+            FAULTS_VARIABLE: str(faults), CAPACITY_VARIABLE: str(capacity), "PYTHONPATH": os.pathsep.join(paths)
+        }  # fmt: skip
+    service = Service(data_dir, model_store, variables, module)
     try:
         service.wait_ready()
         yield service

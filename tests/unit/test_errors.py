@@ -71,7 +71,7 @@ def test_the_drawing_shows_the_tree_as_it_is() -> None:
 def test_every_error_has_a_status_that_fits_its_branch(cls: type[CareVoiceError]) -> None:
     status = status_of(made(cls))
 
-    assert (400 <= status < 500) if issubclass(cls, RequestError) else (status in (404, 422, 500, 503, 507))
+    assert (400 <= status < 500) if issubclass(cls, RequestError) else (status in (404, 422, 500, 503, 504, 507))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,9 @@ import pytest
 from care_voice.domain.errors import PreflightFailed, UnknownCatalogueModel
 from care_voice.models.catalogue import Catalogue
 from care_voice.ops import preflight
-from care_voice.ops.preflight import Preflight, available_memory
+from care_voice.ops.preflight import Preflight
+from care_voice.supervisor import memory
+from care_voice.supervisor.memory import available_memory
 
 BASE = Catalogue.load().get("base")
 
@@ -103,17 +105,17 @@ def test_the_limit_of_a_control_group_is_read(tmp_path: Path, limit: str, used: 
     (tmp_path / "memory.max").write_text(f"{limit}\n")
     (tmp_path / "memory.current").write_text(f"{used}\n")
 
-    assert preflight._cgroup_memory(tmp_path) == left
+    assert memory._cgroup_memory(tmp_path) == left
 
 
 def test_a_machine_without_control_groups_has_no_limit(tmp_path: Path) -> None:
-    assert preflight._cgroup_memory(tmp_path) is None
+    assert memory._cgroup_memory(tmp_path) is None
 
 
 def test_the_smaller_of_machine_and_control_group_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preflight, "_machine_memory", lambda: 900)
-    monkeypatch.setattr(preflight, "_cgroup_memory", lambda: 300)
+    monkeypatch.setattr(memory, "_machine_memory", lambda: 900)
+    monkeypatch.setattr(memory, "_cgroup_memory", lambda: 300)
     assert available_memory() == 300
 
-    monkeypatch.setattr(preflight, "_cgroup_memory", lambda: None)
+    monkeypatch.setattr(memory, "_cgroup_memory", lambda: None)
     assert available_memory() == 900

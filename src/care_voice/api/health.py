@@ -22,14 +22,19 @@ async def live() -> dict[str, str]:
 
 @router.get("/health/ready", summary="Does it take work?")
 async def ready(services: Services) -> Response:
-    """200 when the known clip was decoded and an engine worker was heard within seconds; else 503 and the reason."""
+    """200 when the known clip was decoded and an engine worker was heard within seconds; else 503 and the reason.
+
+    `crash_looping` says how many workers of one slot ended unexpectedly within a minute, and why the last one did.
+    """
     lifecycle = services.lifecycle
-    reason = lifecycle.reason
+    reason, loop = lifecycle.reason, lifecycle.crash_loop
+    looping = loop and {"count": loop.count, "last_cause": loop.cause}
     if reason is not None:
-        body = {**problem_body(reason), "state": lifecycle.state, "status": 503}
+        body = {**problem_body(reason), "state": lifecycle.state, "status": 503, "crash_looping": looping}
         return JSONResponse(body, 503, headers_of(reason, 503), media_type="application/problem+json")
     warning = lifecycle.warning
-    return JSONResponse({"status": "ready", "warning": warning and {"code": warning.code, "detail": warning.message}})
+    shown = warning and {"code": warning.code, "detail": warning.message}
+    return JSONResponse({"status": "ready", "warning": shown, "crash_looping": looping})
 
 
 @router.get("/health/startup", summary="How far is the start?")

@@ -23,7 +23,9 @@ from care_voice.domain.formats import logprob, usage, verbose
 from care_voice.domain.subtitles import to_srt, to_vtt
 from care_voice.domain.transcript import Segment, Transcript
 from care_voice.engine.protocol import VadOptions
+from care_voice.scheduler.work import Caller
 from care_voice.service.options import Task, TranscriptionOptions
+from care_voice.service.served_models import ServedModel
 from care_voice.service.transcription import UNDETERMINED, Finished, SegmentReady
 
 router = APIRouter(tags=["OpenAI-compatible"])
@@ -47,6 +49,7 @@ _TRANSCRIPTION = _COMMON | {
 class _Wish:
     """What the client asked for, checked."""
 
+    model: ServedModel
     options: TranscriptionOptions
     response_format: str
     segments: bool = False
@@ -58,14 +61,12 @@ class _Wish:
 @router.post("/v1/audio/transcriptions", openapi_extra=TRANSCRIPTION_DOCS, summary="Transcribe a recording")
 async def create_transcription(request: Request, services: Services) -> Response:
     """The recording's words, in its own language."""
-    services.lifecycle.admit()
     return await _answer(request, services, _TRANSCRIPTION, _read_transcription)
 
 
 @router.post("/v1/audio/translations", openapi_extra=TRANSLATION_DOCS, summary="Translate a recording into English")
 async def create_translation(request: Request, services: Services) -> Response:
     """The recording's words, in English."""
-    services.lifecycle.admit()
     return await _answer(request, services, _COMMON, _read_translation)
 
 
@@ -88,19 +89,20 @@ def _model(name: str) -> dict[str, Any]:
 
 
 async def _answer(request: Request, services: ApiServices, known: frozenset[str], read: Any) -> Response:
+    caller = services.admit(request)
     async with AsyncExitStack() as stack:
         form = await stack.enter_async_context(received_form(request, services.incoming_dir, known))
         fields = Fields(form.fields)
-        services.require_model(fields.required("model"))
-        wish: _Wish = read(fields, services)
+        model = services.model_named(fields.required("model"))
+        wish: _Wish = read(fields, model)
         if wish.stream:
-            frames = _frames(services, form, wish, stack.pop_all())
+            frames = _frames(services, form, wish, caller, stack.pop_all())
             return await event_stream(frames, services.settings.keep_alive_s)
-        work = services.transcriber.transcribe(form.path, wish.options, request_id.get())
+        work = services.transcriber.transcribe(form.path, wish.options, request_id.get(), caller, model=model.name)
         return _rendered(await unless_disconnected(request, work), wish)
 
 
-def _read_transcription(fields: Fields, services: ApiServices) -> _Wish:
+def _read_transcription(fields: Fields, model: ServedModel) -> _Wish:
     for name, why in _NOT_YET.items():
         if fields.present(name):
             raise UnsupportedParameter(param=name, why=why)
@@ -114,14 +116,14 @@ def _read_transcription(fields: Fields, services: ApiServices) -> _Wish:
     stream = fields.flag("stream")
     if stream and response_format not in ("json", "text"):
         raise InvalidParameter(param="stream", why="a stream needs response_format json or text")
-    options = _options(fields, services, "transcribe", vad=_vad(fields))
+    options = _options(fields, model, "transcribe", vad=_vad(fields))
     words = "word" in granularities
     segments = "segment" in granularities or not words
-    return _Wish(options, response_format, segments, words, logprobs, stream)
+    return _Wish(model, options, response_format, segments, words, logprobs, stream)
 
 
-def _read_translation(fields: Fields, services: ApiServices) -> _Wish:
-    return _Wish(_options(fields, services, "translate", vad=VadOptions()), _response_format(fields), segments=True)
+def _read_translation(fields: Fields, model: ServedModel) -> _Wish:
+    return _Wish(model, _options(fields, model, "translate", vad=VadOptions()), _response_format(fields), segments=True)
 
 
 def _response_format(fields: Fields) -> str:
@@ -132,11 +134,11 @@ def _response_format(fields: Fields) -> str:
     return fields.choice("response_format", _FORMATS, "json")
 
 
-def _options(fields: Fields, services: ApiServices, task: Task, vad: VadOptions) -> TranscriptionOptions:
+def _options(fields: Fields, model: ServedModel, task: Task, vad: VadOptions) -> TranscriptionOptions:
     language, languages = fields.text("language"), fields.many("languages")
     if language and languages:
         raise InvalidParameter(param="languages", why="give 'language' or 'languages', not both")
-    if not services.engine.multilingual:
+    if not model.multilingual:
         _refuse_other_languages(task, language)
     temperature = fields.number("temperature", 0, 1) or 0.0
     return TranscriptionOptions(task, language, languages, fields.text("prompt"), temperature, vad)
@@ -204,12 +206,17 @@ def _json(transcript: Transcript, wish: _Wish) -> dict[str, Any]:
 
 
 async def _frames(
-    services: ApiServices, form: Form, wish: _Wish, resources: AsyncExitStack
+    services: ApiServices, form: Form, wish: _Wish, caller: Caller, resources: AsyncExitStack
 ) -> AsyncGenerator[bytes, None]:
     """Deltas that add up to the final text; an error once the stream has begun is the API's own error object."""
     begun = False
     try:
-        async with resources, services.transcriber.run(form.path, wish.options, request_id.get()) as events:
+        async with (
+            resources,
+            services.transcriber.run(
+                form.path, wish.options, request_id.get(), caller, model=wish.model.name
+            ) as events,
+        ):
             first = True
             async for event in events:
                 begun = True

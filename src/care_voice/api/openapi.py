@@ -71,6 +71,7 @@ _OPENAI_ERRORS: dict[str, Any] = {
         "413": "The body or the recording is over the limit.",
         "422": "The file cannot be transcribed.",
         "503": "The service does not take work now; `Retry-After` says when to try again.",
+        "504": "The request was not answered within its deadline.",
     }.items()
 }
 
@@ -217,9 +218,28 @@ EVENTS_DOCS: dict[int | str, dict[str, Any]] = {
 }
 
 
+_HEADERS: list[dict[str, Any]] = [
+    {
+        "name": "X-Request-Timeout",
+        "in": "header",
+        "schema": {"type": "number", "exclusiveMinimum": 0},
+        "description": "Seconds after which nobody waits for the answer; counted from when the recording is received.",
+    },
+    {
+        "name": "X-Priority",
+        "in": "header",
+        "schema": {"type": "string", "enum": ["interactive", "bulk"], "default": "interactive"},
+        "description": "bulk lets other requests go first; long recordings are bulk in any case.",
+    },
+]
+
+
 def _form(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
     schema = {"type": "object", "required": required, "properties": properties}
-    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
+    return {
+        "parameters": _HEADERS,
+        "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}},
+    }
 
 
 TRANSCRIPTION_DOCS = {**_form(_TRANSCRIPTION, ["file", "model"]), "responses": _OPENAI_ERRORS}

@@ -26,6 +26,7 @@ _STATUS: list[tuple[type[errors.CareVoiceError], int]] = [
     (errors.WindowQuarantined, 422),
     (errors.WorkerFailed, 500),
     (errors.StorageFull, 507),
+    (errors.DeadlineExceeded, 504),
     (errors.ServiceError, 503),
     (errors.BundleInvalid, 422),
     (errors.DecryptionFailed, 422),

@@ -69,6 +69,7 @@ class ApiServer:
         self._settings = settings
         config = uvicorn.Config(
             app, host=settings.host, port=settings.port, log_config=None, access_log=False, server_header=False,
+            proxy_headers=False,  # X-Forwarded-For is read in api.callers, from proxies that are trusted
             timeout_graceful_shutdown=5, timeout_keep_alive=75,
         )  # fmt: skip
         self._server = _Server(config)

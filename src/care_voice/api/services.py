@@ -8,12 +8,14 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from care_voice.api.callers import caller_of
 from care_voice.api.settings import ApiSettings
 from care_voice.domain.errors import UnknownModel
+from care_voice.scheduler.work import Caller
 from care_voice.service.lifecycle import Lifecycle
 from care_voice.service.model_library import ModelLibrary
+from care_voice.service.served_models import ServedModel
 from care_voice.service.transcription import Transcriber
-from care_voice.supervisor.engine_pool import EnginePool
 from care_voice.telemetry.metrics import Metrics
 
 
@@ -24,22 +26,36 @@ class ApiServices:
     settings: ApiSettings
     lifecycle: Lifecycle
     transcriber: Transcriber
-    engine: EnginePool
     library: ModelLibrary
     metrics: Metrics
     incoming_dir: Path
 
     @property
     def models(self) -> list[str]:
-        """Names that a request may give as `model`: what is served, then its aliases."""
-        served = self.transcriber.model
-        aliases = [alias for alias, target in self.settings.model_aliases.items() if target in ("", served)]
-        return [served, *(alias for alias in aliases if alias != served)]
+        """Names that a request may give as `model`: what is served, the default one first, then the aliases."""
+        served = self.transcriber.models.names
+        aliases = [alias for alias, target in self.settings.model_aliases.items() if target in ("", *served)]
+        return [*served, *(alias for alias in aliases if alias not in served)]
 
-    def require_model(self, name: str) -> None:
-        """Raises UnknownModel where `name` is not served."""
+    def admit(self, request: Request) -> Caller:
+        """Let a request in before its body is read, and say whose it is.
+
+        Raises:
+            NotReady, Draining, Overloaded: Why it is not taken now.
+            InvalidParameter: A header of it is not valid.
+        """
+        caller = caller_of(request, self.settings.trusted_proxies)
+        self.lifecycle.admit()
+        self.transcriber.admit(self.transcriber.models.default, caller)
+        return caller
+
+    def model_named(self, name: str) -> ServedModel:
+        """The model that a request means. Raises UnknownModel where it is not served."""
         if name not in self.models:
             raise UnknownModel(model=name[:80], param="model")
+        served = self.transcriber.models
+        target = name if name in served.names else self.settings.model_aliases[name]
+        return served[target] if target else served.default
 
 
 def _services(request: Request) -> ApiServices:

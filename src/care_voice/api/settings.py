@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,10 @@ class ApiSettings:
     """Names besides localhost and IP addresses that clients may use for it, separated by commas. Others are refused, so
     that no site can make a name of its own point at this machine and read what is answered."""
 
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses or networks (10.0.0.0/8) of proxies whose X-Forwarded-For is believed, separated by commas. It tells
+    clients apart, between whom the work is shared fairly."""
+
     max_body_bytes: int = 2 * 1024**3
     """Largest request body; about 6 hours of recorded WAV at 48 kHz mono."""
 
@@ -28,3 +33,8 @@ class ApiSettings:
 
     keep_alive_s: float = 15.0
     """A comment is sent this often on an event stream that is silent, so that proxies keep it open."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where a trusted proxy is not an address or a network."""
+        for proxy in self.trusted_proxies:
+            ip_network(proxy, strict=False)

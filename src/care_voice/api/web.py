@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from typing import Any, cast
 
 from fastapi import APIRouter, Request
@@ -22,6 +23,7 @@ from care_voice.domain.errors import CareVoiceError, InvalidParameter
 from care_voice.domain.formats import all_files, verbose_segment
 from care_voice.domain.languages import LANGUAGES, language_name
 from care_voice.domain.transcript import Segment, Transcript
+from care_voice.scheduler.work import Caller
 from care_voice.service.options import Task, TranscriptionOptions
 from care_voice.service.transcription import Event, Finished, Progress, SegmentReady
 
@@ -30,19 +32,26 @@ router = APIRouter(prefix="/api/v1", tags=["Web app"])
 _KNOWN = frozenset({"model", "language", "task", "prompt"})
 
 
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    model: str
+    options: TranscriptionOptions
+    caller: Caller
+
+
 @router.get("/status", summary="State of the service")
 async def status(services: Services) -> dict[str, Any]:
     """What the app shows at its top, and what it may offer."""
     lifecycle, settings = services.lifecycle, services.settings
     reason, stage = lifecycle.reason or lifecycle.warning, lifecycle.board.current
-    multilingual = services.engine.multilingual
+    multilingual = services.transcriber.models.default.multilingual
     return {
         "version": __version__,
         "ready": lifecycle.state == "ready",
         "state": lifecycle.state,
         "reason": reason and {"code": reason.code, "message": reason.message, "hint": reason.advice},
         "stage": stage and {"name": stage.name, "detail": stage.detail, "progress": stage.progress},
-        "model": services.transcriber.model,
+        "model": services.transcriber.models.default.name,
         "models": services.models,
         "languages": [{"code": c, "name": n} for c, n in LANGUAGES.items() if multilingual or c == "en"],
         "limits": {
@@ -55,26 +64,31 @@ async def status(services: Services) -> dict[str, Any]:
 @router.post("/transcriptions", openapi_extra=WEB_DOCS, summary="Transcribe with progress")
 async def transcribe(request: Request, services: Services) -> Response:
     """Server-sent events: accepted, progress, segment, and in the end done or error."""
-    services.lifecycle.admit()
+    caller = services.admit(request)
     async with AsyncExitStack() as stack:
         form = await stack.enter_async_context(received_form(request, services.incoming_dir, _KNOWN))
         fields = Fields(form.fields)
-        services.require_model(fields.text("model") or services.transcriber.model)
+        model = services.model_named(fields.text("model") or services.transcriber.models.default.name)
         task = cast("Task", fields.choice("task", ("transcribe", "translate"), "transcribe"))
         language = fields.text("language")
-        if not services.engine.multilingual and (task == "translate" or language not in (None, "en")):
+        if not model.multilingual and (task == "translate" or language not in (None, "en")):
             raise InvalidParameter(param="language", why="this model knows English only")
         options = TranscriptionOptions(task, language, prompt=fields.text("prompt"))
-        frames = _frames(services, form, options, stack.pop_all())
+        frames = _frames(services, form, _Wish(model.name, options, caller), stack.pop_all())
         return await event_stream(frames, services.settings.keep_alive_s)
 
 
 async def _frames(
-    services: ApiServices, form: Form, options: TranscriptionOptions, resources: AsyncExitStack
+    services: ApiServices, form: Form, wish: _Wish, resources: AsyncExitStack
 ) -> AsyncGenerator[bytes, None]:
     begun = False
     try:
-        async with resources, services.transcriber.run(form.path, options, request_id.get()) as events:
+        async with (
+            resources,
+            services.transcriber.run(
+                form.path, wish.options, request_id.get(), wish.caller, model=wish.model
+            ) as events,
+        ):
             async for event in events:
                 if not begun:
                     begun = True

@@ -48,6 +48,8 @@
         ├── NotReady
         ├── Draining
         ├── Overloaded
+        ├── DeadlineExceeded
+        ├── NotEnoughMemory
         ├── StorageFull
         ├── PreflightFailed
         ├── SelfTestFailed
@@ -416,6 +418,20 @@ class Overloaded(ServiceError):
 
     code = "overloaded"
     hint = "Try again in {retry_after_s} seconds."
+
+
+class DeadlineExceeded(ServiceError):
+    """The request was not answered within its deadline of {timeout_s} s."""
+
+    code = "deadline_exceeded"
+    hint = "Send a shorter recording, ask for more time with X-Request-Timeout, or try again when less is going on."
+
+
+class NotEnoughMemory(ServiceError):
+    """There is not enough memory to load the model '{name}': {needed} are needed, {free} are free."""
+
+    code = "not_enough_memory"
+    hint = "Close other programs, serve a smaller model or fewer workers, or add memory."
 
 
 class StorageFull(ServiceError):

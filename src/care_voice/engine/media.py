@@ -16,7 +16,6 @@ from care_voice.engine.protocol import (
     MediaOpened,
     MediaProgress,
     MediaWindow,
-    Message,
     OpenMedia,
     VadOptions,
 )
@@ -33,7 +32,7 @@ class MediaReader:
     def __init__(self) -> None:
         self._session = load_session()
 
-    def read(self, message: OpenMedia) -> Iterator[Message]:
+    def read(self, message: OpenMedia) -> Iterator[MediaOpened | MediaWindow | MediaProgress | MediaDone]:
         """Decode a file as a stream: memory holds one window of sound, however long the file is.
 
         Raises:

@@ -1,8 +1,10 @@
 """What the parent and a worker say to each other: length-framed MessagePack over a Unix socket pair.
 
 A frame is four bytes (big-endian length of the body) and a MessagePack map whose `type` names the message. A worker
-speaks first (`Ready`, or `Failed` with `id` 0 when it cannot start), then answers each request in order. `Heartbeat`
-comes at any time. Anything else on the wire is a protocol error, and the peer is killed or exits.
+speaks first (`Ready`, or `Failed` with `id` 0 when it cannot start). Then several windows may be outstanding at a time:
+the worker answers each `DecodeWindow` exactly once (`WindowDecoded`, `Failed` or `Dropped`), in whatever order they are
+ready, and the `id` says which. A media worker reads one file at a time. `Heartbeat` comes at any time. Anything
+else is on the wire is a protocol error, and the peer is killed or exits.
 
 This module is all of `engine` that the parent process imports: it needs neither NumPy nor an ML library.
 """
@@ -13,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-PROTOCOL_VERSION: Final = 1
+PROTOCOL_VERSION: Final = 2
 SAMPLE_RATE: Final = 16_000
 """Hz; all PCM on the wire is mono, signed 16 bit, little-endian, at this rate."""
 MAX_FRAME_BYTES: Final = 64 * 1024 * 1024
@@ -81,11 +83,23 @@ class OpenMedia(Message, frozen=True):
     vad: VadOptions
 
 
+class Cancel(Message, frozen=True):
+    """Nobody waits for this request any more. A window that has not been begun is answered with `Dropped`; one that is
+    being computed may be dropped too, or finished.
+    """
+
+    id: int
+
+
 # --- worker to parent -------------------------------------------------------------------------------------------------
 
 
 class Ready(Message, frozen=True):
-    """The worker holds what it was told to load. `rss_bytes` is its resident memory after that."""
+    """The worker holds what it was told to load. `rss_bytes` is its resident memory after that.
+
+    `capacity` is how many windows it wants in flight, `capacity_s` how many seconds of audio in all of them (0: any).
+    With `counts_steps` the heartbeat's counter advances while a window is computed, not only when one is done.
+    """
 
     version: int
     pid: int
@@ -94,13 +108,18 @@ class Ready(Message, frozen=True):
     multilingual: bool
     load_s: float
     rss_bytes: int
+    capacity: int = 1
+    capacity_s: float = 0.0
+    counts_steps: bool = False
 
 
 class Heartbeat(Message, frozen=True):
-    """Sent by a thread of its own; `busy_id` is the request in hand (0: idle), `busy_s` for how long."""
+    """Sent by a thread of its own. `busy` counts the requests that are not answered yet; the computing thread advances
+    `steps`: where it stands still while there is work, that thread hangs.
+    """
 
-    busy_id: int
-    busy_s: float
+    busy: int
+    steps: int
     rss_bytes: int
 
 
@@ -139,6 +158,12 @@ class WindowDecoded(Message, frozen=True):
     parts: tuple[WirePart, ...]
     passes: int
     compute_s: float
+
+
+class Dropped(Message, frozen=True):
+    """The window was given up by the parent before it was computed."""
+
+    id: int
 
 
 class MediaOpened(Message, frozen=True):
@@ -180,8 +205,8 @@ class Failed(Message, frozen=True):
     fields: dict[str, str | int | float]
 
 
-ToWorker = LoadEngine | LoadMedia | DecodeWindow | OpenMedia
-ToParent = Ready | Heartbeat | WindowDecoded | MediaOpened | MediaWindow | MediaProgress | MediaDone | Failed
+ToWorker = LoadEngine | LoadMedia | DecodeWindow | OpenMedia | Cancel
+ToParent = Ready | Heartbeat | WindowDecoded | Dropped | MediaOpened | MediaWindow | MediaProgress | MediaDone | Failed
 
 _encoder = msgspec.msgpack.Encoder()
 _worker_decoder: msgspec.msgpack.Decoder[ToWorker] = msgspec.msgpack.Decoder(ToWorker)

@@ -13,6 +13,7 @@ from pathlib import Path
 from care_voice.domain.errors import PreflightFailed
 from care_voice.models.catalogue import CatalogueModel
 from care_voice.service.lifecycle import Check
+from care_voice.supervisor.memory import available_memory
 
 _RESERVE_BYTES = 512 * 1024**2
 """Left free for uploads and logs."""
@@ -67,30 +68,6 @@ class Preflight:
             advice = "Close other programs, serve a smaller model (CARE_VOICE_MODEL), or add memory."
             raise PreflightFailed(name="memory", why=why, advice=advice)
         return f"{_mb(available)} available, {_mb(needed)} needed"
-
-
-def available_memory() -> int | None:
-    """Bytes that this process may still take: the machine's, or its control group's where that is less."""
-    known = [value for value in (_machine_memory(), _cgroup_memory()) if value is not None]
-    return min(known) if known else None
-
-
-def _machine_memory() -> int | None:
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return None
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), None)
-
-
-def _cgroup_memory(root: Path = Path("/sys/fs/cgroup")) -> int | None:
-    """Version 2 of control groups, as in every container since 2021."""
-    try:
-        limit = (root / "memory.max").read_text(encoding="ascii").strip()
-        used = int((root / "memory.current").read_text(encoding="ascii"))
-        return None if limit == "max" else max(0, int(limit) - used)
-    except (OSError, ValueError):
-        return None
 
 
 def _probe_directory(directory: Path) -> None:

@@ -23,7 +23,7 @@ from care_voice.service.transcription import Transcriber
 from care_voice.supervisor.backoff import Backoff
 from care_voice.supervisor.engine_pool import EnginePool
 from care_voice.supervisor.media_pool import MediaPool
-from care_voice.supervisor.slot import SlotState
+from care_voice.supervisor.vigilance import CrashLooping
 from care_voice.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -70,7 +70,7 @@ class Lifecycle:
         self,
         checks: Sequence[Check],
         keeper: ModelKeeper,
-        pools: tuple[EnginePool, MediaPool],
+        media: MediaPool,
         transcriber: Transcriber,
         settings: LifecycleSettings,
         metrics: Metrics,
@@ -80,7 +80,9 @@ class Lifecycle:
         self._notices = notices
         self._checks = checks
         self._keeper = keeper
-        self._engine, self._media = pools
+        self._media = media
+        self._models = transcriber.models
+        self._engine = self._models.default.pool
         self._transcriber = transcriber
         self._settings = settings
         self._metrics = metrics
@@ -146,7 +148,7 @@ class Lifecycle:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
-        await asyncio.gather(self._engine.close(), self._media.close())
+        await asyncio.gather(self._models.close(), self._media.close())
 
     async def start_and_wait(self, *, repair: bool = True) -> None:
         """Start and wait, for a caller that has no use for a service that is degraded.
@@ -222,8 +224,13 @@ class Lifecycle:
             self._engine.retry_now()
             log.info("model_mended", model=self._keeper.name)
 
+    @property
+    def crash_loop(self) -> CrashLooping | None:
+        """Workers that end one after the other; None while they do not. Others may serve meanwhile."""
+        return self._engine.crash_loop or self._media.crash_loop
+
     def _workers_are_coming(self) -> bool:
-        return not any(slot.state is SlotState.BACKOFF for slot in [*self._engine.slots, *self._media.slots])
+        return self._engine.hopeful and self._media.hopeful
 
     def _stale_heartbeat(self) -> str | None:
         workers = [slot.worker for slot in self._engine.slots if slot.worker is not None]

@@ -12,12 +12,11 @@ from pathlib import Path
 
 import structlog
 
-from care_voice.domain.errors import CareVoiceError, Draining, Overloaded
+from care_voice.domain.errors import CareVoiceError, DeadlineExceeded, Draining, Overloaded
 from care_voice.domain.segmentation import SegmentationSettings, split_into_segments
 from care_voice.domain.transcript import Segment, Token, Transcript, WindowStats, Word
 from care_voice.engine.protocol import (
     DecodeWindow,
-    MediaDone,
     MediaOpened,
     MediaProgress,
     MediaWindow,
@@ -26,9 +25,12 @@ from care_voice.engine.protocol import (
     WirePart,
     WireWord,
 )
+from care_voice.scheduler.admission import Ticket
+from care_voice.scheduler.scheduler import Errand
+from care_voice.scheduler.work import Caller
 from care_voice.service.options import TranscriptionOptions
-from care_voice.supervisor.engine_pool import EnginePool
-from care_voice.supervisor.media_pool import MediaPool
+from care_voice.service.served_models import ServedModel, ServedModels
+from care_voice.supervisor.media_pool import MediaEvent, MediaPool
 from care_voice.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -47,14 +49,15 @@ class TranscriptionSettings:
     beam_size: int = 5
     """Hypotheses kept in beam search; 5 is what Whisper's published accuracy was measured with."""
 
-    windows_ahead: int = 2
-    """Windows of one recording that wait or are decoded at a time, so that one long file does not crowd out others."""
+    windows_ahead: int = 0
+    """Windows of one recording that wait or are decoded at a time; 0 is one more than the workers take, so that a long
+    file keeps them busy when it is alone. Others do not wait for them: the queue is fair between clients."""
 
     max_concurrent: int = 64
-    """Transcriptions at a time; more are refused with 503, because waiting for long is worse than trying again."""
+    """Transcriptions at a time, each of which holds a file and a place with the media workers; more are refused."""
 
     retry_after_s: int = 5
-    """What a refused client is told to wait."""
+    """What a client is told to wait while the service is stopping."""
 
     segmentation: SegmentationSettings = field(default_factory=SegmentationSettings)
 
@@ -82,17 +85,21 @@ class Finished:
 
 
 Event = Progress | SegmentReady | Finished
+_UNKNOWN_LENGTH_S = 30.0
+"""Counted for a recording that does not say how long it is, until more of it has been read."""
 _Pending = deque[tuple[MediaWindow, "asyncio.Task[WindowDecoded]"]]
+
+
+_LOCAL = Caller()
 
 
 class Transcriber:
     """The one way from a file to a transcript; API, command line and self-test all take it."""
 
     def __init__(
-        self, model: str, engine: EnginePool, media: MediaPool, settings: TranscriptionSettings, metrics: Metrics
+        self, models: ServedModels, media: MediaPool, settings: TranscriptionSettings, metrics: Metrics
     ) -> None:
-        self.model = model
-        self._engine = engine
+        self.models = models
         self._media = media
         self._settings = settings
         self._metrics = metrics
@@ -104,22 +111,42 @@ class Transcriber:
 
     @asynccontextmanager
     async def run(
-        self, path: Path, options: TranscriptionOptions, request_id: str
+        self,
+        path: Path,
+        options: TranscriptionOptions,
+        request_id: str,
+        caller: Caller = _LOCAL,
+        *,
+        model: str | None = None,
     ) -> AsyncIterator[AsyncGenerator[Event, None]]:
-        """Transcribe `path`. Leaving the context early cancels what has not been computed.
+        """Transcribe `path` with a served model, the default one where none is named. Leaving the context early cancels
+        what has not been computed.
 
         Raises:
             Draining: The service is stopping.
-            Overloaded: Too many transcriptions run already.
+            NotEnoughMemory, ModelError, WorkerFailed: The model cannot be loaded now.
+            Overloaded: So much is to be done already that the recording is not taken; also from the iterator, before
+                its first event, once the length of the recording is known.
             CareVoiceError: From the iterator, what is wrong with the file or the service.
         """
-        with self._counted():
-            async with aclosing(self._events(path, options, request_id)) as events:
-                yield events
+        served = self.models[model] if model is not None else self.models.default
+        with self._counted(served, caller):
+            async with self.models.using(served):
+                run = _Run(self, served, _Request(path, options, request_id, caller))
+                async with aclosing(self._events(run, served.name, request_id)) as events:
+                    yield events
 
-    async def transcribe(self, path: Path, options: TranscriptionOptions, request_id: str) -> Transcript:
+    async def transcribe(
+        self,
+        path: Path,
+        options: TranscriptionOptions,
+        request_id: str,
+        caller: Caller = _LOCAL,
+        *,
+        model: str | None = None,
+    ) -> Transcript:
         """Transcribe `path` and wait for the whole. Raises as `run` does."""
-        async with self.run(path, options, request_id) as events:
+        async with self.run(path, options, request_id, caller, model=model) as events:
             async for event in events:
                 if isinstance(event, Finished):
                     return event.transcript
@@ -139,12 +166,22 @@ class Transcriber:
             return False
         return True
 
-    @contextmanager
-    def _counted(self) -> Iterator[None]:
+    def admit(self, served: ServedModel, caller: Caller) -> None:
+        """Whether a request would be taken now; also asked before its recording is received.
+
+        Raises:
+            Draining: The service is stopping.
+            Overloaded: It has as much work as it takes.
+        """
         if self._draining:
             raise Draining(retry_after_s=self._settings.retry_after_s)
         if self._active >= self._settings.max_concurrent:
-            raise Overloaded(retry_after_s=self._settings.retry_after_s)
+            raise Overloaded(retry_after_s=served.scheduler.next_leaves_after_s)
+        served.scheduler.require_room(served.scheduler.priority_of(caller, 0.0))
+
+    @contextmanager
+    def _counted(self, served: ServedModel, caller: Caller) -> Iterator[None]:
+        self.admit(served, caller)
         self._active += 1
         self._idle.clear()
         self._metrics.in_progress.set(self._active)
@@ -157,27 +194,27 @@ class Transcriber:
                 self._idle_since = time.monotonic()
                 self._idle.set()
 
-    async def _events(self, path: Path, options: TranscriptionOptions, request_id: str) -> AsyncGenerator[Event, None]:
+    async def _events(self, run: _Run, model: str, request_id: str) -> AsyncGenerator[Event, None]:
         started = time.monotonic()
         outcome = "cancelled"
         try:
-            async with aclosing(_Run(self, path, options, request_id).events()) as events:
+            async with aclosing(run.events()) as events:
                 async for event in events:
                     if isinstance(event, Finished):
                         outcome = "done"
-                        self._measure(event.transcript, time.monotonic() - started, request_id)
+                        self._measure(event.transcript, time.monotonic() - started, model, request_id)
                     yield event
         except CareVoiceError as error:
             outcome = error.code
             raise
         finally:
-            self._metrics.transcriptions.labels(self.model, outcome).inc()
+            self._metrics.transcriptions.labels(model, outcome).inc()
             log.info("transcription_ended", outcome=outcome, request_id=request_id)
 
-    def _measure(self, transcript: Transcript, wall_s: float, request_id: str) -> None:
-        self._metrics.audio_seconds.labels(self.model).inc(transcript.duration)
+    def _measure(self, transcript: Transcript, wall_s: float, model: str, request_id: str) -> None:
+        self._metrics.audio_seconds.labels(model).inc(transcript.duration)
         if transcript.duration > 0:
-            self._metrics.rtf.labels(self.model).observe(wall_s / transcript.duration)
+            self._metrics.rtf.labels(model).observe(wall_s / transcript.duration)
         log.info(
             "transcribed",
             request_id=request_id,
@@ -199,40 +236,36 @@ class Transcriber:
     def settings(self) -> TranscriptionSettings:
         return self._settings
 
-    async def decode(
-        self, window: MediaWindow, options: TranscriptionOptions, language: str | None, request_id: str
-    ) -> WindowDecoded:
-        """One window through the engine, counted."""
-        decoded = await self._engine.decode(
-            DecodeWindow(
-                id=0,
-                request_id=request_id,
-                pcm=window.pcm,
-                start_s=window.start_s,
-                speech=window.speech,
-                language=language,
-                languages=options.languages,
-                task=options.task,
-                prompt=options.prompt,
-                temperatures=options.temperatures,
-                beam_size=self._settings.beam_size,
-            )
-        )
-        self._metrics.windows.labels(self.model).inc()
-        self._metrics.extra_passes.labels(self.model).inc(decoded.passes - len(decoded.parts))
-        self._metrics.window_seconds.labels(self.model).observe(decoded.compute_s)
-        return decoded
+    def count(self, model: str, decoded: WindowDecoded) -> None:
+        """Count a window that was decoded."""
+        self._metrics.windows.labels(model).inc()
+        self._metrics.extra_passes.labels(model).inc(decoded.passes - len(decoded.parts))
+        self._metrics.window_seconds.labels(model).observe(decoded.compute_s)
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    path: Path
+    options: TranscriptionOptions
+    request_id: str
+    caller: Caller
 
 
 class _Run:
     """The state of one transcription."""
 
-    def __init__(self, transcriber: Transcriber, path: Path, options: TranscriptionOptions, request_id: str) -> None:
+    def __init__(self, transcriber: Transcriber, served: ServedModel, request: _Request) -> None:
         self._transcriber = transcriber
-        self._path = path
-        self._options = options
-        self._request_id = request_id
-        self._language = options.language
+        self._model = served.name
+        self._scheduler = served.scheduler
+        self._caller = request.caller
+        self._timeout_s = self._scheduler.timeout_of(request.caller)
+        self._deadline = asyncio.get_running_loop().time() + self._timeout_s
+        self._ticket: Ticket | None = None
+        self._path = request.path
+        self._options = request.options
+        self._request_id = request.request_id
+        self._language = request.options.language
         self._total_s: float | None = None
         self._pending: _Pending = deque()
         self._segments: list[Segment] = []
@@ -241,25 +274,37 @@ class _Run:
         request = self._transcriber.open_media(self._path, self._options, self._request_id)
         try:
             async with self._transcriber.media.read(request) as media:
-                async for message in media:
+                while (message := await self._in_time(media)) is not None:
                     async with aclosing(self._on(message)) as events:
                         async for event in events:
                             yield event
         finally:
+            if self._ticket is not None:
+                self._scheduler.leave(self._ticket)
             for _, task in self._pending:
                 task.cancel()
             await asyncio.gather(*(task for _, task in self._pending), return_exceptions=True)
 
-    async def _on(self, message: MediaOpened | MediaWindow | MediaProgress | MediaDone) -> AsyncGenerator[Event, None]:
+    async def _in_time(self, media: AsyncIterator[MediaEvent]) -> MediaEvent | None:
+        """The next event of the file; None at its end. Raises DeadlineExceeded."""
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                return await anext(media, None)
+        except TimeoutError:
+            raise DeadlineExceeded(timeout_s=round(self._timeout_s, 3)) from None
+
+    async def _on(self, message: MediaEvent) -> AsyncGenerator[Event, None]:
         if isinstance(message, MediaOpened):
             self._total_s = message.duration_s
+            self._enter(message.duration_s or _UNKNOWN_LENGTH_S)
             yield Progress(0.0, self._total_s)
         elif isinstance(message, MediaProgress):
             if not self._pending:
+                self._note(message.scanned_s, message.scanned_s)
                 yield Progress(message.scanned_s, self._total_s)
         elif isinstance(message, MediaWindow):
             self._submit(message)
-            ahead = self._transcriber.settings.windows_ahead if self._language else 0
+            ahead = self._windows_ahead if self._language else 0
             async for event in self._collect(ahead):
                 yield event
         else:
@@ -268,21 +313,53 @@ class _Run:
             yield Progress(message.duration_s, message.duration_s)
             yield Finished(self._transcript(message.duration_s))
 
+    def _enter(self, length_s: float) -> None:
+        """The length of the recording is known: it is let in, or refused, as a whole. Raises Overloaded."""
+        self._ticket = self._scheduler.enter(self._scheduler.priority_of(self._caller, length_s), length_s)
+
+    def _note(self, upto_s: float, done_s: float) -> None:
+        assert self._ticket is not None
+        self._ticket.read(upto_s, done_s)
+
     def _submit(self, window: MediaWindow) -> None:
-        decode = self._transcriber.decode(window, self._options, self._language, self._request_id)
+        self._note(window.end_s, self._ticket.done_s if self._ticket else 0.0)
+        priority = self._scheduler.priority_of(self._caller, max(window.end_s, self._total_s or 0.0))
+        errand = Errand(self._caller.client, priority, self._deadline, self._timeout_s)
+        decode = self._scheduler.decode(self._wire(window), errand)
         self._pending.append((window, asyncio.create_task(decode)))
+
+    @property
+    def _windows_ahead(self) -> int:
+        return self._transcriber.settings.windows_ahead or self._scheduler.pool.capacity + 1
+
+    def _wire(self, window: MediaWindow) -> DecodeWindow:
+        return DecodeWindow(
+            id=0,
+            request_id=self._request_id,
+            pcm=window.pcm,
+            start_s=window.start_s,
+            speech=window.speech,
+            language=self._language,
+            languages=self._options.languages,
+            task=self._options.task,
+            prompt=self._options.prompt,
+            temperatures=self._options.temperatures,
+            beam_size=self._transcriber.settings.beam_size,
+        )
 
     async def _collect(self, ahead: int) -> AsyncGenerator[Event, None]:
         """Results in order, until at most `ahead` windows are left to wait for."""
         while len(self._pending) > ahead:
             window, task = self._pending[0]
             decoded = await task
+            self._transcriber.count(self._model, decoded)
             self._pending.popleft()
             self._language = self._language or decoded.language
             for part in decoded.parts:
                 for segment in self._to_segments(part):
                     self._segments.append(segment)
                     yield SegmentReady(segment)
+            self._note(window.end_s, window.end_s)
             yield Progress(window.end_s, self._total_s)
 
     def _to_segments(self, part: WirePart) -> Iterator[Segment]:

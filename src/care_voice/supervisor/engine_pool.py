@@ -1,63 +1,112 @@
-"""Engine workers: windows in, hypotheses out. A window whose worker dies goes to the next worker."""
+"""Engine workers: started, renewed and watched here; which window goes to which of them is the scheduler's."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-from dataclasses import dataclass, field
+import time
+from typing import Protocol
 
-import msgspec
 import structlog
 
-from care_voice.domain.errors import NotReady, WindowQuarantined
-from care_voice.engine.protocol import DecodeWindow, Failed, WindowDecoded
+from care_voice.domain.errors import CareVoiceError
+from care_voice.engine.protocol import Dropped, Failed, ToParent, WindowDecoded
+from care_voice.supervisor.engine_worker import EngineWorker
 from care_voice.supervisor.failures import to_error
-from care_voice.supervisor.queueing import next_job
+from care_voice.supervisor.memory import MemoryGate
 from care_voice.supervisor.settings import SupervisorSettings
-from care_voice.supervisor.slot import PrepareSpec, WorkerSlot, describe_first_ready, trouble_of
+from care_voice.supervisor.slot import (
+    PrepareSpec,
+    SlotState,
+    WorkerSlot,
+    describe_first_ready,
+    trouble_of,
+    worst_crash_loop,
+)
+from care_voice.supervisor.vigilance import CrashLooping, Renewal
 from care_voice.supervisor.worker import WorkerDied, WorkerProcess
 from care_voice.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
+Outcome = WindowDecoded | CareVoiceError | None
+"""What became of a window: its words, what was wrong with it, or nothing because it was given up."""
 
-@dataclass(order=True, slots=True)
-class _Job:
-    """Ordered by age: a window that is sent again keeps its place before younger ones."""
 
-    number: int
-    request: DecodeWindow = field(compare=False)
-    answer: asyncio.Future[WindowDecoded] = field(compare=False)
-    kills: int = field(default=0, compare=False)
+class WindowKeeper(Protocol):
+    """Whoever holds the windows: told of all that happens to them, from the event loop."""
+
+    def workers_changed(self) -> None:
+        """A worker has come or has room."""
+
+    def answered(self, number: int, outcome: Outcome) -> None:
+        """A window that a worker had is done with."""
+
+    def lost(self, worker: EngineWorker, death: WorkerDied) -> None:
+        """The worker has ended, and all that it had is lost."""
+
+    def stopped(self) -> None:
+        """There will be no workers any more."""
 
 
 class EnginePool:
-    """`count` workers that hold the same model."""
+    """`count` workers that hold the same model. Set `keeper` before it is opened."""
 
-    def __init__(self, count: int, prepare: PrepareSpec, settings: SupervisorSettings, metrics: Metrics) -> None:
+    keeper: WindowKeeper
+
+    def __init__(
+        self,
+        count: int,
+        prepare: PrepareSpec,
+        settings: SupervisorSettings,
+        metrics: Metrics,
+        *,
+        name: str = "engine",
+        memory: MemoryGate | None = None,
+    ) -> None:
+        self._name = name
+        self._prepare = prepare
         self._settings = settings
         self._metrics = metrics
-        self._numbers = itertools.count(1)
-        self._queue: asyncio.PriorityQueue[_Job] = asyncio.PriorityQueue()
-        self.slots = [WorkerSlot(f"engine-{n}", prepare, self._serve_one, settings, metrics) for n in range(count)]
+        self._memory = memory or MemoryGate()
+        self._renewal = Renewal(settings.renew_after_s, settings.renew_at_growth)
+        self._workers: dict[WorkerProcess, EngineWorker] = {}
+        self._upkeep: asyncio.Task[None] | None = None
+        self.slots: list[WorkerSlot] = []
+        for _ in range(count):
+            self.slots.append(self._new_slot())
 
     def open(self) -> None:
         """Start the workers, in the background."""
         for slot in self.slots:
             slot.open()
+        if self._upkeep is None:
+            self._upkeep = asyncio.create_task(self._keep_fresh(), name=f"{self._name}-upkeep")
+            self._upkeep.add_done_callback(_report_bug)
 
     async def close(self) -> None:
-        """Stop the workers; windows that still wait fail as not ready."""
+        """Stop the workers; windows that still wait fail as not ready. It may be opened again."""
+        if self._upkeep is not None:
+            self._upkeep.cancel()
+            await asyncio.wait([self._upkeep])
+            self._upkeep = None
         await asyncio.gather(*(slot.close() for slot in self.slots))
-        while not self._queue.empty():
-            job = self._queue.get_nowait()
-            if not job.answer.done():
-                job.answer.set_exception(NotReady(why="the service is stopping"))
+        self.keeper.stopped()
+
+    @property
+    def workers(self) -> list[EngineWorker]:
+        """Those that are ready, in the order in which they became so."""
+        return list(self._workers.values())
+
+    @property
+    def capacity(self) -> int:
+        """Windows that all workers together want in flight; at least 1."""
+        return max(1, sum(process.ready.capacity for process in self._workers if process.ready is not None))
 
     @property
     def multilingual(self) -> bool:
         """Whether the model knows more than English; True while that is not known yet."""
-        ready = [slot.worker.ready for slot in self.slots if slot.worker is not None and slot.worker.ready is not None]
+        ready = [process.ready for process in self._workers if process.ready is not None]
         return all(answer.multilingual for answer in ready)
 
     async def wait_ready(self) -> str:
@@ -65,6 +114,7 @@ class EnginePool:
 
         Raises:
             WorkerFailed: It could not start; the slot goes on trying.
+            NotEnoughMemory: There is no room for it.
         """
         return await describe_first_ready(self.slots)
 
@@ -73,67 +123,96 @@ class EnginePool:
         """Why no worker takes work now; None while one does."""
         return trouble_of(self.slots, "the engine worker is starting")
 
+    @property
+    def hopeful(self) -> bool:
+        """Whether a worker is there or is about to be."""
+        return any(slot.hopeful for slot in self.slots)
+
+    @property
+    def crash_loop(self) -> CrashLooping | None:
+        """The worst crash loop among the slots; None while there is none."""
+        return worst_crash_loop(self.slots)
+
     def retry_now(self) -> None:
         """What kept the workers from starting has been mended."""
         for slot in self.slots:
             slot.retry_now()
 
-    async def decode(self, request: DecodeWindow) -> WindowDecoded:
-        """Decode one window; its `id` is set here.
+    def _new_slot(self) -> WorkerSlot:
+        taken = {slot.name for slot in self.slots}
+        name = next(name for n in itertools.count() if (name := f"{self._name}-{n}") not in taken)
+        return WorkerSlot(name, self._prepare, self._serve_one, self._settings, self._metrics, memory=self._memory)
 
-        Raises:
-            WindowQuarantined: Every worker that had it died.
-            CareVoiceError: What the worker found wrong with the request.
-        """
-        number = next(self._numbers)
-        answer: asyncio.Future[WindowDecoded] = asyncio.get_running_loop().create_future()
-        self._put(_Job(number, msgspec.structs.replace(request, id=number), answer))
+    async def _serve_one(self, process: WorkerProcess) -> None:
+        """Greet a worker that is new, and take one answer from it."""
+        worker = self._workers.get(process)
+        if worker is None:
+            worker = self._workers[process] = EngineWorker(process, self._settings.window_timeout_s)
+            self.keeper.workers_changed()
         try:
-            return await answer
-        finally:
-            answer.cancel()
-
-    async def _serve_one(self, worker: WorkerProcess) -> None:
-        job = await next_job(self._queue, worker)
-        self._metrics.queued_windows.set(self._queue.qsize())
-        if job.answer.done():
-            return
-        try:
-            await worker.send(job.request, self._settings.window_timeout_s)
-            reply = await worker.receive(self._settings.window_timeout_s)
-        except WorkerDied as death:
-            self._again_or_quarantine(job, death)
+            self._take(worker, await process.receive(None))
+        except BaseException as end:
+            # Whatever ends it, a stop or a bug here too: what the worker had goes on to the next one.
+            del self._workers[process]
+            self.keeper.lost(worker, end if isinstance(end, WorkerDied) else WorkerDied("stopped", blames_work=False))
+            worker.ended()
             raise
-        except asyncio.CancelledError:
-            self._put(job)
-            raise
-        self._answer(job, reply, worker)
 
-    def _answer(self, job: _Job, reply: object, worker: WorkerProcess) -> None:
-        if job.answer.done():
+    def _take(self, worker: EngineWorker, message: ToParent) -> None:
+        if not isinstance(message, WindowDecoded | Failed | Dropped) or not worker.answered(message.id):
+            log.error("worker_out_of_step", pid=worker.process.pid, reply=type(message).__name__)
+            worker.process.kill("protocol_error")
             return
-        if isinstance(reply, WindowDecoded) and reply.id == job.number:
-            job.answer.set_result(reply)
-        elif isinstance(reply, Failed) and reply.id == job.number:
-            job.answer.set_exception(to_error(reply))
+        outcome: Outcome = None
+        if isinstance(message, WindowDecoded):
+            outcome = message
+        elif isinstance(message, Failed):
+            outcome = to_error(message)
+        self.keeper.answered(message.id, outcome)
+
+    async def _keep_fresh(self) -> None:
+        """Look after age and memory of the workers, and renew them one after the other."""
+        while True:
+            await asyncio.sleep(self._settings.renew_check_s)
+            for slot in list(self.slots):
+                worker = self._workers.get(slot.worker) if slot.worker is not None else None
+                if worker is None:
+                    continue
+                self._metrics.worker_memory.labels(slot.name).set(worker.resident_bytes)
+                age_s = time.monotonic() - worker.started_at
+                reason = self._renewal.due(age_s, worker.loaded_bytes, worker.resident_bytes)
+                if reason is not None:
+                    self._metrics.renewals.labels("engine", reason).inc()
+                    await self._renew(slot, worker, reason)
+
+    async def _renew(self, slot: WorkerSlot, worker: EngineWorker, reason: str) -> None:
+        """The next worker first, where there is room for two; then this one, once it has answered what it has."""
+        log.info("worker_renewal", slot=slot.name, pid=worker.process.pid, reason=reason)
+        successor = await self._successor()
+        worker.leaving = True
+        self.keeper.workers_changed()
+        await worker.emptied.wait()
+        if successor is None:
+            worker.process.kill("renewed")
         else:
-            log.error("worker_out_of_step", pid=worker.pid, reply=type(reply).__name__)
-            worker.kill("protocol_error")
-            self._again_or_quarantine(job, WorkerDied("protocol_error"))
+            self.slots.remove(slot)
+            await slot.close()
 
-    def _again_or_quarantine(self, job: _Job, death: WorkerDied) -> None:
-        if job.answer.done():
-            return
-        job.kills += 1
-        request_id = job.request.request_id
-        if job.kills >= self._settings.max_attempts:
-            log.error("window_quarantined", request_id=request_id, start_s=job.request.start_s, cause=death.cause)
-            job.answer.set_exception(WindowQuarantined(kills=job.kills))
-            return
-        log.warning("window_sent_again", request_id=request_id, start_s=job.request.start_s, cause=death.cause)
-        self._metrics.retried.labels("engine").inc()
-        self._put(job)
+    async def _successor(self) -> WorkerSlot | None:
+        """A slot whose worker is ready; None where it could not be started beside the others."""
+        slot = self._new_slot()
+        self.slots.append(slot)
+        slot.open()
+        while slot.state is SlotState.STARTING:
+            slot.changed.clear()
+            await slot.changed.wait()
+        if slot.state is SlotState.READY:
+            return slot
+        self.slots.remove(slot)
+        await slot.close()
+        return None
 
-    def _put(self, job: _Job) -> None:
-        self._queue.put_nowait(job)
-        self._metrics.queued_windows.set(self._queue.qsize())
+
+def _report_bug(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        log.critical("upkeep_ended", exc_info=task.exception())

@@ -22,9 +22,18 @@ from care_voice.engine.protocol import (
     OpenMedia,
 )
 from care_voice.supervisor.failures import to_error
+from care_voice.supervisor.memory import MemoryGate
 from care_voice.supervisor.queueing import next_job
 from care_voice.supervisor.settings import MediaWorkerSettings, SupervisorSettings
-from care_voice.supervisor.slot import PrepareSpec, SlotRetired, WorkerSlot, describe_first_ready, trouble_of
+from care_voice.supervisor.slot import (
+    PrepareSpec,
+    SlotRetired,
+    WorkerSlot,
+    describe_first_ready,
+    trouble_of,
+    worst_crash_loop,
+)
+from care_voice.supervisor.vigilance import CrashLooping
 from care_voice.supervisor.worker import WorkerDied, WorkerProcess
 from care_voice.telemetry.metrics import Metrics
 
@@ -32,7 +41,6 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 MediaEvent = MediaOpened | MediaWindow | MediaProgress | MediaDone
-_MAX_KILLS = 2
 _STREAM_MESSAGES = 2
 _STOPPING = "the service is stopping"
 
@@ -42,6 +50,7 @@ class _Job:
     request: OpenMedia
     events: asyncio.Queue[MediaEvent | CareVoiceError] = field(default_factory=lambda: asyncio.Queue(_STREAM_MESSAGES))
     kills: int = 0
+    attempts: int = 0
     started: bool = False
     opened: bool = False
     given_s: float = 0.0
@@ -58,6 +67,7 @@ class MediaPool:
         self._prepare = prepare
         self._settings = settings
         self._metrics = metrics
+        self._memory = MemoryGate()
         self._numbers = itertools.count(1)
         self._queue: asyncio.Queue[_Job] = asyncio.Queue()
         self.slots: list[WorkerSlot] = []
@@ -85,6 +95,16 @@ class MediaPool:
     def trouble(self) -> str | None:
         """Why no worker takes files now; None while one does."""
         return trouble_of(self.slots, "the media worker is starting")
+
+    @property
+    def hopeful(self) -> bool:
+        """Whether a worker is there or is about to be."""
+        return any(slot.hopeful for slot in self.slots)
+
+    @property
+    def crash_loop(self) -> CrashLooping | None:
+        """The worst crash loop among the slots; None while there is none."""
+        return worst_crash_loop(self.slots)
 
     @asynccontextmanager
     async def read(self, request: OpenMedia) -> AsyncIterator[AsyncIterator[MediaEvent]]:
@@ -116,7 +136,7 @@ class MediaPool:
     def _grow(self) -> None:
         taken = {slot.name for slot in self.slots}
         name = next(name for n in itertools.count() if (name := f"media-{n}") not in taken)
-        slot = WorkerSlot(name, self._prepare, self._serve_one, self._settings, self._metrics)
+        slot = WorkerSlot(name, self._prepare, self._serve_one, self._settings, self._metrics, memory=self._memory)
         self.slots.append(slot)
         slot.open()
 
@@ -175,10 +195,11 @@ class MediaPool:
     def _again_or_give_up(self, job: _Job, death: WorkerDied) -> None:
         if job.left.is_set():
             return
-        job.kills += 1
+        job.attempts += 1
+        job.kills += death.blames_work
         if death.cause == "hang":
             self._fail(job, MediaTooSlow(limit_s=round(self._settings.media_stall_s)))
-        elif job.kills >= _MAX_KILLS:
+        elif job.kills >= self._settings.max_kills or job.attempts >= self._settings.max_attempts:
             log.error("media_quarantined", request_id=job.request.request_id, cause=death.cause)
             self._fail(job, MediaCrashedDecoder())
         else:

@@ -19,11 +19,17 @@ class SupervisorSettings:
     window_timeout_s: float = 180.0
     """Longest time for one window, all guard rails included; a worker past it hangs in native code, and is killed."""
 
+    hang_timeout_s: float = 30.0
+    """An engine worker that counts its steps is killed when it has work and makes no step for this long."""
+
     media_stall_s: float = 30.0
     """Longest time that decoding a file may go without giving sound."""
 
-    max_attempts: int = 3
-    """A window or a file is given to this many workers; if each of them dies of it, it gets an error."""
+    max_kills: int = 2
+    """A window is put aside when so many workers crashed or hung while they had it, the last one with nothing else."""
+
+    max_attempts: int = 8
+    """A window is put aside when it was lost with so many workers, whatever ended them (kill -9, out of memory)."""
 
     backoff_first_s: float = 0.1
     """Wait before the second restart in a row; the first is immediate."""
@@ -36,6 +42,15 @@ class SupervisorSettings:
 
     stop_grace_s: float = 3.0
     """Between closing a worker's socket and SIGKILL."""
+
+    renew_after_s: float = 24 * 3600.0
+    """An engine worker is replaced by a fresh one after this long; 0 never. No request notices."""
+
+    renew_at_growth: float = 3.0
+    """The same when its memory is this many times what it was after loading and its first windows; 0 never."""
+
+    renew_check_s: float = 5.0
+    """How often age and memory of the workers are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +68,9 @@ class EngineSettings:
 
     compute_type: str = "auto"
     """Arithmetic of the model, as CTranslate2 names it; auto is int8 on a CPU and float16 on CUDA."""
+
+    unload_after_s: float = 900.0
+    """A model other than the default one is unloaded after this long without a request."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,9 @@ import structlog
 
 from care_voice.domain.errors import CareVoiceError, WorkerFailed
 from care_voice.supervisor.backoff import Backoff
+from care_voice.supervisor.memory import MemoryGate
 from care_voice.supervisor.settings import SupervisorSettings
+from care_voice.supervisor.vigilance import CrashHistory, CrashLooping
 from care_voice.supervisor.worker import WorkerDied, WorkerProcess, WorkerSpec
 from care_voice.telemetry.metrics import Metrics
 
@@ -26,8 +28,11 @@ ServeOne = Callable[[WorkerProcess], Awaitable[None]]
 """Waits for one piece of work and does it on the worker; raises `WorkerDied` once the worker has ended."""
 
 
-DELIBERATE = frozenset({"stopped", "cancelled"})
+DELIBERATE = frozenset({"stopped", "cancelled", "renewed"})
 """Ends of a worker that the parent wanted."""
+
+HOPEFUL_BACKOFF_S = 2.0
+"""A worker that is tried again within this is worth waiting for."""
 
 
 class SlotRetired(Exception):
@@ -45,7 +50,14 @@ class WorkerSlot:
     """Runs until cancelled; never gives up on its worker, and never restarts it in a tight loop."""
 
     def __init__(
-        self, name: str, prepare: PrepareSpec, serve_one: ServeOne, settings: SupervisorSettings, metrics: Metrics
+        self,
+        name: str,
+        prepare: PrepareSpec,
+        serve_one: ServeOne,
+        settings: SupervisorSettings,
+        metrics: Metrics,
+        *,
+        memory: MemoryGate,
     ) -> None:
         self.name = name
         self.state = SlotState.STARTING
@@ -53,6 +65,11 @@ class WorkerSlot:
         """Set at each change of state; whoever waits for one clears it first."""
         self.worker: WorkerProcess | None = None
         self.last_failure: str | None = None
+        self.refusal: CareVoiceError | None = None
+        """Why no worker was started; None where one was tried."""
+        self.backoff_s = 0.0
+        self._crashes = CrashHistory()
+        self._memory = memory
         self._prepare = prepare
         self._serve_one = serve_one
         self._settings = settings
@@ -60,21 +77,35 @@ class WorkerSlot:
         self._backoff = Backoff(settings.backoff_first_s, settings.backoff_max_s)
         self._restart_now = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        metrics.crash_looping.labels(name).set_function(lambda: float(loop.count if (loop := self.crash_loop) else 0))
+
+    @property
+    def crash_loop(self) -> CrashLooping | None:
+        """Its workers end one after the other; None while they do not."""
+        return self._crashes.looping(time.monotonic())
+
+    @property
+    def hopeful(self) -> bool:
+        """Whether it has a worker, or will try to start one in a moment."""
+        return self.state is not SlotState.BACKOFF or self.backoff_s <= HOPEFUL_BACKOFF_S
 
     def open(self) -> None:
         """Begin; a second call ends a backoff early."""
         self.retry_now()
         if self._task is None:
+            self._become(SlotState.STARTING)
+            self._backoff.reset()
             # A context of its own: the request that made the pool grow must not lend its id to the slot's logs.
             context = contextvars.Context()
             self._task = asyncio.create_task(self._run(), name=f"slot-{self.name}", context=context)
 
     async def close(self) -> None:
-        """Stop the worker; returns when the process is gone."""
+        """Stop the worker; returns when the process is gone. It may be opened again."""
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
+            self._task = None
         self._become(SlotState.STOPPED)
 
     def retry_now(self) -> None:
@@ -112,19 +143,25 @@ class WorkerSlot:
         self._restart_now.clear()
         try:
             spec = await self._prepare()
-            worker = await WorkerProcess.start(spec, self._settings)
+            with self._memory.promised(spec.what, spec.needed_bytes):
+                worker = await WorkerProcess.start(spec, self._settings)
         except (WorkerDied, CareVoiceError) as error:
-            self.last_failure = str(error)
-            cause = error.cause if isinstance(error, WorkerDied) else error.code
-            log.error("worker_start_failed", slot=self.name, cause=cause, detail=str(error))
+            self._note_failed_start(error)
             return None
         assert worker.ready is not None
         self.worker = worker
-        self.last_failure = None
+        self.last_failure = self.refusal = None
         self._become(SlotState.READY)
         self._metrics.workers.labels(self.name).set(1)
         log.info("worker_ready", slot=self.name, pid=worker.pid, load_s=round(worker.ready.load_s, 3))
         return worker
+
+    def _note_failed_start(self, error: WorkerDied | CareVoiceError) -> None:
+        self.last_failure = str(error)
+        self.refusal = error if isinstance(error, CareVoiceError) else None
+        cause = error.cause if isinstance(error, WorkerDied) else error.code
+        self._crashes.ended(cause, time.monotonic())
+        log.error("worker_start_failed", slot=self.name, cause=cause, detail=str(error))
 
     async def _serve(self, worker: WorkerProcess) -> None:
         """Work until the worker dies, whether it is busy or idle then."""
@@ -137,6 +174,7 @@ class WorkerSlot:
             self._metrics.worker_exits.labels(role, death.cause).inc()
             if death.cause not in DELIBERATE:
                 self.last_failure = str(death)
+                self._crashes.ended(death.cause, time.monotonic())
                 log.error("worker_died", slot=self.name, cause=death.cause, detail=death.detail)
         except SlotRetired:
             raise
@@ -148,6 +186,7 @@ class WorkerSlot:
         delay_s = self._backoff.next_s()
         if delay_s == 0:
             return
+        self.backoff_s = delay_s
         self._become(SlotState.BACKOFF)
         log.warning("worker_backoff", slot=self.name, delay_s=delay_s)
         with contextlib.suppress(TimeoutError):
@@ -159,15 +198,16 @@ async def wait_for_any(slots: Sequence[WorkerSlot]) -> WorkerProcess:
 
     Raises:
         WorkerFailed: None is, and a slot that tried is waiting before it tries again.
+        CareVoiceError: The same, where no worker was even started: what stood in the way.
     """
     while True:
         for slot in slots:
             slot.changed.clear()
             if slot.state is SlotState.READY and slot.worker is not None:
                 return slot.worker
-        failed = next((slot.last_failure for slot in slots if slot.state is SlotState.BACKOFF), None)
+        failed = next((slot for slot in slots if slot.state is SlotState.BACKOFF), None)
         if failed is not None:
-            raise WorkerFailed(why=failed)
+            raise failed.refusal or WorkerFailed(why=failed.last_failure)
         changes = [asyncio.ensure_future(slot.changed.wait()) for slot in slots]
         try:
             await asyncio.wait(changes, return_when=asyncio.FIRST_COMPLETED)
@@ -188,3 +228,9 @@ def trouble_of(slots: Sequence[WorkerSlot], starting: str) -> str | None:
     if any(slot.state is SlotState.READY for slot in slots):
         return None
     return next((slot.last_failure for slot in slots if slot.last_failure), starting)
+
+
+def worst_crash_loop(slots: Sequence[WorkerSlot]) -> CrashLooping | None:
+    """The loop with the most ends; None while no slot's workers end one after the other."""
+    loops = [loop for slot in slots if (loop := slot.crash_loop) is not None]
+    return max(loops, key=lambda loop: loop.count, default=None)

@@ -11,6 +11,7 @@ import time
 from asyncio.subprocess import Process
 from collections.abc import Coroutine
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
 import structlog
@@ -31,22 +32,31 @@ from care_voice.engine.protocol import (
     frame,
 )
 from care_voice.supervisor.settings import SupervisorSettings
+from care_voice.supervisor.vigilance import StallWatch
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 WorkerRole = Literal["engine", "media"]
+WORKER_MODULE = "care_voice.engine.worker"
+_OUTSIDE_SIGNALS: Final = frozenset({"SIGKILL", "SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"})
+"""Signals that come from a person or the kernel, and not from a fault in the code that was running."""
+_LOOK_EVERY_S: Final = 1.0
 _INBOX_MESSAGES: Final = 4
 """Answers held in the parent before it stops reading: together with the socket's buffer the back-pressure on a file."""
 
 
 class WorkerDied(Exception):
-    """The worker process ended, was killed, or broke the protocol; `cause` is a short stable word."""
+    """The worker process ended, was killed, or broke the protocol; `cause` is a short stable word.
 
-    def __init__(self, cause: str, detail: str = "") -> None:
+    `blames_work` says whether the work that it had may have done it: a crash or a hang, and not a signal from outside.
+    """
+
+    def __init__(self, cause: str, detail: str = "", *, blames_work: bool = True) -> None:
         super().__init__(f"{cause}: {detail}" if detail else cause)
         self.cause = cause
         self.detail = detail
+        self.blames_work = blames_work
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +67,23 @@ class WorkerSpec:
     load: LoadEngine | LoadMedia
     log_format: str = "auto"
     log_level: str = "info"
+    needed_bytes: int = 0
+    """Memory that it takes; it is not started where there is less."""
+
+    @property
+    def what(self) -> str:
+        """What it is about, for people: its model, or what it does."""
+        return self.load.model_name if isinstance(self.load, LoadEngine) else self.role
 
     def command(self, fd: int) -> list[str]:
         """The command line; `fd` is the worker's end of the socket pair."""
-        module = [sys.executable, "-m", "care_voice.engine.worker"]
+        module = [sys.executable, "-m", WORKER_MODULE]
         logs = ["--log-format", self.log_format, "--log-level", self.log_level]
         return [*module, "--role", self.role, "--fd", str(fd), *logs]
 
 
 class WorkerProcess:
-    """A live worker. Use `start`; one conversation at a time with `send` and `receive`."""
+    """A live worker. Use `start`, then `send` or `post` requests and `receive` what comes back."""
 
     def __init__(
         self,
@@ -84,6 +101,8 @@ class WorkerProcess:
         self._heard_at = time.monotonic()
         self._reading = True
         self._kill_cause: str | None = None
+        self._suspended = False
+        self._stall: StallWatch | None = None
         self.heartbeat: Heartbeat | None = None
         self.ready: Ready | None = None
         self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._watch())]
@@ -104,6 +123,9 @@ class WorkerProcess:
         except OSError as error:
             ours.close()
             raise WorkerDied("spawn_failed", str(error)) from error
+        except asyncio.CancelledError:
+            ours.close()
+            raise
         finally:
             theirs.close()
         worker = cls(spec, process, await asyncio.open_connection(sock=ours), settings)
@@ -145,8 +167,13 @@ class WorkerProcess:
         except OSError:
             raise await self.died() from None
 
-    async def receive(self, timeout_s: float) -> ToParent:
-        """The next answer that is not a heartbeat.
+    def post(self, message: Message) -> None:
+        """Send without waiting; what a worker that has ended does not get is for whoever waits for its answer."""
+        if self.alive and not self._writer.is_closing():
+            self._writer.write(frame(message))
+
+    async def receive(self, timeout_s: float | None) -> ToParent:
+        """The next answer that is not a heartbeat; None waits for as long as the worker lives.
 
         Raises:
             WorkerDied: The worker ended before it answered, or was killed because it took longer than `timeout_s`.
@@ -178,6 +205,7 @@ class WorkerProcess:
         """SIGKILL; `cause` is what the exit is counted as."""
         if self.alive and self._kill_cause is None:
             self._kill_cause = cause
+            self._suspended = is_suspended(self.pid)
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
             self._drop_inbox()
@@ -202,9 +230,13 @@ class WorkerProcess:
             raise WorkerDied("handshake_timeout" if death.cause == "hang" else death.cause, death.detail) from death
         except asyncio.CancelledError:
             self.kill("stopped")
+            await self.died()
             raise
         if isinstance(answer, Ready) and answer.version == PROTOCOL_VERSION:
             self.ready = answer
+            if self.spec.role == "engine":
+                limit_s = self._settings.hang_timeout_s if answer.counts_steps else self._settings.window_timeout_s
+                self._stall = StallWatch(limit_s)
             return
         self.kill("load_failed")
         await self.died()
@@ -228,6 +260,8 @@ class WorkerProcess:
         self._heard_at = time.monotonic()
         if isinstance(message, Heartbeat):
             self.heartbeat = message
+            if self._stall is not None:
+                self._stall.heard(message, self._heard_at)
             return
         if self._kill_cause is not None:
             return
@@ -242,13 +276,15 @@ class WorkerProcess:
             self._inbox.get_nowait()
 
     async def _watch(self) -> None:
-        """Kill a worker that has gone silent; silence counts only while the parent is reading."""
+        """Kill a worker that has gone silent or stands still; silence counts only while the parent is reading."""
         timeout_s = self._settings.heartbeat_timeout_s
         while self.alive:
-            await asyncio.sleep(timeout_s / 10)
+            await asyncio.sleep(min(timeout_s / 10, _LOOK_EVERY_S))
             starting = self.ready is None
             if self._reading and not starting and self.heard_ago_s > timeout_s:
                 self.kill("heartbeat_lost")
+            elif self._stall is not None and self._stall.stalled(time.monotonic()):
+                self.kill("hang")
 
     async def _bury(self, cause: str) -> None:
         """The socket is closed: end the process if it still runs, reap it, and tell whoever waits."""
@@ -263,4 +299,16 @@ class WorkerProcess:
         self._tasks[1].cancel()
         detail = signal.Signals(-code).name if code < 0 else f"exit status {code}"
         if not self._death.done():
-            self._death.set_result(WorkerDied(self._kill_cause or cause, detail))
+            if self._suspended:
+                detail = "a signal had stopped it"
+            outside = self._suspended if self._kill_cause else detail in _OUTSIDE_SIGNALS
+            self._death.set_result(WorkerDied(self._kill_cause or cause, detail, blames_work=not outside))
+
+
+def is_suspended(pid: int) -> bool:
+    """Whether a signal has stopped the process; False where the system does not say."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] in ("T", "t")

@@ -71,14 +71,38 @@ class Metrics:
             buckets=_LATENCY_BUCKETS,
             registry=self.registry,
         )
+        self.queue_audio = Gauge(
+            "care_voice_queue_audio_seconds",
+            "Audio of admitted recordings that is not transcribed yet, by priority.",
+            ["model", "priority"],
+            registry=self.registry,
+        )
+        self.rate = Gauge(
+            "care_voice_audio_seconds_per_second",
+            "Measured rate of the engine: audio seconds decoded per second of work.",
+            ["model"],
+            registry=self.registry,
+        )
         self.queued_windows = Gauge(
-            "care_voice_windows_queued", "Windows waiting for a worker.", registry=self.registry
+            "care_voice_windows_queued", "Windows waiting for a worker.", ["model"], registry=self.registry
         )
 
     def _define_health(self) -> None:
         self.ready = Gauge("care_voice_ready", "1 while the service takes work.", registry=self.registry)
         self.workers = Gauge(
             "care_voice_workers_ready", "1 while the slot's worker takes work.", ["slot"], registry=self.registry
+        )
+        self.crash_looping = Gauge(
+            "care_voice_worker_crash_looping",
+            "Unexpected ends of the slot's workers in the last minute, once there are three; else 0.",
+            ["slot"],
+            registry=self.registry,
+        )
+        self.renewals = Counter(
+            "care_voice_worker_renewals_total",
+            "Workers replaced by fresh ones, by reason: age or memory.",
+            ["role", "reason"],
+            registry=self.registry,
         )
         self.worker_exits = Counter(
             "care_voice_worker_exits_total",

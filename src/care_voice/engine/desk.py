@@ -1,0 +1,108 @@
+"""Where a worker's requests come in and its answers go out: filled by the reader, emptied by the computing thread."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from care_voice.domain.errors import CareVoiceError
+from care_voice.engine.protocol import (
+    Cancel,
+    DecodeWindow,
+    Dropped,
+    Failed,
+    Heartbeat,
+    MediaDone,
+    MediaOpened,
+    MediaProgress,
+    MediaWindow,
+    OpenMedia,
+    WindowDecoded,
+)
+
+Request = DecodeWindow | OpenMedia
+Answer = WindowDecoded | Dropped | MediaOpened | MediaWindow | MediaProgress | MediaDone | Failed
+_LAST = (WindowDecoded, Dropped, MediaDone, Failed)
+
+
+class Desk:
+    """Safe to use from several threads; `send` is called without any lock held, since it may block."""
+
+    def __init__(self, send: Callable[[Answer], None]) -> None:
+        self._send = send
+        self._changed = threading.Condition()
+        self._waiting: dict[int, Request] = {}
+        self._taken: set[int] = set()
+        self._given_up: set[int] = set()
+        self._steps = 0
+
+    # --- the reader ---------------------------------------------------------------------------------------------------
+
+    def put(self, request: Request) -> None:
+        """A request has come."""
+        with self._changed:
+            self._waiting[request.id] = request
+            self._changed.notify()
+
+    def cancel(self, message: Cancel) -> None:
+        """Nobody waits for a request any more: drop it where it has not been taken, else remember it."""
+        with self._changed:
+            dropped = self._waiting.pop(message.id, None)
+            if message.id in self._taken:
+                self._given_up.add(message.id)
+        if dropped is not None:
+            self._send(Dropped(message.id))
+
+    # --- the computing thread -----------------------------------------------------------------------------------------
+
+    def take(self) -> Request:
+        """The next request; waits for one."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting)
+            return self._take()
+
+    def take_now(self) -> Request | None:
+        """The next request, or None where there is none now: what a batch asks for between two steps."""
+        with self._changed:
+            return self._take() if self._waiting else None
+
+    def is_given_up(self, request_id: int) -> bool:
+        """Whether nobody waits for this request any more; it may then be answered with `drop`."""
+        return request_id in self._given_up
+
+    def answer(self, answer: Answer) -> None:
+        """Send an answer; the last one to a request ends it. Raises ChannelClosed when the parent is gone."""
+        if isinstance(answer, _LAST):
+            with self._changed:
+                self._taken.discard(answer.id)
+                self._given_up.discard(answer.id)
+        self.step()
+        self._send(answer)
+
+    def drop(self, request_id: int) -> None:
+        """End a request that was given up."""
+        self.answer(Dropped(request_id))
+
+    def fail(self, request_id: int, error: CareVoiceError) -> None:
+        """End a request with an error."""
+        self.answer(Failed(request_id, type(error).__name__, _plain(error.fields)))
+
+    def step(self) -> None:
+        """The computation goes on: call it as often as there is something to show for it, such as each token."""
+        self._steps += 1
+
+    # --- the heartbeat ------------------------------------------------------------------------------------------------
+
+    def snapshot(self, rss_bytes: int) -> Heartbeat:
+        """What the worker is doing now."""
+        return Heartbeat(len(self._taken) + len(self._waiting), self._steps, rss_bytes)
+
+    def _take(self) -> Request:
+        request = self._waiting.pop(next(iter(self._waiting)))
+        self._taken.add(request.id)
+        self._steps += 1
+        return request
+
+
+def _plain(fields: dict[str, object]) -> dict[str, str | int | float]:
+    return {key: value if isinstance(value, str | int | float) else str(value) for key, value in fields.items()}

@@ -1,0 +1,130 @@
+"""What a worker does: the roles, and how one that computes one thing at a time is served."""
+
+from __future__ import annotations
+
+import os
+import resource
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+
+from care_voice.domain.errors import CareVoiceError, WorkerFailed
+from care_voice.engine.channel import ChannelClosed
+from care_voice.engine.desk import Answer, Desk, Request
+from care_voice.engine.protocol import (
+    PROTOCOL_VERSION,
+    DecodeWindow,
+    LoadEngine,
+    LoadMedia,
+    OpenMedia,
+    ProtocolError,
+    Ready,
+    ToWorker,
+)
+
+log = structlog.get_logger(__name__)
+
+
+class Role(Protocol):
+    """Loads once, then serves its desk until the process ends.
+
+    A role that computes several windows together says so in the `capacity` of its `Ready`. It takes what has come with
+    `desk.take_now` between two steps, answers each window when it is ready, in any order, and calls `desk.step` as it
+    goes on. It never waits for company: a window that is alone is begun alone, and others join it when they come. An
+    exception that leaves `serve` ends the process; the parent gives its windows to the next one.
+    """
+
+    def load(self, message: ToWorker) -> Ready:
+        """Get ready; may take seconds."""
+
+    def serve(self, desk: Desk) -> None:
+        """Take requests and answer them; does not return."""
+
+
+def serve_one_at_a_time(desk: Desk, handle: Callable[[Request], Iterator[Answer]]) -> None:
+    """Serve a desk with a function that answers one request; one bad request does not end the worker."""
+    while True:
+        request = desk.take()
+        structlog.contextvars.bind_contextvars(request_id=request.request_id)
+        try:
+            for answer in handle(request):
+                desk.answer(answer)
+        except CareVoiceError as error:
+            desk.fail(request.id, error)
+        except (ChannelClosed, ProtocolError):
+            raise
+        except Exception as error:  # the parent gets the reason, and the worker lives on
+            log.exception("request_failed")
+            desk.fail(request.id, WorkerFailed(why=type(error).__name__))
+        finally:
+            structlog.contextvars.clear_contextvars()
+
+
+class EngineRole:
+    """Holds a Whisper model and decodes windows."""
+
+    def load(self, message: ToWorker) -> Ready:
+        if not isinstance(message, LoadEngine):
+            raise ProtocolError(f"{type(message).__name__} is not for an engine worker")
+        started = time.monotonic()
+        from care_voice.engine.windows import WindowDecoder  # noqa: PLC0415 - each role imports its own ML library
+
+        self._decoder = WindowDecoder(message)
+        return ready("engine", self._decoder.detail, started, multilingual=self._decoder.multilingual)
+
+    def serve(self, desk: Desk) -> None:
+        serve_one_at_a_time(desk, self.handle)
+
+    def handle(self, message: Request) -> Iterator[Answer]:
+        """Decode one window."""
+        if not isinstance(message, DecodeWindow):
+            raise ProtocolError(f"{type(message).__name__} is not for an engine worker")
+        yield self._decoder.decode(message)
+
+
+class MediaRole:
+    """Decodes files and cuts them into windows."""
+
+    def load(self, message: ToWorker) -> Ready:
+        if not isinstance(message, LoadMedia):
+            raise ProtocolError(f"{type(message).__name__} is not for a media worker")
+        started = time.monotonic()
+        from care_voice.engine.media import MediaReader  # noqa: PLC0415 - each role imports its own ML library
+
+        self._reader = MediaReader()
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        resource.setrlimit(resource.RLIMIT_AS, (message.max_memory_bytes, hard))
+        return ready("media", "PyAV, Silero VAD", started, multilingual=True)
+
+    def serve(self, desk: Desk) -> None:
+        serve_one_at_a_time(desk, self.handle)
+
+    def handle(self, message: Request) -> Iterator[Answer]:
+        """Read one file."""
+        if not isinstance(message, OpenMedia):
+            raise ProtocolError(f"{type(message).__name__} is not for a media worker")
+        return self._reader.read(message)
+
+
+def ready(role: str, detail: str, started: float, *, multilingual: bool) -> Ready:
+    """The handshake's answer; `started` is the monotonic time at which loading began."""
+    return Ready(
+        version=PROTOCOL_VERSION,
+        pid=os.getpid(),
+        role=role,
+        detail=detail,
+        multilingual=multilingual,
+        load_s=time.monotonic() - started,
+        rss_bytes=resident_bytes(),
+    )
+
+
+def resident_bytes() -> int:
+    """Resident memory of this process; 0 where /proc does not exist."""
+    try:
+        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize()
+    except OSError:
+        return 0

@@ -1,0 +1,104 @@
+"""A conversation with an engine worker: several windows outstanding, each answered once, in any order."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+import msgspec
+
+from care_voice.engine.protocol import SAMPLE_RATE, Cancel, DecodeWindow
+from care_voice.supervisor.worker import WorkerProcess
+
+_BYTES_PER_S = 2 * SAMPLE_RATE
+_SETTLED_AFTER = 3
+"""Windows after which a worker's memory is what it works with: the first ones allocate buffers that it keeps."""
+
+
+def audio_seconds(request: DecodeWindow) -> float:
+    """Length of a window's sound."""
+    return len(request.pcm) / _BYTES_PER_S
+
+
+@dataclass(frozen=True, slots=True)
+class _Outstanding:
+    audio_s: float
+    deadline: asyncio.TimerHandle
+
+
+class EngineWorker:
+    """A live engine worker and the windows that it has."""
+
+    def __init__(self, process: WorkerProcess, window_timeout_s: float) -> None:
+        assert process.ready is not None
+        self.process = process
+        self.started_at = time.monotonic()
+        self.leaving = False
+        """It is to be renewed and gets no more windows."""
+        self.emptied = asyncio.Event()
+        """Set while it has no window."""
+        self.emptied.set()
+        self.loaded_bytes = 0
+        """Resident memory once it has settled; 0 before."""
+        self._answered = 0
+        self._ready = process.ready
+        self._window_timeout_s = window_timeout_s
+        self._windows: dict[int, _Outstanding] = {}
+
+    @property
+    def in_flight(self) -> int:
+        """Windows that it has."""
+        return len(self._windows)
+
+    @property
+    def load_s(self) -> float:
+        """Audio seconds that it has."""
+        return sum(window.audio_s for window in self._windows.values())
+
+    @property
+    def resident_bytes(self) -> int:
+        """Its memory at the last heartbeat."""
+        return self.process.heartbeat.rss_bytes if self.process.heartbeat else 0
+
+    def has_room(self, audio_s: float) -> bool:
+        """Whether it wants a window of this length now."""
+        if self.leaving or not self.process.alive or self.in_flight >= self._ready.capacity:
+            return False
+        limit_s = self._ready.capacity_s
+        return not limit_s or not self._windows or self.load_s + audio_s <= limit_s
+
+    def submit(self, number: int, request: DecodeWindow) -> None:
+        """Give it a window; one that is not answered in time ends the worker."""
+        deadline = asyncio.get_running_loop().call_later(self._window_timeout_s, self.process.kill, "hang")
+        self._windows[number] = _Outstanding(audio_seconds(request), deadline)
+        self.emptied.clear()
+        self.process.post(msgspec.structs.replace(request, id=number))
+
+    def cancel(self, number: int) -> None:
+        """Nobody waits for this window any more; it counts as in flight until the worker has said so."""
+        if number in self._windows:
+            self.process.post(Cancel(number))
+
+    def answered(self, number: int) -> bool:
+        """Take note of an answer; whether the worker had this window."""
+        window = self._windows.pop(number, None)
+        if window is None:
+            return False
+        window.deadline.cancel()
+        self._settle()
+        if not self._windows:
+            self.emptied.set()
+        return True
+
+    def ended(self) -> None:
+        """The process is gone, or is about to be."""
+        for window in self._windows.values():
+            window.deadline.cancel()
+        self._windows.clear()
+        self.emptied.set()
+
+    def _settle(self) -> None:
+        self._answered += 1
+        if self._answered >= _SETTLED_AFTER and self.loaded_bytes == 0:
+            self.loaded_bytes = self.resident_bytes

@@ -1,0 +1,73 @@
+"""What the supervisor concludes from what it sees: a hang, a crash loop, a worker that is due for renewal. Pure."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from care_voice.engine.protocol import Heartbeat
+
+CRASHES_IN_A_LOOP = 3
+CRASH_MEMORY_S = 60.0
+
+
+class StallWatch:
+    """Notices a computing thread that stands still: it has work, and its counter does not advance for `limit_s`."""
+
+    def __init__(self, limit_s: float) -> None:
+        self._limit_s = limit_s
+        self._last: Heartbeat | None = None
+        self._since = 0.0
+
+    def heard(self, heartbeat: Heartbeat, now: float) -> None:
+        """A heartbeat has come."""
+        last, self._last = self._last, heartbeat
+        if last is None or last.busy == 0 or last.steps != heartbeat.steps:
+            self._since = now
+
+    def stalled(self, now: float) -> bool:
+        """Whether it hangs."""
+        return self._last is not None and self._last.busy > 0 and now - self._since > self._limit_s
+
+
+@dataclass(frozen=True, slots=True)
+class CrashLooping:
+    """`count` workers ended unexpectedly within a minute, the last one of `cause`."""
+
+    count: int
+    cause: str
+
+
+class CrashHistory:
+    """Remembers the unexpected ends of a minute; a few of them together are a loop."""
+
+    def __init__(self) -> None:
+        self._ends: deque[tuple[float, str]] = deque()
+
+    def ended(self, cause: str, now: float) -> None:
+        """A worker ended that nobody ended on purpose, or did not start."""
+        self._ends.append((now, cause))
+
+    def looping(self, now: float) -> CrashLooping | None:
+        """The loop that is going on; None when there is none."""
+        while self._ends and now - self._ends[0][0] > CRASH_MEMORY_S:
+            self._ends.popleft()
+        if len(self._ends) < CRASHES_IN_A_LOOP:
+            return None
+        return CrashLooping(len(self._ends), self._ends[-1][1])
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """When a worker is replaced by a fresh one; 0 means never. `max_growth` is a factor of the memory after loading."""
+
+    after_s: float
+    max_growth: float
+
+    def due(self, age_s: float, loaded_bytes: int, now_bytes: int) -> str | None:
+        """The reason for which a worker is due; None while it is not."""
+        if self.after_s and age_s > self.after_s:
+            return "age"
+        if self.max_growth and loaded_bytes and now_bytes > loaded_bytes * self.max_growth:
+            return "memory"
+        return None

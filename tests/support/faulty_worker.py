@@ -1,0 +1,83 @@
+"""A worker that breaks when it is told to: the shipped one with a role of the tests around the real engine.
+
+The directory TEST_WORKER_FAULTS holds files named after what shall happen. Whichever worker begins a window next takes
+one of them and breaks, but no window is hit twice: the faults are the machine's here, not the window's. A window whose
+prompt is `guilty` breaks every worker that has it, at once, whatever else that worker has.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from care_voice.engine.desk import Answer, Desk, Request
+from care_voice.engine.protocol import DecodeWindow, Ready, ToWorker
+from care_voice.engine.roles import EngineRole, MediaRole, Role
+from care_voice.engine.worker import main
+from support.server import CAPACITY_VARIABLE, FAULTS_VARIABLE
+
+GUILTY = "guilty"
+
+FAULTS: Mapping[str, Callable[[], object]] = {
+    "crash": os.abort,
+    "hang": lambda: ctypes.CDLL(None).pause(),
+    "hang-with-the-interpreter": lambda: ctypes.PyDLL(None).pause(),
+}
+
+
+@dataclasses.dataclass
+class FaultyRole:
+    """The real engine; with a capacity it takes windows as they come and answers the youngest first."""
+
+    real: EngineRole = dataclasses.field(default_factory=EngineRole)
+
+    def load(self, message: ToWorker) -> Ready:
+        ready = self.real.load(message)
+        capacity = int(os.environ.get(CAPACITY_VARIABLE, "1"))
+        return msgspec.structs.replace(ready, capacity=capacity, counts_steps=True)
+
+    def serve(self, desk: Desk) -> None:
+        held: list[Request] = []
+        while True:
+            if not held:
+                held.append(desk.take())
+            while (more := desk.take_now()) is not None:
+                held.append(more)
+            if any(isinstance(each, DecodeWindow) and each.prompt == GUILTY for each in held):
+                FAULTS["crash"]()
+            request = held.pop()
+            break_if_told(request)
+            for answer in self._answers(desk, request):
+                desk.answer(answer)
+
+    def _answers(self, desk: Desk, request: Request) -> Iterator[Answer]:
+        if desk.is_given_up(request.id):
+            desk.drop(request.id)
+        else:
+            yield from self.real.handle(request)
+
+
+def break_if_told(request: Request) -> None:
+    """Take one of the faults that wait, and commit it."""
+    directory = Path(os.environ[FAULTS_VARIABLE])
+    assert isinstance(request, DecodeWindow)
+    mark = directory / f"hit-{request.request_id}-{hashlib.sha256(request.pcm).hexdigest()[:16]}"
+    for name, fault in FAULTS.items():
+        if not mark.exists():
+            with suppress(FileNotFoundError):
+                (directory / name).unlink()
+                mark.touch()
+                fault()
+
+
+ROLES: Mapping[str, type[Role]] = {"engine": FaultyRole, "media": MediaRole}
+
+if __name__ == "__main__":
+    main(ROLES)
