@@ -1,0 +1,121 @@
+"""The layers that Whisper's encoder and decoder share, as nodes of a graph."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from care_voice.engine.backends.ct2_file import ModelFile
+from care_voice.engine.backends.onnxrt.builder import CONTRIB, Array, GraphBuilder
+
+Kind = Literal["float", "rows", "blocks"]
+"""How a matrix is stored. `float`: float32. `rows`: int8 with a scale for each output, activations quantised per
+tensor. `blocks`: int8 with a scale for each `BLOCK` weights, activations quantised per block of a row, so that a row's
+result does not depend on the rows beside it.
+"""
+
+BLOCK = 128
+EPSILON = 1e-5
+_INT8_MAX = 127
+
+
+class Layers:
+    """Reads variables of a model file and adds the nodes that use them."""
+
+    def __init__(self, builder: GraphBuilder, model: ModelFile) -> None:
+        self.builder = builder
+        self._model = model
+
+    def values(self, name: str) -> Array:
+        """A variable in float32."""
+        return self._model.read(self._model.aliases.get(name, name)).astype(np.float32)
+
+    def weight(self, name: str) -> str:
+        """A variable in float32, stored under its own name."""
+        return self.builder.weight(name, self.values(name))
+
+    def bias(self, name: str) -> Array | None:
+        return self.values(f"{name}/bias") if f"{name}/bias" in self._model.variables else None
+
+    def quantized(self, value: str) -> tuple[str, str, str]:
+        """Activations as uint8 with one scale and zero point."""
+        names = self.builder.fresh(3)
+        self.builder.nodes("DynamicQuantizeLinear", [value], names)
+        return names[0], names[1], names[2]
+
+    def linear(self, value: str, name: str, kind: Kind) -> str:
+        """A whole linear layer of the model file."""
+        return self.matmul(value, name, self.values(f"{name}/weight"), self.bias(name), kind)
+
+    def matmul(self, value: str, name: str, weight: Array, bias: Array | None, kind: Kind) -> str:
+        """`value` times the transpose of `weight` (outputs, inputs), plus `bias`."""
+        if kind == "float":
+            product = self.builder.node("MatMul", [value, self.builder.weight(name, weight.T)])
+            return self.builder.node("Add", [product, self.builder.weight(f"{name}.b", bias)]) if bias is not None else product
+        if kind == "rows":
+            return self.matmul_of_quantized(self.quantized(value), name, weight, bias)
+        return self.matmul_by_blocks(value, name, weight, self._optional(f"{name}.b", bias))
+
+    def matmul_of_quantized(self, value: tuple[str, str, str], name: str, weight: Array, bias: Array | None) -> str:
+        """The same with activations that were quantised before; several matrices can share them."""
+        scale = np.maximum(np.abs(weight).max(axis=1), 1e-12) / _INT8_MAX
+        whole = np.rint(weight / scale[:, np.newaxis]).astype(np.int8)
+        inputs = [
+            value[0],
+            self.builder.weight(name, whole.T),
+            value[1],
+            self.builder.weight(f"{name}.s", scale.astype(np.float32)),
+            value[2],
+            self.builder.weight(f"{name}.z", np.zeros(len(weight), np.int8)),
+            self._optional(f"{name}.b", bias),
+        ]
+        return self.builder.node("MatMulIntegerToFloat", inputs, domain=CONTRIB)
+
+    def matmul_by_blocks(self, value: str, name: str, weight: Array, bias: str) -> str:
+        """`weight` with int8 blocks; `bias` is the name of a value, or empty."""
+        blocks, scales = by_blocks(weight)
+        inputs = [value, self.builder.weight(name, blocks), self.builder.weight(f"{name}.s", scales), "", "", bias]
+        return self.matmul_of_blocks(inputs, weight.shape)
+
+    def matmul_of_blocks(self, inputs: list[str], shape: tuple[int, ...]) -> str:
+        return self.builder.node(
+            "MatMulNBits",
+            inputs,
+            domain=CONTRIB,
+            N=shape[0],
+            K=shape[1],
+            bits=8,
+            block_size=block_of(shape[1]),
+            accuracy_level=4,
+        )
+
+    def norm(self, value: str, name: str) -> str:
+        inputs = [value, self.weight(f"{name}/gamma"), self.weight(f"{name}/beta")]
+        return self.builder.node("LayerNormalization", inputs, axis=-1, epsilon=EPSILON)
+
+    def add_and_norm(self, value: str, residual: str, name: str) -> tuple[str, str]:
+        """The normalised sum, and the sum itself."""
+        normed, total = self.builder.fresh(2)
+        inputs = [value, residual, self.weight(f"{name}/gamma"), self.weight(f"{name}/beta")]
+        outputs = [normed, "", "", total]
+        self.builder.nodes("SkipLayerNormalization", inputs, outputs, domain=CONTRIB, epsilon=EPSILON)
+        return normed, total
+
+    def _optional(self, name: str, values: Array | None) -> str:
+        return self.builder.weight(name, values) if values is not None else ""
+
+
+def block_of(inputs: int) -> int:
+    """Weights that share a scale: `BLOCK`, or less for the small models of tests."""
+    return min(BLOCK, max(16, 1 << (inputs - 1).bit_length()))
+
+
+def by_blocks(weight: Array) -> tuple[Array, Array]:
+    """uint8 values (outputs, blocks, block) around 128, and a scale for each block."""
+    outputs, inputs = weight.shape
+    block = block_of(inputs)
+    padded = np.pad(weight, ((0, 0), (0, -inputs % block))).reshape(outputs, -1, block)
+    scales = (np.maximum(np.abs(padded).max(axis=2), 1e-12) / _INT8_MAX).astype(np.float32)
+    whole = np.rint(padded / scales[..., np.newaxis]) + 128
+    return whole.astype(np.uint8), scales
