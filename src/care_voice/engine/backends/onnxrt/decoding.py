@@ -108,6 +108,22 @@ class BatchDecoder:
         done, self._done = self._done, []
         return done
 
+    def probe(self, sound: Sound, token: int, probed: tuple[int, ...]) -> Array:
+        """Log-probabilities of the tokens `probed` after the single token `token`."""
+        row = self._rows.take()
+        self._bind_prompt(sound, row, 1)
+        places = np.zeros((1, 1), np.int64)
+        inputs = _row_inputs((token,), places) | {"take": np.zeros(1, np.int64), "probed": np.array([probed])}
+        step = self._prompting.run(inputs | {"count": np.ones(1, np.int64), "token_bias": self._no_bias})
+        self._rows.count -= 1
+        result: Array = step.probes[0].copy()
+        return result
+
+    def _bind_prompt(self, sound: Sound, row: int, length: int) -> None:
+        self._prompting.cache(self._rows.cache, row, 1)
+        self._prompting.sounds(sound.states)
+        self._prompting.input("sound_mask", np.zeros((1, 1, length, sound.positions), np.float32))
+
     def _search(self, job: Job) -> Search:
         if job.temperature == 0:
             return BeamSearch(job.beam_size, job.end, job.cap)
@@ -128,9 +144,7 @@ class BatchDecoder:
         banned = np.array([*job.suppression.always, *job.suppression.first])
         wanted = min(entry.search.candidates + len(banned), self._decoder.vocabulary)
         probed = np.concatenate([banned, [job.no_speech]])
-        self._prompting.cache(self._rows.cache, row, 1)
-        self._prompting.sounds(job.sound.states)
-        self._prompting.input("sound_mask", np.zeros((1, 1, length, job.sound.positions), np.float32))
+        self._bind_prompt(job.sound, row, length)
         step = self._prompting.run(_prompt_inputs(job, probed, wanted) | {"token_bias": self._no_bias})
         self._rows.tokens[row, :length] = job.prompt
         self._rows.queries[row, :length] = step.queries[0]
@@ -245,17 +259,21 @@ def _first(ids: Array, logprobs: Array, entry: _Open) -> tuple[Array, Array]:
 
 def _prompt_inputs(job: Job, probed: Array, wanted: int) -> dict[str, Array]:
     length = len(job.prompt)
-    places = np.arange(length)[np.newaxis]
-    return {
-        "tokens": np.array([job.prompt]),
-        "positions": places,
-        "lengths": np.array([length - 1], np.int32),
-        "total": np.array([length], np.int32),
-        "to_windows": places,
-        "from_windows": places,
+    return _row_inputs(job.prompt, np.arange(length)[np.newaxis]) | {
         "take": np.array([job.start, length - 1]),
         "count": np.array([wanted]),
         "probed": np.stack([probed, probed]),
+    }
+
+
+def _row_inputs(prompt: tuple[int, ...], places: Array) -> dict[str, Array]:
+    return {
+        "tokens": np.array([prompt]),
+        "positions": places,
+        "lengths": np.array([len(prompt) - 1], np.int32),
+        "total": np.array([len(prompt)], np.int32),
+        "to_windows": places,
+        "from_windows": places,
     }
 
 
