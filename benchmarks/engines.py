@@ -19,9 +19,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from accuracy import SETS, Clip, clips_of, error_percent
 from faster_whisper import BatchedInferencePipeline, WhisperModel
 
+from accuracy import SETS, Clip, clips_of, error_percent
 from care_voice.engine.backends.whisper import Decoded, DecodeOptions, WhisperBackend, WhisperSettings, load_backend
 from care_voice.engine.media import MediaReader
 from care_voice.engine.protocol import MediaWindow, OpenMedia, VadOptions

@@ -52,7 +52,7 @@ class Search(Protocol):
         """How many of the most probable tokens of each row are needed."""
 
     def advance(self, ids: Ids, logprobs: Floats) -> Moves:
-        """Take (rows, candidates) tokens and their log-probabilities, falling; at first of the one row of the prompt."""
+        """Take (rows, candidates) tokens and their log-probabilities, falling; at first those of the prompt alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,8 +46,9 @@ def _median(values: Floats) -> Floats:
 def warp(cost: Floats) -> list[tuple[int, int]]:
     """The cheapest path through (tokens, frames) from the first corner to the last: pairs (token, frame), rising.
 
-    A row of the table follows from the one above it without a loop: cheapest(j) is the sum of the row's costs up to j
-    plus the least, over the frames k up to j at which the path comes down, of what it cost to come less the sum before k.
+    A row of the table follows from the one above it without a loop: what it costs to reach frame j is the sum of the
+    row's costs up to j plus the least, over the frames k up to j at which the path may come down into the row, of what
+    it cost to come less the sum before k.
     """
     tokens, frames = cost.shape
     above = np.full(frames + 1, np.inf)

@@ -78,7 +78,7 @@ class CTranslate2Runtime:
         ids = tuple(result.sequences_ids[0])
         return Generated(ids, result.scores[0] * len(ids) / (len(ids) + 1), result.no_speech_prob)
 
-    def align(self, request: Request, generated: Generated, tokens: list[int], frames: int) -> Alignment:
+    def align(self, request: Request, _generated: Generated, tokens: list[int], frames: int) -> Alignment:
         """CTranslate2 runs the decoder once more, over the text alone."""
         start = list(request.prompt[request.start : -1])
         result = self._model.align(request.encoded, start, [tokens], frames)[0]

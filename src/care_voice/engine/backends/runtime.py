@@ -80,5 +80,5 @@ class Runtime(Protocol):
     def step(self) -> list[tuple[object, Generated]]:
         """Go on with what is in hand, for about as long as a token takes; what is done now."""
 
-    def align(self, request: Request, generated: Generated, tokens: list[int], frames: int) -> Alignment:
+    def align(self, request: Request, generated: Generated, /, tokens: list[int], frames: int) -> Alignment:
         """Where in the first `frames` of the mel spectrogram `tokens`, the text tokens of the result, were heard."""

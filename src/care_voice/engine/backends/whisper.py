@@ -127,9 +127,7 @@ class WhisperBackend:
             raise InvalidParameter(param="languages", why="this model knows none of them")
         return found
 
-    def decode(
-        self, samples: Samples, speech: Sequence[tuple[float, float]], options: DecodeOptions
-    ) -> list[Decoded]:
+    def decode(self, samples: Samples, speech: Sequence[tuple[float, float]], options: DecodeOptions) -> list[Decoded]:
         """Decode a window of at most 30 s alone; more than one result where it had to be cut in two.
 
         Args:
@@ -188,9 +186,7 @@ class WhisperBackend:
         if options.task != "transcribe":
             raise InvalidParameter(param="model", why="this model knows English only and cannot translate")
 
-    def _search(
-        self, samples: Samples, options: DecodeOptions
-    ) -> Generator[Request, Generated, tuple[_Pass, int]]:
+    def _search(self, samples: Samples, options: DecodeOptions) -> Generator[Request, Generated, tuple[_Pass, int]]:
         """Right-sized first, then 30 s, then up the temperature ladder until the guard rails are content."""
         tried: list[_Pass] = []
         for full, temperature in self._attempts(len(samples), options.temperatures):
@@ -244,9 +240,7 @@ class WhisperBackend:
             best_of=self._settings.best_of,
         )
 
-    def _hypothesis(
-        self, request: Request, generated: Generated, options: DecodeOptions, *, full: bool
-    ) -> Hypothesis:
+    def _hypothesis(self, request: Request, generated: Generated, options: DecodeOptions, *, full: bool) -> Hypothesis:
         tokenizer = self._tokenizer(options.language, options.task)
         return Hypothesis(
             token_ids=generated.tokens,

@@ -64,7 +64,9 @@ class GraphBuilder:
         self._graph += _message(5, _tensor_head(name, values) + _message(9, np.ascontiguousarray(values).tobytes()))
         return name
 
-    def node(self, op: str, inputs: Iterable[str], *, domain: str = "", output: str = "", **attributes: Attribute) -> str:
+    def node(
+        self, op: str, inputs: Iterable[str], *, domain: str = "", output: str = "", **attributes: Attribute
+    ) -> str:
         """Add a node with one output and return the output's name; an empty name among the inputs leaves one out."""
         return self.nodes(op, inputs, [output or self._fresh(op)], domain=domain, **attributes)[0]
 

@@ -1,4 +1,4 @@
-"""Continuous batching: the rows of many windows share each step of the decoder; windows join and leave between steps."""
+"""Continuous batching: rows of many windows share each step of the decoder; windows join and leave between steps."""
 
 from __future__ import annotations
 
@@ -76,7 +76,8 @@ class BatchDecoder:
         self._open: list[_Open] = []
         self._prompting, self._stepping = Binding(decoder), Binding(decoder)
         self._no_bias = np.zeros(decoder.vocabulary, np.float32)
-        self._bias, self._biased = self._no_bias, ()
+        self._bias = self._no_bias
+        self._biased: tuple[int, ...] = ()
         self._done: list[tuple[object, Outcome]] = []
         self._layout: dict[str, Array] | None = None
 
@@ -201,21 +202,20 @@ class BatchDecoder:
     def _placed(self, entry: _Open, children: Sequence[tuple[int, int]]) -> list[int]:
         """The row of each child. A parent's row goes to its first child, so nothing that is copied was overwritten."""
         unused = dict.fromkeys(entry.rows)
-        placed: list[int | None] = []
-        for parent, _ in children:
+        placed: dict[int, int] = {}
+        for n, (parent, _) in enumerate(children):
             row = entry.rows[parent]
-            placed.append(row if row in unused else None)
-            unused.pop(row, None)
+            if row in unused:
+                del unused[row]
+                placed[n] = row
         free = list(unused)
-        result = []
-        for row, (parent, _) in zip(placed, children, strict=True):
-            result.append(row if row is not None else self._copied(entry.rows[parent], free))
-        if free:
-            entry.rows = result + free
-            for row in sorted(free, reverse=True):
-                self._release(entry, row)
-            result = entry.rows
-        return result
+        for n, (parent, _) in enumerate(children):
+            if n not in placed:
+                placed[n] = self._copied(entry.rows[parent], free)
+        entry.rows = [placed[n] for n in range(len(children))] + free
+        for row in sorted(free, reverse=True):
+            self._release(entry, row)
+        return entry.rows
 
     def _copied(self, source: int, free: list[int]) -> int:
         if free:
@@ -278,7 +278,7 @@ def _row_inputs(prompt: tuple[int, ...], places: Array) -> dict[str, Array]:
 
 
 def without(banned: Array, ids: Array, logprobs: Array, banned_logprobs: Array, count: int) -> tuple[Array, Array]:
-    """The best `count` of one row that are not banned, (1, count), with the probability of the banned ones shared out."""
+    """The best `count` of one row that are not banned, (1, count); the probability of the banned is shared out."""
     allowed = ~np.isin(ids, banned)
     lost = min(float(np.exp(banned_logprobs).sum()), 1 - 1e-6)
     return ids[allowed][np.newaxis, :count], logprobs[allowed][np.newaxis, :count] - np.log1p(-lost)

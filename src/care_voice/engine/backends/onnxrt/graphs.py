@@ -13,6 +13,8 @@ from care_voice.engine.backends.onnxrt.builder import CONTRIB, GraphBuilder
 from care_voice.engine.backends.onnxrt.layers import Kind, Layers, by_blocks
 
 MAX_POSITIONS = 448
+_GELU_LEAST = 0.17
+"""GELU is nowhere below this, negated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,19 @@ class Outline:
     @property
     def head_size(self) -> int:
         return self.width // self.heads
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderKinds:
+    """How the encoder's matrices are stored: those before and after its attention, the two of its feed-forward layers,
+    and those that make the decoder's keys and values.
+    """
+
+    attention: Kind = "tokens"
+    attended: Kind = "rows"
+    expansion: Kind = "rows"
+    contraction: Kind = "tokens"
+    cross: Kind = "rows"
 
 
 def outline_of(model: ModelFile) -> Outline:
@@ -49,7 +64,7 @@ def _layers(model: ModelFile, side: str) -> int:
     return 1 + max(int(match[1]) for match in found if match)
 
 
-def write_encoder(model: ModelFile, directory: Path, kind: Kind) -> None:
+def write_encoder(model: ModelFile, directory: Path, kinds: EncoderKinds) -> None:
     """`encoder.onnx`: mel (1, mels, frames) -> for each decoder layer the keys and values (1, heads, frames/2, size).
 
     Any even number of frames up to 3000.
@@ -61,14 +76,14 @@ def write_encoder(model: ModelFile, directory: Path, kind: Kind) -> None:
     normed = layers.norm(hidden, "encoder/layer_0/self_attention/layer_norm")
     for n in range(outline.encoder_layers):
         name = f"encoder/layer_{n}"
-        attended = _self_attention(layers, normed, f"{name}/self_attention", outline, kind)
+        attended = _self_attention(layers, normed, f"{name}/self_attention", outline, kinds)
         normed, hidden = layers.add_and_norm(attended, hidden, f"{name}/ffn/layer_norm")
-        expanded = builder.node("Gelu", [layers.linear(normed, f"{name}/ffn/linear_0", kind)])
+        expanded = builder.node("Gelu", [layers.linear(normed, f"{name}/ffn/linear_0", kinds.expansion)])
         following = f"encoder/layer_{n + 1}/self_attention/layer_norm"
         final = n == outline.encoder_layers - 1
-        contracted = layers.linear(expanded, f"{name}/ffn/linear_1", kind)
+        contracted = layers.linear(expanded, f"{name}/ffn/linear_1", kinds.contraction, _GELU_LEAST)
         normed, hidden = layers.add_and_norm(contracted, hidden, "encoder/layer_norm" if final else following)
-    _cross_keys_and_values(layers, normed, outline, kind)
+    _cross_keys_and_values(layers, normed, outline, kinds)
     builder.save()
 
 
@@ -86,33 +101,26 @@ def _convolutions(layers: Layers, mel: str) -> str:
     return builder.node("Add", [value, positions])
 
 
-def _self_attention(layers: Layers, normed: str, name: str, outline: Outline, kind: Kind) -> str:
+def _self_attention(layers: Layers, normed: str, name: str, outline: Outline, kinds: EncoderKinds) -> str:
     builder = layers.builder
     weights = np.split(layers.values(f"{name}/linear_0/weight"), 3)
     biases = np.split(layers.values(f"{name}/linear_0/bias"), 3)
-    parts = list(zip("qkv", weights, biases, strict=True))
-    if kind == "rows":
-        shared = layers.quantized(normed)
-        projected = [layers.matmul_of_quantized(shared, f"{name}/{part}", w, b) for part, w, b in parts]
-    else:
-        projected = [layers.matmul(normed, f"{name}/{part}", w, b, kind) for part, w, b in parts]
+    shared = layers.shared(normed, kinds.attention)
+    parts = zip("qkv", weights, biases, strict=True)
+    projected = [layers.matmul(shared, f"{name}/{part}", weight, bias) for part, weight, bias in parts]
     attended = builder.node("MultiHeadAttention", projected, domain=CONTRIB, num_heads=outline.heads)
-    return layers.linear(attended, f"{name}/linear_1", kind)
+    return layers.linear(attended, f"{name}/linear_1", kinds.attended)
 
 
-def _cross_keys_and_values(layers: Layers, encoded: str, outline: Outline, kind: Kind) -> None:
+def _cross_keys_and_values(layers: Layers, encoded: str, outline: Outline, kinds: EncoderKinds) -> None:
     builder = layers.builder
-    shared = layers.quantized(encoded) if kind == "rows" else None
+    shared = layers.shared(encoded, kinds.cross)
     heads = builder.constant(np.array([1, -1, outline.heads, outline.head_size]))
     for n in range(outline.decoder_layers):
         name = f"decoder/layer_{n}/attention/linear_1"
         weights, biases = np.split(layers.values(f"{name}/weight"), 2), np.split(layers.values(f"{name}/bias"), 2)
         for part, weight, bias in zip(("keys", "values"), weights, biases, strict=True):
-            label = f"{name}/{part}"
-            if shared:
-                projected = layers.matmul_of_quantized(shared, label, weight, bias)
-            else:
-                projected = layers.matmul(encoded, label, weight, bias, kind)
+            projected = layers.matmul(shared, f"{name}/{part}", weight, bias)
             split = builder.node("Reshape", [projected, heads])
             builder.node("Transpose", [split], output=f"{part}_{n}", perm=[0, 2, 1, 3])
             builder.output(f"{part}_{n}", "float32", [1, outline.heads, "positions", outline.head_size])
@@ -143,7 +151,7 @@ def write_decoder(model: ModelFile, directory: Path, kind: Kind, alignment_layer
     _decoder_inputs(builder, outline)
     shared = layers.builder.weight("embeddings", by_blocks(layers.values("decoder/embeddings/weight"))[0])
     scales = builder.weight("embeddings.s", by_blocks(layers.values("decoder/embeddings/weight"))[1])
-    hidden = _embedded(layers, shared, scales, outline)
+    hidden = _embedded(layers, shared, scales)
     normed = layers.norm(hidden, "decoder/layer_0/self_attention/layer_norm")
     queries = []
     for n in range(outline.decoder_layers):
@@ -183,7 +191,7 @@ def _decoder_inputs(builder: GraphBuilder, outline: Outline) -> None:
             builder.input(f"{part}_{n}", "float32", ["windows", outline.heads, "frames", outline.head_size])
 
 
-def _embedded(layers: Layers, shared: str, scales: str, outline: Outline) -> str:
+def _embedded(layers: Layers, shared: str, scales: str) -> str:
     """Embeddings come from the quantised matrix that also computes the vocabulary."""
     builder = layers.builder
     whole = builder.node("Cast", [builder.node("Gather", [shared, "tokens"])], to=1)
@@ -213,7 +221,7 @@ def _cross_attention(layers: Layers, normed: str, n: int, outline: Outline, kind
     name = f"decoder/layer_{n}/attention"
     scale = np.float32(outline.head_size**-0.5)
     weight, bias = layers.values(f"{name}/linear_0/weight") * scale, layers.values(f"{name}/linear_0/bias") * scale
-    query = layers.matmul(normed, f"{name}/linear_0", weight, bias, kind)
+    query = layers.matmul(layers.shared(normed, kind), f"{name}/linear_0", weight, bias)
     flat = builder.constant(np.array([-1, outline.width]))
     by_window = builder.node("Gather", [builder.node("Reshape", [query, flat]), "to_windows"])
     inputs = [by_window, f"keys_{n}", f"values_{n}", "", "", "sound_mask"]

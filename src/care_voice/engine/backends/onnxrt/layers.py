@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -9,15 +10,31 @@ import numpy as np
 from care_voice.engine.backends.ct2_file import ModelFile
 from care_voice.engine.backends.onnxrt.builder import CONTRIB, Array, GraphBuilder
 
-Kind = Literal["float", "rows", "blocks"]
-"""How a matrix is stored. `float`: float32. `rows`: int8 with a scale for each output, activations quantised per
-tensor. `blocks`: int8 with a scale for each `BLOCK` weights, activations quantised per block of a row, so that a row's
-result does not depend on the rows beside it.
+Kind = Literal["float", "rows", "tokens", "blocks"]
+"""How a matrix is stored, and how what it is multiplied with is quantised.
+
+`float`: float32. `rows`: int8 with a scale for each output, activations quantised per tensor. `tokens`: the same with
+activations quantised per row. `blocks`: int8 with a scale for each `BLOCK` weights, activations quantised per block of
+a row. With `tokens` and `blocks` a row's result does not depend on the rows beside it.
 """
 
 BLOCK = 128
 EPSILON = 1e-5
 _INT8_MAX = 127
+_MIDDLE = 128
+_LOW_ZERO = 16
+"""Zero point of values that are hardly below 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """What is multiplied with a matrix: names of its values, of one scale and zero point, and of a scale per row."""
+
+    kind: Kind
+    name: str
+    scale: str = ""
+    zero: str = ""
+    row_scale: str = ""
 
 
 class Layers:
@@ -38,37 +55,57 @@ class Layers:
     def bias(self, name: str) -> Array | None:
         return self.values(f"{name}/bias") if f"{name}/bias" in self._model.variables else None
 
-    def quantized(self, value: str) -> tuple[str, str, str]:
-        """Activations as uint8 with one scale and zero point."""
-        names = self.builder.fresh(3)
-        self.builder.nodes("DynamicQuantizeLinear", [value], names)
-        return names[0], names[1], names[2]
-
-    def linear(self, value: str, name: str, kind: Kind) -> str:
-        """A whole linear layer of the model file."""
-        return self.matmul(value, name, self.values(f"{name}/weight"), self.bias(name), kind)
-
-    def matmul(self, value: str, name: str, weight: Array, bias: Array | None, kind: Kind) -> str:
-        """`value` times the transpose of `weight` (outputs, inputs), plus `bias`."""
-        if kind == "float":
-            product = self.builder.node("MatMul", [value, self.builder.weight(name, weight.T)])
-            return self.builder.node("Add", [product, self.builder.weight(f"{name}.b", bias)]) if bias is not None else product
+    def shared(self, value: str, kind: Kind, least: float = 0.0) -> Operand:
+        """`value` made ready for several matrices. `least`: with `tokens`, nothing in `value` is below `-least`."""
         if kind == "rows":
-            return self.matmul_of_quantized(self.quantized(value), name, weight, bias)
-        return self.matmul_by_blocks(value, name, weight, self._optional(f"{name}.b", bias))
+            whole, scale, zero = self.builder.fresh(3)
+            self.builder.nodes("DynamicQuantizeLinear", [value], [whole, scale, zero])
+            return Operand(kind, whole, scale, zero)
+        return self._tokens(value, least) if kind == "tokens" else Operand(kind, value)
 
-    def matmul_of_quantized(self, value: tuple[str, str, str], name: str, weight: Array, bias: Array | None) -> str:
-        """The same with activations that were quantised before; several matrices can share them."""
+    def _tokens(self, value: str, least: float) -> Operand:
+        """Each row is divided by its greatest value. Rows that cannot fall far below 0 need few steps there."""
+        b = self.builder
+        axis = b.constant(np.array([-1]))
+        peak = b.node("ReduceMax", [value if least else b.node("Abs", [value]), axis], keepdims=1)
+        zero = _LOW_ZERO if least else _MIDDLE
+        steps = b.constant(np.array(255 - zero, np.float32))
+        smallest = b.constant(np.array(max(least / zero, 1e-9), np.float32))
+        scale = b.node("Max", [b.node("Div", [peak, steps]), smallest])
+        one, middle = b.constant(np.array(1, np.float32)), b.constant(np.array(zero, np.uint8))
+        return Operand(
+            "tokens", b.node("QuantizeLinear", [b.node("Div", [value, scale]), one, middle]), one, middle, scale
+        )
+
+    def linear(self, value: str, name: str, kind: Kind, least: float = 0.0) -> str:
+        """A whole linear layer of the model file."""
+        return self.matmul(self.shared(value, kind, least), name, self.values(f"{name}/weight"), self.bias(name))
+
+    def matmul(self, value: Operand, name: str, weight: Array, bias: Array | None) -> str:
+        """`value` times the transpose of `weight` (outputs, inputs), plus `bias`."""
+        if value.kind == "blocks":
+            return self.matmul_by_blocks(value.name, name, weight, self._optional(f"{name}.b", bias))
+        if value.kind == "rows":
+            return self._integer_matmul(value, name, weight, self._optional(f"{name}.b", bias))
+        if value.kind == "float":
+            product = self.builder.node("MatMul", [value.name, self.builder.weight(name, weight.T)])
+        else:
+            product = self.builder.node("Mul", [self._integer_matmul(value, name, weight, ""), value.row_scale])
+        return (
+            self.builder.node("Add", [product, self.builder.weight(f"{name}.b", bias)]) if bias is not None else product
+        )
+
+    def _integer_matmul(self, value: Operand, name: str, weight: Array, bias: str) -> str:
         scale = np.maximum(np.abs(weight).max(axis=1), 1e-12) / _INT8_MAX
         whole = np.rint(weight / scale[:, np.newaxis]).astype(np.int8)
         inputs = [
-            value[0],
+            value.name,
             self.builder.weight(name, whole.T),
-            value[1],
+            value.scale,
             self.builder.weight(f"{name}.s", scale.astype(np.float32)),
-            value[2],
+            value.zero,
             self.builder.weight(f"{name}.z", np.zeros(len(weight), np.int8)),
-            self._optional(f"{name}.b", bias),
+            bias,
         ]
         return self.builder.node("MatMulIntegerToFloat", inputs, domain=CONTRIB)
 
@@ -97,7 +134,8 @@ class Layers:
     def add_and_norm(self, value: str, residual: str, name: str) -> tuple[str, str]:
         """The normalised sum, and the sum itself.
 
-        One fused SkipLayerNormalization would do both, but over the many rows of the encoder it takes three times as long.
+        One fused SkipLayerNormalization would do both, but over the many rows of the encoder takes three times as
+        long.
         """
         total = self.builder.node("Add", [value, residual])
         return self.norm(total, name), total

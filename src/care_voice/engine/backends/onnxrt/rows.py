@@ -16,7 +16,9 @@ class Rows:
     def __init__(self, decoder: Decoder, capacity: int = 8) -> None:
         self._decoder = decoder
         self.count = 0
-        self.cache = np.zeros((2 * decoder.layers, capacity, decoder.heads, MAX_POSITIONS, decoder.head_size), np.float32)
+        self.cache = np.zeros(
+            (2 * decoder.layers, capacity, decoder.heads, MAX_POSITIONS, decoder.head_size), np.float32
+        )
         self.queries = np.zeros((capacity, MAX_POSITIONS, decoder.query_width), np.float32)
         self.tokens = np.zeros((capacity, MAX_POSITIONS), np.int64)
         self.lengths = np.zeros(capacity, np.int64)
@@ -87,7 +89,9 @@ class Sounds:
         self._stacked = ()
         if len(self._list) > 1:
             longest = int(self.frames.max())
-            self._stacked = tuple(_padded(states, longest) for states in zip(*(s.states for s in self._list), strict=True))
+            self._stacked = tuple(
+                _padded(states, longest) for states in zip(*(s.states for s in self._list), strict=True)
+            )
 
 
 def _padded(states: tuple[Array, ...], frames: int) -> Array:
