@@ -135,14 +135,14 @@ class BatchDecoder:
     def _suppress(self, tokens: tuple[int, ...]) -> None:
         if tokens != self._biased:
             self._bias = self._no_bias.copy()
-            self._bias[list(tokens)] = _FAR_BELOW
+            self._bias[np.array(tokens, np.int64)] = _FAR_BELOW
             self._biased = tokens
 
     def _read_prompt(self, entry: _Open) -> tuple[Array, Array]:
         """The first candidates, suppressed tokens taken out of the distribution."""
         job, row = entry.job, entry.rows[0]
         length = len(job.prompt)
-        banned = np.array([*job.suppression.always, *job.suppression.first])
+        banned = np.array([*job.suppression.always, *job.suppression.first], np.int64)
         wanted = min(entry.search.candidates + len(banned), self._decoder.vocabulary)
         probed = np.concatenate([banned, [job.no_speech]])
         self._bind_prompt(job.sound, row, length)
