@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from care_voice.engine.search import BeamSearch, Found, Sampling, Search, sampled
+from care_voice.engine.search import BeamSearch, Found, Sampling, Search, gumbel, sampled
 
 END, WORDS = 0, 5
 
@@ -86,5 +86,5 @@ def test_samples_carry_their_probability_at_temperature_1(seed: int, count: int,
 
 def test_tokens_are_drawn_as_often_as_they_are_probable() -> None:
     logits = np.log(np.array([[0.7, 0.2, 0.1]], dtype=np.float32)).repeat(20_000, axis=0)
-    picks = sampled(logits, np.random.default_rng(1).random)
+    picks = sampled(logits, gumbel(np.random.default_rng(1).random(logits.shape)))
     assert np.allclose(np.bincount(picks) / len(picks), [0.7, 0.2, 0.1], atol=0.02)

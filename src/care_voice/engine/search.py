@@ -146,7 +146,7 @@ class Sampling:
         count: Hypotheses to draw.
         end: The token that ends a hypothesis.
         cap: Most tokens of a hypothesis, without the end token.
-        width: How many tokens the rows are given: the whole vocabulary for an exact draw.
+        width: Size of the vocabulary, all of which the rows are given.
         temperature: Flattens (above 1) or sharpens the distribution.
         draw: Uniform numbers in [0, 1), of the shape that is asked for.
     """
@@ -171,7 +171,9 @@ class Sampling:
             parents = [0] * self.count
         else:
             parents = list(range(len(self._rows)))
-        picks = sampled(logprobs / self.temperature, self.draw)
+        # Noise goes with the token, not with its rank: rounding may swap two ranks, and must not change the draw.
+        noise = gumbel(self.draw((len(ids), self.width)))
+        picks = sampled(logprobs / self.temperature, np.take_along_axis(noise, ids, 1))
         return self._follow(parents, ids, logprobs, picks)
 
     def _follow(self, parents: Sequence[int], ids: Ids, logprobs: Floats, picks: Ids) -> Moves:
@@ -193,8 +195,12 @@ class Sampling:
         return Moves(tuple(children), tuple(ended))
 
 
-def sampled(logits: Floats, draw: Callable[[tuple[int, ...]], npt.NDArray[np.float64]]) -> Ids:
+def gumbel(uniform: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Noise of the Gumbel distribution from uniform numbers in [0, 1)."""
+    return -np.log(-np.log(np.maximum(uniform, 1e-300)))
+
+
+def sampled(logits: Floats, noise: npt.NDArray[np.float64]) -> Ids:
     """One column of each row, drawn with the probabilities that its logits give (the Gumbel trick)."""
-    noise = -np.log(-np.log(np.maximum(draw(logits.shape), 1e-300)))
     picks: npt.NDArray[Any] = np.argmax(logits + noise, axis=1)
     return picks.astype(np.int64)
