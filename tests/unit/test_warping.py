@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from care_voice.engine.warping import attention, matrix_of, warp
+from care_voice.engine.warping import _median, attention, matrix_of, warp
 
 
 def cheapest(cost: np.ndarray) -> float:
@@ -40,3 +40,12 @@ def test_each_token_starts_where_its_attention_starts() -> None:
     for token, frame in warp(-matrix_of(attention(words * 3, keys))):
         first.setdefault(token, frame)
     assert [abs(first[n] - n * frames_each) <= 1 for n in range(4)] == [True] * 4
+
+
+@given(st.integers(0, 10_000), st.integers(4, 30))
+@settings(deadline=None)
+def test_the_median_is_that_of_seven_frames(seed: int, frames: int) -> None:
+    values = np.random.default_rng(seed).standard_normal((1, 2, frames))
+    padded = np.pad(values, ((0, 0), (0, 0), (3, 3)), mode="reflect")
+    expected = np.stack([np.median(padded[..., n : n + 7], axis=-1) for n in range(frames)], axis=-1)
+    assert np.array_equal(_median(values), expected)

@@ -11,7 +11,7 @@ import onnxruntime
 
 from care_voice.domain.errors import ConversionFailed
 from care_voice.engine.backends.ct2_file import ModelFile, open_model
-from care_voice.engine.backends.onnxrt.graphs import EncoderKinds, write_decoder, write_encoder
+from care_voice.engine.backends.onnxrt.graphs import write_decoder, write_encoder
 from care_voice.engine.backends.onnxrt.layers import Kind
 from care_voice.engine.backends.onnxrt.runtime import PARAMETERS_FILE
 from care_voice.engine.backends.quantize import MODEL_FILE, make_empty
@@ -23,7 +23,7 @@ _COPIED = ("tokenizer.json", "preprocessor_config.json")
 _START = "<|startoftranscript|>"
 
 
-def write_onnx(source: Path, target: Path, encoder: EncoderKinds | None = None, decoder: Kind = "blocks") -> None:
+def write_onnx(source: Path, target: Path, encoder: Kind = "tokens", decoder: Kind = "blocks") -> None:
     """Make a complete model directory for `OnnxRuntime`. The same source gives the same bytes.
 
     Args:
@@ -42,7 +42,7 @@ def write_onnx(source: Path, target: Path, encoder: EncoderKinds | None = None, 
         _check(model, source.name)
         make_empty(target, source.name)
         heads = config["alignment_heads"]
-        write_encoder(model, target, encoder or EncoderKinds())
+        write_encoder(model, target, encoder)
         write_decoder(model, target, decoder, tuple(sorted({layer for layer, _ in heads})))
     for name in _COPIED:
         if (source / name).is_file():

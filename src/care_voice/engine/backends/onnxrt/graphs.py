@@ -33,19 +33,6 @@ class Outline:
         return self.width // self.heads
 
 
-@dataclass(frozen=True, slots=True)
-class EncoderKinds:
-    """How the encoder's matrices are stored: those before and after its attention, the two of its feed-forward layers,
-    and those that make the decoder's keys and values.
-    """
-
-    attention: Kind = "tokens"
-    attended: Kind = "rows"
-    expansion: Kind = "rows"
-    contraction: Kind = "tokens"
-    cross: Kind = "rows"
-
-
 def outline_of(model: ModelFile) -> Outline:
     """Read the sizes from the shapes of the variables."""
     width, mels, _ = model.variables["encoder/conv1/weight"].shape
@@ -64,7 +51,7 @@ def _layers(model: ModelFile, side: str) -> int:
     return 1 + max(int(match[1]) for match in found if match)
 
 
-def write_encoder(model: ModelFile, directory: Path, kinds: EncoderKinds) -> None:
+def write_encoder(model: ModelFile, directory: Path, kind: Kind) -> None:
     """`encoder.onnx`: mel (1, mels, frames) -> for each decoder layer the keys and values (1, heads, frames/2, size).
 
     Any even number of frames up to 3000.
@@ -72,49 +59,73 @@ def write_encoder(model: ModelFile, directory: Path, kinds: EncoderKinds) -> Non
     outline = outline_of(model)
     builder = GraphBuilder(directory, "encoder")
     layers = Layers(builder, model)
-    hidden = _convolutions(layers, builder.input("mel", "float32", [1, outline.mels, "frames"]))
+    hidden = _convolutions(layers, builder.input("mel", "float32", [1, outline.mels, "frames"]), outline, kind)
     normed = layers.norm(hidden, "encoder/layer_0/self_attention/layer_norm")
     for n in range(outline.encoder_layers):
         name = f"encoder/layer_{n}"
-        attended = _self_attention(layers, normed, f"{name}/self_attention", outline, kinds)
+        attended = _self_attention(layers, normed, f"{name}/self_attention", outline, kind)
         normed, hidden = layers.add_and_norm(attended, hidden, f"{name}/ffn/layer_norm")
-        expanded = builder.node("Gelu", [layers.linear(normed, f"{name}/ffn/linear_0", kinds.expansion)])
+        expanded = builder.node("Gelu", [layers.linear(normed, f"{name}/ffn/linear_0", kind)])
         following = f"encoder/layer_{n + 1}/self_attention/layer_norm"
         final = n == outline.encoder_layers - 1
-        contracted = layers.linear(expanded, f"{name}/ffn/linear_1", kinds.contraction, _GELU_LEAST)
+        contracted = layers.linear(expanded, f"{name}/ffn/linear_1", kind, _GELU_LEAST)
         normed, hidden = layers.add_and_norm(contracted, hidden, "encoder/layer_norm" if final else following)
-    _cross_keys_and_values(layers, normed, outline, kinds)
+    _cross_keys_and_values(layers, normed, outline, kind)
     builder.save()
 
 
-def _convolutions(layers: Layers, mel: str) -> str:
-    """(1, mels, frames) -> (1, frames / 2, width), positions added."""
+def _convolutions(layers: Layers, mel: str, outline: Outline, kind: Kind) -> str:
+    """(1, mels, frames) -> (1, frames / 2, width), positions added.
+
+    Both are a matrix times three frames side by side, so that int8 serves the second, which is the larger one.
+    """
     builder = layers.builder
-    value = mel
-    for name, stride in (("encoder/conv1", 1), ("encoder/conv2", 2)):
-        inputs = [value, layers.weight(f"{name}/weight"), layers.weight(f"{name}/bias")]
-        value = builder.node("Gelu", [builder.node("Conv", inputs, pads=[1, 1], strides=[stride])])
-    value = builder.node("Transpose", [value], perm=[0, 2, 1])
+    frames = builder.node("Transpose", [mel], perm=[0, 2, 1])
+    padded = builder.node("Pad", [frames, builder.constant(np.array([0, 1, 0, 0, 1, 0]))])
+    triples = builder.node("Concat", [_cut(builder, padded, 1, n, n - 2) for n in range(3)], axis=-1)
+    first = builder.node("Gelu", [_convolved(layers, triples, "encoder/conv1", "float")])
+    # The second takes every other frame with its neighbours: the pair 2n, 2n + 1, and 2n - 1 of the pair before.
+    pairs = builder.node("Reshape", [first, builder.constant(np.array([1, -1, 2 * outline.width]))])
+    odd = _cut(builder, pairs, 2, outline.width, 0)
+    before = builder.node("Pad", [odd, builder.constant(np.array([0, 1, 0, 0, -1, 0]))])
+    triples = builder.node("Concat", [before, pairs], axis=-1)
+    value = builder.node("Gelu", [_convolved(layers, triples, "encoder/conv2", kind)])
     length = builder.node("Shape", [value], start=1, end=2)
     zero, axis = builder.constant(np.array([0])), builder.constant(np.array([0]))
     positions = builder.node("Slice", [layers.weight("encoder/position_encodings/encodings"), zero, length, axis])
     return builder.node("Add", [value, positions])
 
 
-def _self_attention(layers: Layers, normed: str, name: str, outline: Outline, kinds: EncoderKinds) -> str:
+def _cut(builder: GraphBuilder, value: str, axis: int, start: int, stop: int) -> str:
+    """[start, stop) along an axis; `stop` counts from the end, 0 being the end itself."""
+    bounds = [np.array([start]), np.array([stop or np.iinfo(np.int64).max]), np.array([axis])]
+    return builder.node("Slice", [value, *(builder.constant(bound) for bound in bounds)])
+
+
+def _convolved(layers: Layers, triples: str, name: str, kind: Kind) -> str:
+    weight = layers.values(f"{name}/weight").transpose(0, 2, 1)
+    return layers.matmul(
+        layers.shared(triples, kind, _GELU_LEAST if kind == "tokens" else 0.0),
+        name,
+        weight.reshape(len(weight), -1),
+        layers.values(f"{name}/bias"),
+    )
+
+
+def _self_attention(layers: Layers, normed: str, name: str, outline: Outline, kind: Kind) -> str:
     builder = layers.builder
     weights = np.split(layers.values(f"{name}/linear_0/weight"), 3)
     biases = np.split(layers.values(f"{name}/linear_0/bias"), 3)
-    shared = layers.shared(normed, kinds.attention)
+    shared = layers.shared(normed, kind)
     parts = zip("qkv", weights, biases, strict=True)
     projected = [layers.matmul(shared, f"{name}/{part}", weight, bias) for part, weight, bias in parts]
     attended = builder.node("MultiHeadAttention", projected, domain=CONTRIB, num_heads=outline.heads)
-    return layers.linear(attended, f"{name}/linear_1", kinds.attended)
+    return layers.linear(attended, f"{name}/linear_1", kind)
 
 
-def _cross_keys_and_values(layers: Layers, encoded: str, outline: Outline, kinds: EncoderKinds) -> None:
+def _cross_keys_and_values(layers: Layers, encoded: str, outline: Outline, kind: Kind) -> None:
     builder = layers.builder
-    shared = layers.shared(encoded, kinds.cross)
+    shared = layers.shared(encoded, kind)
     heads = builder.constant(np.array([1, -1, outline.heads, outline.head_size]))
     for n in range(outline.decoder_layers):
         name = f"decoder/layer_{n}/attention/linear_1"
