@@ -26,7 +26,7 @@ import tokenizers
 from care_voice.domain.errors import ConversionFailed
 from care_voice.domain.languages import LANGUAGES
 from care_voice.engine.backends.ct2_file import open_model
-from care_voice.engine.backends.whisper import DecodeOptions, WhisperBackend
+from care_voice.engine.backends.whisper import DecodeOptions, load_backend
 from care_voice.models.report import Verified
 from care_voice.supervisor.conversion import run_conversion
 from support import hf_checkpoint
@@ -102,8 +102,8 @@ def test_it_says_what_the_source_says_with_the_same_confidence(
     options = DecodeOptions("en", "transcribe", None, (0.0,), 5)
     heard = []
     for directory in (source, int8_copy):
-        backend = WhisperBackend(directory, "cpu", "int8", 1)
-        heard.append(list(backend.decode(samples, [(0, len(samples) / RATE)], options)))
+        backend = load_backend(directory, "cpu", "int8", 1)
+        heard.append(backend.decode(samples, [(0, len(samples) / RATE)], options))
 
     assert heard[0] == heard[1]
     assert len(heard[0][0].hypothesis.text.split()) > 15
@@ -248,7 +248,7 @@ def pickled(checkpoint: Path, tmp_path: Path) -> Path:
 def test_a_checkpoint_becomes_a_model_that_loads(checkpoint: Path, tmp_path: Path, to: str) -> None:
     tool = convert("transformers", checkpoint, tmp_path / "first", to)
     convert("transformers", checkpoint, tmp_path / "second", to)
-    backend = WhisperBackend(tmp_path / "first", "cpu", "int8", 1)
+    backend = load_backend(tmp_path / "first", "cpu", "int8", 1)
     model = ctranslate2.models.Whisper(str(tmp_path / "first"), compute_type="int8", intra_threads=1)
     mel = ctranslate2.StorageView.from_array(np.zeros((1, 80, 3000), np.float32))
 

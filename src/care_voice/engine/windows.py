@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from care_voice.engine.alignment import AlignedWord
-from care_voice.engine.backends.whisper import Decoded, DecodeOptions, WhisperBackend
+from care_voice.engine.backends.whisper import Decoded, DecodeOptions, load_backend
 from care_voice.engine.protocol import DecodeWindow, LoadEngine, WindowDecoded, WirePart, WireToken, WireWord
 
 _PCM_SCALE = 32768.0
@@ -18,7 +18,7 @@ class WindowDecoder:
     """Translates between the wire and the backend."""
 
     def __init__(self, load: LoadEngine) -> None:
-        self._backend = WhisperBackend(Path(load.model_dir), load.device, load.compute_type, load.threads)
+        self._backend = load_backend(Path(load.model_dir), load.device, load.compute_type, load.threads)
 
     @property
     def multilingual(self) -> bool:
@@ -27,7 +27,7 @@ class WindowDecoder:
     @property
     def detail(self) -> str:
         """What runs the model, for people."""
-        return f"CTranslate2 {self._backend.compute_type} on {self._backend.device}"
+        return self._backend.runtime.detail
 
     def decode(self, message: DecodeWindow) -> WindowDecoded:
         """Detect the language where none is given, decode, align."""
@@ -37,7 +37,7 @@ class WindowDecoder:
         if language is None:
             language, probability = self._backend.detect_language(samples, message.languages)
         options = DecodeOptions(language, message.task, message.prompt, message.temperatures, message.beam_size)
-        parts = list(self._backend.decode(samples, message.speech, options))
+        parts = self._backend.decode(samples, message.speech, options)
         return WindowDecoded(
             id=message.id,
             language=language,

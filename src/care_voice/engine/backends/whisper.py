@@ -1,12 +1,12 @@
-"""Whisper on CTranslate2: one model, one window at a time, right-sized, guarded, aligned."""
+"""Whisper: windows right-sized, guarded, aligned; many of them progress together."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
-import ctranslate2
 import numpy as np
 import numpy.typing as npt
 import tokenizers
@@ -15,6 +15,7 @@ from faster_whisper.tokenizer import Tokenizer
 
 from care_voice.domain.errors import InvalidParameter
 from care_voice.engine.alignment import AlignedWord, align_words, longest_skip_s, snap_to_speech
+from care_voice.engine.backends.runtime import Generated, Request, Runtime
 from care_voice.engine.bytelevel import token_bytes
 from care_voice.engine.rails import (
     FULL_WINDOW_S,
@@ -73,40 +74,39 @@ class Decoded:
     passes: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    """One run of the decoder: what was asked, what came, and what to make of it."""
+
+    request: Request
+    generated: Generated
+    hypothesis: Hypothesis
+
+
+Asking = Generator[Request, Generated, "list[Decoded]"]
+"""Yields what the runtime is to decode next, is sent the result, and returns the window's parts."""
+
+
 class WhisperBackend:
-    """Holds one model. Not thread-safe: a worker decodes one window at a time.
+    """Holds one model. Not thread-safe.
 
     Args:
-        model_dir: A directory with CTranslate2's model.bin, config.json, vocabulary and tokenizer.json.
-        device: cpu, cuda, or auto: cuda where there is a device.
-        compute_type: A CTranslate2 type, for example int8; auto means int8 on a CPU and float16 on CUDA.
-        threads: CPU threads of one operation; 0 lets CTranslate2 choose.
-
-    Raises:
-        RuntimeError, ValueError: CTranslate2 cannot load what the directory holds, or lacks the device.
+        runtime: What runs the model.
+        tokenizer: The path of its tokenizer.json.
+        settings: How windows are decoded.
     """
 
-    def __init__(
-        self, model_dir: Path, device: str, compute_type: str, threads: int, settings: WhisperSettings | None = None
-    ) -> None:
+    def __init__(self, runtime: Runtime, tokenizer: Path, settings: WhisperSettings | None = None) -> None:
         self._settings = settings or WhisperSettings()
-        self.device = _resolve_device(device)
-        if compute_type == "auto":
-            compute_type = "float16" if self.device == "cuda" else "int8"
-        self._model = ctranslate2.models.Whisper(
-            str(model_dir), device=self.device, compute_type=compute_type, intra_threads=threads, inter_threads=1
-        )
-        self._vocabulary = tokenizers.Tokenizer.from_file(str(model_dir / "tokenizer.json"))
-        self._features = FeatureExtractor(feature_size=self._model.n_mels)
+        self.runtime = runtime
+        self._vocabulary = tokenizers.Tokenizer.from_file(str(tokenizer))
+        self._features = FeatureExtractor(feature_size=runtime.mels)
         self._tokenizers: dict[tuple[str, str], Tokenizer] = {}
+        self._windows: dict[object, Asking] = {}
 
     @property
     def multilingual(self) -> bool:
-        return bool(self._model.is_multilingual)
-
-    @property
-    def compute_type(self) -> str:
-        return str(self._model.compute_type)
+        return self.runtime.multilingual
 
     def token_text(self, token_id: int) -> tuple[str, bytes]:
         """A token as text, U+FFFD where it holds a part of a character, and as bytes."""
@@ -121,17 +121,14 @@ class WhisperBackend:
         """
         if not self.multilingual:
             return "en", 1.0
-        ranked = self._model.detect_language(self._encode(samples, full=True))[0]
-        codes = [(str(token).strip("<|>"), float(probability)) for token, probability in ranked]
+        codes = self.runtime.languages(self._encode(samples, full=True))
         found = next((pair for pair in codes if not candidates or pair[0] in candidates), None)
         if found is None:
             raise InvalidParameter(param="languages", why="this model knows none of them")
         return found
 
-    def decode(
-        self, samples: Samples, speech: Sequence[tuple[float, float]], options: DecodeOptions
-    ) -> Iterator[Decoded]:
-        """Decode a window of at most 30 s; more than one result where it had to be cut in two.
+    def decode(self, samples: Samples, speech: Sequence[tuple[float, float]], options: DecodeOptions) -> list[Decoded]:
+        """Decode a window of at most 30 s alone; more than one result where it had to be cut in two.
 
         Args:
             samples: Sound in [-1, 1] at 16 kHz.
@@ -141,18 +138,43 @@ class WhisperBackend:
         Raises:
             InvalidParameter: The model is English-only and something else was asked of it.
         """
+        key = object()
+        self.open(key, samples, speech, options)
+        while True:
+            for done, parts in self.step():
+                if done is key:
+                    return parts
+
+    def open(
+        self, key: object, samples: Samples, speech: Sequence[tuple[float, float]], options: DecodeOptions
+    ) -> None:
+        """Take a window in hand, beside those that are; `step` gives its parts under `key`. Else as `decode`."""
         self._check(options)
-        hypothesis, encoded, passes = self._search(samples, options)
-        if echoes(hypothesis.text, options.prompt):
+        self._windows[key] = self._window(samples, speech, options)
+        self.runtime.add(key, next(self._windows[key]))
+
+    def step(self) -> list[tuple[object, list[Decoded]]]:
+        """Go on with all windows in hand, for about as long as a token takes; those that are done now."""
+        done = []
+        for key, generated in self.runtime.step():
+            try:
+                self.runtime.add(key, self._windows[key].send(generated))
+            except StopIteration as finished:
+                del self._windows[key]
+                done.append((key, finished.value))
+        return done
+
+    def _window(self, samples: Samples, speech: Sequence[tuple[float, float]], options: DecodeOptions) -> Asking:
+        chosen, passes = yield from self._search(samples, options)
+        if echoes(chosen.hypothesis.text, options.prompt):
             options, before = replace(options, prompt=None), passes
-            hypothesis, encoded, passes = self._search(samples, options)
+            chosen, passes = yield from self._search(samples, options)
             passes += before
-        words = snap_to_speech(self._align(encoded, hypothesis, len(samples), options), speech)
+        words = snap_to_speech(self._align(chosen, len(samples), options), speech)
         skipped = options.task == "transcribe" and longest_skip_s(words, speech) > self._settings.rails.max_skip_s
-        if (hypothesis.capped or skipped) and len(samples) > 2 * _MIN_SPLIT_S * SAMPLE_RATE:
-            yield from self._decode_halves(samples, speech, options, passes)
-            return
-        yield Decoded(0.0, hypothesis, tuple(words), passes)
+        if (chosen.hypothesis.capped or skipped) and len(samples) > 2 * _MIN_SPLIT_S * SAMPLE_RATE:
+            return (yield from self._halves(samples, speech, options, passes))
+        return [Decoded(0.0, chosen.hypothesis, tuple(words), passes)]
 
     def _check(self, options: DecodeOptions) -> None:
         if self.multilingual:
@@ -164,23 +186,23 @@ class WhisperBackend:
         if options.task != "transcribe":
             raise InvalidParameter(param="model", why="this model knows English only and cannot translate")
 
-    def _search(self, samples: Samples, options: DecodeOptions) -> tuple[Hypothesis, ctranslate2.StorageView, int]:
+    def _search(self, samples: Samples, options: DecodeOptions) -> Generator[Request, Generated, tuple[_Pass, int]]:
         """Right-sized first, then 30 s, then up the temperature ladder until the guard rails are content."""
-        tried: list[tuple[Hypothesis, ctranslate2.StorageView]] = []
+        tried: list[_Pass] = []
         for full, temperature in self._attempts(len(samples), options.temperatures):
-            encoded = (
-                self._encode(samples, full=full) if not tried or full != tried[-1][0].full_window else tried[-1][1]
-            )
-            hypothesis = self._generate(encoded, options, temperature, full=full, seconds=len(samples) / SAMPLE_RATE)
-            tried.append((hypothesis, encoded))
-            verdict = judge(hypothesis, self._settings.rails)
+            same = tried and full == tried[-1].hypothesis.full_window
+            encoded = tried[-1].request.encoded if same else self._encode(samples, full=full)
+            request = self._request(encoded, options, temperature, full=full, seconds=len(samples) / SAMPLE_RATE)
+            generated = yield request
+            tried.append(_Pass(request, generated, self._hypothesis(request, generated, options, full=full)))
+            verdict = judge(tried[-1].hypothesis, self._settings.rails)
             if verdict is Verdict.NO_SPEECH:
-                return _silence(hypothesis), encoded, len(tried)
+                return replace(tried[-1], hypothesis=_silence(tried[-1].hypothesis)), len(tried)
             if verdict is Verdict.ACCEPT:
-                return hypothesis, encoded, len(tried)
-        complete = [pair for pair in tried if pair[0].full_window]
-        chosen = best([pair[0] for pair in complete], self._settings.rails)
-        return chosen, complete[-1][1], len(tried)
+                return tried[-1], len(tried)
+        complete = [one for one in tried if one.hypothesis.full_window]
+        chosen = best([one.hypothesis for one in complete], self._settings.rails)
+        return next(one for one in complete if one.hypothesis is chosen), len(tried)
 
     def _attempts(self, length: int, temperatures: tuple[float, ...]) -> Iterator[tuple[bool, float]]:
         if self._padded(length, full=False) < FULL_WINDOW_S * SAMPLE_RATE:
@@ -191,65 +213,51 @@ class WhisperBackend:
         minimum = FULL_WINDOW_S if full else self._settings.minimum_s
         return window_samples(length, SAMPLE_RATE, self._settings.margin_s, minimum)
 
-    def _encode(self, samples: Samples, *, full: bool) -> ctranslate2.StorageView:
+    def _encode(self, samples: Samples, *, full: bool) -> Any:
         size = self._padded(len(samples), full=full)
         padded = np.zeros(size, dtype=np.float32)
         padded[: len(samples)] = samples[:size]
-        mel = self._features(padded, padding=0)[..., : size * FRAMES_PER_S // SAMPLE_RATE]
-        features = ctranslate2.StorageView.from_array(np.ascontiguousarray(mel[np.newaxis]))
-        return self._model.encode(features, to_cpu=False)
+        frames = size * FRAMES_PER_S // SAMPLE_RATE // 2 * 2
+        return self.runtime.encode(self._features(padded, padding=0)[..., :frames])
 
-    def _generate(
-        self,
-        encoded: ctranslate2.StorageView,
-        options: DecodeOptions,
-        temperature: float,
-        *,
-        full: bool,
-        seconds: float,
-    ) -> Hypothesis:
+    def _request(
+        self, encoded: Any, options: DecodeOptions, temperature: float, *, full: bool, seconds: float
+    ) -> Request:
         tokenizer = self._tokenizer(options.language, options.task)
         prompt = self._prompt(tokenizer, options.prompt)
         room = MAX_POSITIONS - len(prompt)
-        cap = room if full else min(room, _token_cap(seconds))
-        ctranslate2.set_random_seed(round(temperature * 1000))
-        result = self._model.generate(
-            encoded,
-            [prompt],
-            max_length=_generation_limit(cap, len(prompt)),
-            return_scores=True,
-            return_no_speech_prob=True,
-            suppress_blank=True,
-            suppress_tokens=_suppressed(tokenizer),
-            **self._sampling(temperature, options.beam_size),
-        )[0]
-        ids = tuple(result.sequences_ids[0])
-        return Hypothesis(
-            token_ids=ids,
-            text=tokenizer.decode(list(ids)),
-            avg_logprob=result.scores[0] * len(ids) / (len(ids) + 1),
-            no_speech_prob=result.no_speech_prob,
+        return Request(
+            encoded=encoded,
+            prompt=prompt,
+            start=len(prompt) - len(tokenizer.sot_sequence) - 1,
+            end=tokenizer.eot,
+            no_speech=tokenizer.no_speech,
+            suppressed=_suppressed(tokenizer),
+            blank=(*tokenizer.encode(" "), tokenizer.eot),
+            cap=room if full else min(room, _token_cap(seconds)),
+            beam_size=options.beam_size,
             temperature=temperature,
-            full_window=full,
-            capped=len(ids) >= cap - 1,
+            best_of=self._settings.best_of,
         )
 
-    def _sampling(self, temperature: float, beam_size: int) -> dict[str, float | int]:
-        if temperature == 0:
-            return {"beam_size": beam_size}
-        return {
-            "beam_size": 1,
-            "num_hypotheses": self._settings.best_of,
-            "sampling_topk": 0,
-            "sampling_temperature": temperature,
-        }
+    def _hypothesis(self, request: Request, generated: Generated, options: DecodeOptions, *, full: bool) -> Hypothesis:
+        tokenizer = self._tokenizer(options.language, options.task)
+        return Hypothesis(
+            token_ids=generated.tokens,
+            text=tokenizer.decode(list(generated.tokens)),
+            avg_logprob=generated.avg_logprob,
+            no_speech_prob=generated.no_speech_prob,
+            temperature=request.temperature,
+            full_window=full,
+            capped=len(generated.tokens) >= request.cap - 1,
+        )
 
-    def _prompt(self, tokenizer: Tokenizer, text: str | None) -> list[int]:
-        before = []
+    def _prompt(self, tokenizer: Tokenizer, text: str | None) -> tuple[int, ...]:
+        before: list[int] = []
         if text and text.strip():
             ids = [token for token in tokenizer.encode(" " + text.strip()) if token < tokenizer.eot]
             before = [tokenizer.sot_prev, *ids[-MAX_PROMPT_TOKENS:]]
-        return [*before, *tokenizer.sot_sequence, tokenizer.no_timestamps]
+        return (*before, *tokenizer.sot_sequence, tokenizer.no_timestamps)
 
     def _tokenizer(self, language: str, task: str) -> Tokenizer:
         key = (language, task)
@@ -257,38 +265,55 @@ class WhisperBackend:
             self._tokenizers[key] = Tokenizer(self._vocabulary, self.multilingual, task=task, language=language)
         return self._tokenizers[key]
 
-    def _align(
-        self, encoded: ctranslate2.StorageView, hypothesis: Hypothesis, length: int, options: DecodeOptions
-    ) -> list[AlignedWord]:
-        if not hypothesis.token_ids:
-            return []
+    def _align(self, chosen: _Pass, length: int, options: DecodeOptions) -> list[AlignedWord]:
         tokenizer = self._tokenizer(options.language, options.task)
-        ids = [token for token in hypothesis.token_ids if token < tokenizer.eot]
+        ids = [token for token in chosen.hypothesis.token_ids if token < tokenizer.eot]
+        if not ids:
+            return []
         frames = min(length * FRAMES_PER_S // SAMPLE_RATE, round(FULL_WINDOW_S * FRAMES_PER_S))
-        result = self._model.align(encoded, tokenizer.sot_sequence, [ids], frames)[0]
+        result = self.runtime.align(chosen.request, chosen.generated, ids, frames)
         words, word_tokens = tokenizer.split_to_word_tokens(ids)
-        return _join_bare_marks(align_words(words, word_tokens, result.alignments, result.text_token_probs))
+        return _join_bare_marks(align_words(words, word_tokens, result.path, result.token_probs))
 
-    def _decode_halves(
+    def _halves(
         self, samples: Samples, speech: Sequence[tuple[float, float]], options: DecodeOptions, passes: int
-    ) -> Iterator[Decoded]:
+    ) -> Asking:
         """The decoder ran out of positions or left speech out: cut at the quietest place near the middle."""
         cut = _quietest_near_middle(samples)
         offset = cut / SAMPLE_RATE
         left = [(start, min(end, offset)) for start, end in speech if start < offset]
         right = [(max(start, offset) - offset, end - offset) for start, end in speech if end > offset]
-        halves = (
-            *self.decode(samples[:cut], left, options),
-            *(_shifted(part, offset) for part in self.decode(samples[cut:], right, options)),
-        )
-        yield replace(halves[0], passes=halves[0].passes + passes)
-        yield from halves[1:]
+        first = yield from self._window(samples[:cut], left, options)
+        second = yield from self._window(samples[cut:], right, options)
+        parts = [*first, *(_shifted(part, offset) for part in second)]
+        return [replace(parts[0], passes=parts[0].passes + passes), *parts[1:]]
 
 
-def _resolve_device(device: str) -> str:
-    if device != "auto":
-        return device
-    return "cuda" if ctranslate2.get_cuda_device_count() > 0 else "cpu"
+def load_backend(
+    model_dir: Path, device: str, compute_type: str, threads: int, settings: WhisperSettings | None = None
+) -> WhisperBackend:
+    """Load what the directory holds: graphs for ONNX Runtime, or else a CTranslate2 model.
+
+    Args:
+        model_dir: A complete model directory with its tokenizer.json.
+        device: cpu, cuda, or auto: cuda where there is a device; graphs for ONNX Runtime run on the CPU alone.
+        compute_type: A CTranslate2 type, for example int8; auto means int8 on a CPU and float16 on CUDA.
+        threads: CPU threads of one operation; 0 lets the library choose.
+
+    Raises:
+        RuntimeError, ValueError: The library cannot load what the directory holds, or lacks the device.
+    """
+    # Each library is imported only where it is used: they take a third of the time of a start.
+    runtime: Runtime
+    if (model_dir / "decoder.onnx").is_file():
+        from care_voice.engine.backends.onnxrt.runtime import OnnxRuntime  # noqa: PLC0415
+
+        runtime = OnnxRuntime(model_dir, threads)
+    else:
+        from care_voice.engine.backends.ct2_runtime import CTranslate2Runtime  # noqa: PLC0415
+
+        runtime = CTranslate2Runtime(model_dir, device, compute_type, threads)
+    return WhisperBackend(runtime, model_dir / "tokenizer.json", settings)
 
 
 def _token_cap(seconds: float) -> int:
@@ -296,14 +321,9 @@ def _token_cap(seconds: float) -> int:
     return 32 + round(25 * seconds)
 
 
-def _generation_limit(cap: int, prompt_length: int) -> int:
-    """CTranslate2 stops after min(max_length / 2, max_length - prompt) tokens; this is the max_length for `cap`."""
-    return max(2 * cap, cap + prompt_length)
-
-
-def _suppressed(tokenizer: Tokenizer) -> list[int]:
+def _suppressed(tokenizer: Tokenizer) -> tuple[int, ...]:
     special = (tokenizer.transcribe, tokenizer.translate, tokenizer.sot, tokenizer.sot_prev, tokenizer.sot_lm)
-    return sorted({*tokenizer.non_speech_tokens, *special, tokenizer.no_speech})
+    return tuple(sorted({*tokenizer.non_speech_tokens, *special, tokenizer.no_speech}))
 
 
 def _silence(hypothesis: Hypothesis) -> Hypothesis:

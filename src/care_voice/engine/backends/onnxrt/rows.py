@@ -1,0 +1,102 @@
+"""Rows that are decoded together: what each has in its cache, and the sounds that they attend to."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from care_voice.engine.backends.onnxrt.session import MAX_POSITIONS, Array, Decoder, Sound
+
+_FAR_BELOW = np.float32(-1e30)
+"""Added to what must not be attended to; infinity would make not-a-number of a row that is all so."""
+
+
+class Rows:
+    """Slots [0, count) are in use. Of each: the tokens that were read, their keys and values, and their queries."""
+
+    def __init__(self, decoder: Decoder, capacity: int = 8) -> None:
+        self._decoder = decoder
+        self.count = 0
+        self.cache = np.zeros(
+            (2 * decoder.layers, capacity, decoder.heads, MAX_POSITIONS, decoder.head_size), np.float32
+        )
+        self.queries = np.zeros((capacity, MAX_POSITIONS, decoder.query_width), np.float32)
+        self.tokens = np.zeros((capacity, MAX_POSITIONS), np.int64)
+        self.lengths = np.zeros(capacity, np.int64)
+
+    def take(self) -> int:
+        """A new row at the end, with nothing in it."""
+        if self.count == len(self.lengths):
+            self._grow()
+        self.count += 1
+        self.lengths[self.count - 1] = 0
+        return self.count - 1
+
+    def copy(self, source: int, target: int, *, related: bool) -> None:
+        """Make `target` what `source` is; where both come from one prompt only what differs is copied."""
+        length = int(self.lengths[source])
+        start = self._common(source, target, length) if related else 0
+        for values in (self.tokens, self.queries):
+            values[target, start:length] = values[source, start:length]
+        self.cache[:, target, :, start:length] = self.cache[:, source, :, start:length]
+        self.lengths[target] = length
+
+    def _common(self, source: int, target: int, length: int) -> int:
+        differs = self.tokens[source, :length] != self.tokens[target, :length]
+        first = int(differs.argmax()) if length else 0
+        return first if length and differs[first] else length
+
+    def _grow(self) -> None:
+        for name in ("cache", "queries", "tokens", "lengths"):
+            values: Array = getattr(self, name)
+            axis = 1 if name == "cache" else 0
+            setattr(self, name, np.concatenate([values, np.zeros_like(values)], axis))
+
+
+class Sounds:
+    """The keys and values of the windows in flight, one beside the other, padded to the longest."""
+
+    def __init__(self) -> None:
+        self._list: list[Sound] = []
+        self._stacked: tuple[Array, ...] = ()
+        self.frames = np.zeros(0, np.int64)
+
+    def __len__(self) -> int:
+        return len(self._list)
+
+    def add(self, sound: Sound) -> None:
+        self._list.append(sound)
+        self._restack()
+
+    def remove(self, index: int) -> None:
+        """The last one takes its place."""
+        self._list[index] = self._list[-1]
+        self._list.pop()
+        self._restack()
+
+    @property
+    def states(self) -> tuple[Array, ...]:
+        """For each state (windows, heads, frames, size)."""
+        return self._list[0].states if len(self._list) == 1 else self._stacked
+
+    def mask(self, beams: int) -> Array:
+        """(windows, 1, beams, frames): 0 where a window has sound."""
+        padding = np.arange(self.frames.max()) >= self.frames[:, np.newaxis]
+        values = np.where(padding, _FAR_BELOW, np.float32(0))[:, np.newaxis, np.newaxis]
+        return np.ascontiguousarray(np.broadcast_to(values, (len(self), 1, beams, values.shape[-1])))
+
+    def _restack(self) -> None:
+        self.frames = np.array([sound.positions for sound in self._list])
+        self._stacked = ()
+        if len(self._list) > 1:
+            longest = int(self.frames.max())
+            self._stacked = tuple(
+                _padded(states, longest) for states in zip(*(s.states for s in self._list), strict=True)
+            )
+
+
+def _padded(states: tuple[Array, ...], frames: int) -> Array:
+    heads, size = states[0].shape[1], states[0].shape[3]
+    stacked = np.zeros((len(states), heads, frames, size), np.float32)
+    for n, values in enumerate(states):
+        stacked[n, :, : values.shape[2]] = values[0]
+    return stacked

@@ -1,0 +1,104 @@
+"""The window pipeline's view of Whisper on ONNX Runtime."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from care_voice.engine.backends.onnxrt.decoding import BatchDecoder, Job, Outcome, Suppression
+from care_voice.engine.backends.onnxrt.session import Array, Decoder, Encoder, Sound, session_options
+from care_voice.engine.backends.runtime import Alignment, Generated, Mel, Request
+from care_voice.engine.warping import attention, matrix_of, warp
+
+PARAMETERS_FILE = "onnx.json"
+"""What the graphs do not say: alignment heads, and the tokens of the languages."""
+
+
+class OnnxRuntime:
+    """Windows share the steps of one decoder.
+
+    Args:
+        model_dir: A directory that `write_onnx` made.
+        threads: CPU threads of one operation; 0 lets ONNX Runtime choose.
+
+    Raises:
+        RuntimeError: ONNX Runtime cannot load what the directory holds.
+        OSError, ValueError: A file is missing or damaged.
+    """
+
+    device = "cpu"
+
+    def __init__(self, model_dir: Path, threads: int) -> None:
+        options = session_options(threads)
+        self._encoder = Encoder(model_dir, options)
+        self._decoder = Decoder(model_dir, options)
+        self._batch = BatchDecoder(self._decoder)
+        parameters = json.loads((model_dir / PARAMETERS_FILE).read_text(encoding="utf-8"))
+        self._start: int = parameters["start"]
+        self._languages: dict[str, int] = parameters["languages"]
+        self._heads: list[tuple[int, int]] = [(layer, head) for layer, head in parameters["alignment_heads"]]
+
+    @property
+    def detail(self) -> str:
+        return "ONNX Runtime int8 on cpu"
+
+    @property
+    def multilingual(self) -> bool:
+        return bool(self._languages)
+
+    @property
+    def mels(self) -> int:
+        return self._encoder.mels
+
+    def encode(self, mel: Mel) -> Sound:
+        return self._encoder.encode(mel)
+
+    def languages(self, encoded: Sound) -> list[tuple[str, float]]:
+        logprobs = self._batch.probe(encoded, self._start, tuple(self._languages.values()))
+        weights = np.exp(logprobs - logprobs.max())
+        shares = (weights / weights.sum()).tolist()
+        return sorted(zip(self._languages, shares, strict=True), key=lambda pair: -pair[1])
+
+    def add(self, key: object, request: Request) -> None:
+        sampling = request.temperature > 0
+        job = Job(
+            sound=request.encoded,
+            prompt=request.prompt,
+            start=request.start,
+            end=request.end,
+            no_speech=request.no_speech,
+            suppression=Suppression(request.suppressed, request.blank),
+            cap=request.cap,
+            beam_size=request.best_of if sampling else request.beam_size,
+            temperature=request.temperature,
+            seed=round(request.temperature * 1000),
+        )
+        self._batch.add(key, job)
+
+    def step(self) -> list[tuple[object, Generated]]:
+        return [(key, _generated(outcome)) for key, outcome in self._batch.step()]
+
+    def align(self, request: Request, generated: Generated, tokens: list[int], frames: int) -> Alignment:
+        """No run of the model: the queries were kept while the tokens were decoded."""
+        outcome: Outcome = generated.memory
+        prompt = len(request.prompt) - request.start
+        weights = attention(*self._of_heads(outcome.queries, request.encoded, -(-frames // 2)))
+        path = warp(-matrix_of(weights)[prompt - 1 :])
+        return Alignment(path, np.exp(outcome.best.logprobs[: len(tokens)]).tolist())
+
+    def _of_heads(self, queries: Array, sound: Sound, frames: int) -> tuple[Array, Array]:
+        """Queries (heads, tokens, size) and keys (heads, frames, size) of the alignment heads."""
+        layers = sorted({layer for layer, _ in self._heads})
+        size = self._decoder.head_size
+        split = queries.reshape(len(queries), len(layers), -1, size)
+        ours = np.stack([split[:, layers.index(layer), head] for layer, head in self._heads])
+        keys = np.stack([sound.states[2 * layer][0, head, :frames] for layer, head in self._heads])
+        return ours, keys
+
+
+def _generated(outcome: Outcome) -> Generated:
+    best = outcome.best
+    average = best.total / (len(best.tokens) + 1)
+    return Generated(best.tokens, average, outcome.no_speech_prob, outcome)

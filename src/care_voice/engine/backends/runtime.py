@@ -1,0 +1,84 @@
+"""What the window pipeline asks of an inference library; CTranslate2 and ONNX Runtime both answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Mel = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Tokens to continue from the sound of one window.
+
+    `prompt` begins with earlier text, if any; `start` is the index of the start-of-transcript token in it. `suppressed`
+    tokens are never given, `blank` ones not as the first. `cap` limits the tokens of the answer. `temperature` 0 is a
+    beam search of `beam_size`; above 0, the best of `best_of` samples is given.
+    """
+
+    encoded: Any
+    prompt: tuple[int, ...]
+    start: int
+    end: int
+    no_speech: int
+    suppressed: tuple[int, ...]
+    blank: tuple[int, ...]
+    cap: int
+    beam_size: int
+    temperature: float
+    best_of: int
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """The best continuation. `avg_logprob` counts the end token; `memory` is what the runtime needs to align it."""
+
+    tokens: tuple[int, ...]
+    avg_logprob: float
+    no_speech_prob: float
+    memory: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """`path`: pairs (token, frame of 20 ms), both rising; the index after the last token stands for the end."""
+
+    path: list[tuple[int, int]]
+    token_probs: list[float]
+
+
+class Runtime(Protocol):
+    """One model. Not thread-safe."""
+
+    @property
+    def detail(self) -> str:
+        """What runs the model, for people."""
+
+    @property
+    def device(self) -> str: ...
+
+    @property
+    def multilingual(self) -> bool: ...
+
+    @property
+    def mels(self) -> int:
+        """Bands of the mel spectrogram."""
+
+    def encode(self, mel: Mel) -> Any:
+        """Encode (mels, frames); what it gives is for requests of the same runtime."""
+
+    def languages(self, encoded: Any) -> list[tuple[str, float]]:
+        """Codes and probabilities, the most probable first."""
+
+    def add(self, key: object, request: Request) -> None:
+        """Take a request in hand; `step` gives its result under `key`."""
+
+    def step(self) -> list[tuple[object, Generated]]:
+        """Go on with what is in hand, for about as long as a token takes; what is done now."""
+
+    def align(self, request: Request, generated: Generated, /, tokens: list[int], frames: int) -> Alignment:
+        """Where in the first `frames` of the mel spectrogram `tokens`, the text tokens of the result, were heard."""

@@ -1,0 +1,133 @@
+"""The model `base` on ONNX Runtime beside CTranslate2: the same words at the same times, alone and in company."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from care_voice.domain.errors import ConversionFailed
+from care_voice.engine.backends.onnxrt.decoding import BatchDecoder, Job, Outcome, Suppression
+from care_voice.engine.backends.onnxrt.export import write_onnx
+from care_voice.engine.backends.onnxrt.runtime import OnnxRuntime
+from care_voice.engine.backends.quantize import quantize
+from care_voice.engine.backends.whisper import Decoded, DecodeOptions, WhisperBackend, load_backend
+from care_voice.models.report import Verified
+from support.sound import RATE, decoded
+
+PROMPT = (50258, 50259, 50359, 50363)
+"""Start of transcript, English, transcribe, no timestamps."""
+CLIPS = ("en/jfk.flac", "en/ls-1688-142285-0000.flac", "en/ls-1688-142285-0001.flac")
+
+
+@pytest.fixture(scope="module")
+def graphs(verified_model: Verified, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("derived") / "base-onnx"
+    write_onnx(verified_model.view, target)
+    return target
+
+
+@pytest.fixture(scope="module")
+def backend(graphs: Path) -> WhisperBackend:
+    return load_backend(graphs, "cpu", "auto", 1)
+
+
+@pytest.fixture(scope="module")
+def sounds(speech: Path) -> list[np.ndarray]:
+    return [decoded(speech / clip)[: 28 * RATE].astype(np.float32) / 32768 for clip in CLIPS]
+
+
+def options(language: str = "en", *, prompt: str | None = None, beam_size: int = 5) -> DecodeOptions:
+    return DecodeOptions(language, "transcribe", prompt, (0.0,), beam_size)
+
+
+def decode(backend: WhisperBackend, samples: np.ndarray, wanted: DecodeOptions) -> list[Decoded]:
+    return backend.decode(samples, [(0.0, len(samples) / RATE)], wanted)
+
+
+def text(parts: list[Decoded]) -> str:
+    return "".join(word.text for part in parts for word in part.words)
+
+
+def spoken(parts: list[Decoded]) -> list[str]:
+    return re.findall(r"[\w']+", text(parts).lower())
+
+
+def digests(directory: Path) -> dict[str, str]:
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in directory.iterdir()}
+
+
+def test_the_same_weights_make_the_same_bytes(verified_model: Verified, graphs: Path, tmp_path: Path) -> None:
+    write_onnx(verified_model.view, tmp_path / "again")
+    assert digests(tmp_path / "again") == digests(graphs)
+
+
+def test_quantised_weights_are_refused(verified_model: Verified, tmp_path: Path) -> None:
+    quantize(verified_model.view, tmp_path / "int8", "int8")
+    with pytest.raises(ConversionFailed, match="quantised already"):
+        write_onnx(tmp_path / "int8", tmp_path / "onnx")
+    assert not (tmp_path / "onnx").exists()
+
+
+def test_words_and_their_times_are_those_of_ctranslate2(
+    verified_model: Verified, backend: WhisperBackend, sounds: list[np.ndarray]
+) -> None:
+    peer = load_backend(verified_model.view, "cpu", "int8", 1)
+    for samples in sounds[:2]:
+        ours, theirs = decode(backend, samples, options()), decode(peer, samples, options())
+        assert spoken(ours) == spoken(theirs)
+        pairs = list(zip(ours[0].words, theirs[0].words, strict=True))
+        differences = [abs(a.start - b.start) for a, b in pairs] + [abs(a.end - b.end) for a, b in pairs]
+        assert np.median(differences) <= 0.02
+        assert np.quantile(differences, 0.9) <= 0.1
+        assert abs(ours[0].hypothesis.avg_logprob - theirs[0].hypothesis.avg_logprob) < 0.05
+        assert abs(ours[0].hypothesis.no_speech_prob - theirs[0].hypothesis.no_speech_prob) < 0.05
+
+
+def test_languages_are_those_of_ctranslate2(
+    verified_model: Verified, backend: WhisperBackend, sounds: list[np.ndarray]
+) -> None:
+    peer = load_backend(verified_model.view, "cpu", "int8", 1)
+    ours, theirs = backend.detect_language(sounds[0], ()), peer.detect_language(sounds[0], ())
+    assert ours[0] == theirs[0] == "en"
+    assert abs(ours[1] - theirs[1]) < 0.05
+
+
+def test_windows_in_company_get_what_they_get_alone(backend: WhisperBackend, sounds: list[np.ndarray]) -> None:
+    """Other lengths, prompts and beam sizes beside a window, joining and leaving at any time, change nothing of it."""
+    wanted = [options(), options(prompt="A reading from a novel.", beam_size=2), options(beam_size=1), options("de")]
+    windows = [(sounds[n % len(sounds)], wanted[n]) for n in range(len(wanted))]
+    alone = [decode(backend, samples, choice) for samples, choice in windows]
+
+    together: dict[object, list[Decoded]] = {}
+    waiting = list(enumerate(windows))
+    while len(together) < len(windows):
+        if waiting:
+            n, (samples, choice) = waiting.pop(0)
+            backend.open(n, samples, [(0.0, len(samples) / RATE)], choice)
+        for _ in range(5):
+            together |= dict(backend.step())
+
+    for n, parts in enumerate(alone):
+        assert text(together[n]) == text(parts)
+        found = [word.start for part in together[n] for word in part.words]
+        assert np.allclose(found, [word.start for part in parts for word in part.words], atol=0.021)
+
+
+def test_samples_are_drawn_and_differ_with_the_seed(graphs: Path, backend: WhisperBackend) -> None:
+    runtime = OnnxRuntime(graphs, 1)
+    mel = np.zeros((runtime.mels, 1000), np.float32)
+    sound = runtime.encode(mel)
+    batch = BatchDecoder(runtime._decoder)
+    for seed in (1, 2, 1):
+        batch.add(seed, Job(sound, PROMPT, 0, 50257, 50362, Suppression((), ()), 12, 5, 1.0, seed))
+    found: list[tuple[object, Outcome]] = []
+    while len(batch):
+        found += batch.step()
+
+    tokens = [(key, outcome.best.tokens) for key, outcome in found]
+    assert len(found) == 3
+    assert len(set(tokens)) == 2
