@@ -86,7 +86,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--repetitions", type=int, default=5)
-    parser.add_argument("--clips", type=int, default=10_000, help="only so many of each set")
+    parser.add_argument("--clips", type=int, default=10_000, help="only so many, spread evenly over the set")
     parser.add_argument("--quick", action="store_true", help=f"a smoke test: {QUICK_CLIPS} clips once")
     parser.add_argument("--json", type=Path, help="also write the results to this file")
     arguments = parser.parse_args()
@@ -97,7 +97,7 @@ def _arguments() -> argparse.Namespace:
 
 def _measure_set(name: str, beam: int, arguments: argparse.Namespace, results: list[Result]) -> None:
     """Append the results of one set and beam to `results`, and save all."""
-    clips = clips_of(name)[: arguments.clips]
+    clips = _spread(clips_of(name), arguments.clips)
     wanted = arguments.engines.split(",") if arguments.engines else list(ENGINES)
     names = [each for each in wanted if each in IN_SET[name]]
     with (
@@ -114,6 +114,12 @@ def _measure_set(name: str, beam: int, arguments: argparse.Namespace, results: l
             print(f"{name} beam {beam}: {repetition + 1} of {arguments.repetitions}", file=sys.stderr)
             if arguments.json:
                 _save(arguments.json, results)
+
+
+def _spread(clips: list[Clip], count: int) -> list[Clip]:
+    """`count` of the clips, evenly spread over the set: its speakers come one after the other."""
+    count = min(count, len(clips))
+    return [clips[n * len(clips) // count] for n in range(count)]
 
 
 def _empty_result(name: str, work: Work, beam: int, engine: Running) -> Result:
