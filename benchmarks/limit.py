@@ -2,13 +2,14 @@
 
     .venv/bin/python benchmarks/limit.py [--model base] [--onnx DIRECTORY] [--tries 5] [--json FILE]
 
-Measures the peak of int8 and float32 matrix products and of reading from memory (peaks.py), counts the operations and bytes
-that Whisper's encoder (windows of 15 s and 30 s) and one step of its decoder (beam 1 and 5) cannot do without, and compares
-the least time that these need with what CTranslate2, and the graphs for ONNX Runtime in DIRECTORY, take.
+Measures the peak of int8 and float32 matrix products and of reading from memory (peaks.py), counts the operations and
+bytes that Whisper's encoder (windows of 15 s and 30 s) and one step of its decoder (beam 1 and 5) cannot do without, and
+compares the least time that these need with what CTranslate2, and the graphs for ONNX Runtime in DIRECTORY, take.
 
-The least: linear layers are int8, convolutions and attention float32, nothing but products counts, and each part takes the
-longer of its arithmetic and its bytes. A step reads every weight of the decoder and the keys and values of the window once, for
-all beams together. Times are medians; peaks are maxima.
+The least: linear layers are int8, convolutions and attention float32, nothing but products counts, and each part takes
+the longer of its arithmetic and its bytes. The encoder's part has the keys and values of the cross-attention in it,
+which some engines compute with the first token. A step reads every weight of the decoder and those keys and values once,
+for all beams together. Times are medians; peaks are maxima: an idle machine is needed.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import argparse
 import json
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -160,13 +161,9 @@ def main() -> None:
         probes["Care Voice, ONNX Runtime"] = RuntimeProbe(arguments.onnx, arguments.threads)
     rows = list(_compare(probes, sizes_of(view), can, arguments.tries))
     print(f"{machine()}; {arguments.threads} threads\n")
-    print(
-        f"int8 {can.int8 / 1e9:.0f} Gop/s, float32 {can.float32 / 1e9:.0f} Gop/s, memory {can.memory / 1e9:.1f} GB/s\n"
-    )
-    head = ("", "engine", "takes, ms", "least by arithmetic and memory, ms", "of the limit")
-    print(
-        table(head, [(r.part, r.engine, f"{r.ms:.1f}", f"{r.least_ms:.1f}", f"{r.least_ms / r.ms:.0%}") for r in rows])
-    )
+    int8, float32, memory = (value / 1e9 for value in (can.int8, can.float32, can.memory))
+    print(f"int8 {int8:.0f} Gop/s, float32 {float32:.0f} Gop/s, memory {memory:.1f} GB/s\n")
+    print(table(("", "engine", "takes, ms", "the least, ms", "of the limit"), map(Row.shown, rows)))
     if arguments.json:
         body = {"machine": machine(), "peaks": asdict(can), "parts": [asdict(row) for row in rows]}
         arguments.json.write_text(json.dumps(body, indent=2) + "\n", encoding="utf-8")
@@ -201,44 +198,48 @@ class Row:
     ms: float
     least_ms: float
 
+    def shown(self) -> tuple[str, ...]:
+        return self.part, self.engine, f"{self.ms:.1f}", f"{self.least_ms:.1f}", f"{self.least_ms / self.ms:.0%}"
+
 
 def _compare(probes: dict[str, Probe], sizes: Sizes, can: Machine, tries: int) -> Iterable[Row]:
     for seconds in WINDOWS_S:
         mel = _mel(seconds, sizes.mels)
         for name, probe in probes.items():
-            taken = _encoder_s(probe, mel, tries)
-            yield Row(f"encoder, {seconds} s", name, 1e3 * taken, 1e3 * sizes.encoder(seconds).least_s(can))
-        for beam in BEAMS:
-            for name, probe in probes.items():
-                taken = _step_s(probe, probe.encode(mel), beam, tries)
+            encoder_s, steps_s = _timed(probe, mel, tries)
+            yield Row(f"encoder, {seconds} s", name, 1e3 * encoder_s, 1e3 * sizes.encoder(seconds).least_s(can))
+            for beam, step_s in steps_s.items():
                 part = f"decoder step, {seconds} s, beam {beam}"
-                yield Row(part, name, 1e3 * taken, 1e3 * sizes.step(seconds, beam).least_s(can))
+                yield Row(part, name, 1e3 * step_s, 1e3 * sizes.step(seconds, beam).least_s(can))
+
+
+def _timed(probe: Probe, mel: Mel, tries: int) -> tuple[float, dict[int, float]]:
+    """Seconds of the encoder, and of a step by beam size."""
+    encoded = probe.encode(mel)
+    answers_s = {
+        (beam, tokens): _median_s(lambda beam=beam, tokens=tokens: probe.generate(encoded, tokens, beam), tries)
+        for beam in BEAMS
+        for tokens in (FEW, MANY)
+    }
+    steps_s = {beam: (answers_s[beam, MANY] - answers_s[beam, FEW]) / (MANY - FEW) for beam in BEAMS}
+    before_the_first_s = answers_s[1, FEW] - FEW * steps_s[1]
+    return _median_s(lambda: probe.encode(mel), tries) + before_the_first_s, steps_s
 
 
 def _mel(seconds: int, mels: int) -> Mel:
     """The beginning of a long reading."""
     with open_media(clips_of("long")[0].path, 1e6) as media:
-        samples = np.concatenate([block for block, _ in zip(media.blocks(), range(10_000), strict=False)])
+        samples = np.concatenate(list(media.blocks()))
     sound = samples[: seconds * 16_000].astype(np.float32) / 32768
     mel: Mel = FeatureExtractor(feature_size=mels)(sound, padding=0)[..., : seconds * 100]
     return mel
 
 
-def _encoder_s(probe: Probe, mel: Mel, tries: int) -> float:
-    """With a token of decoding subtracted by nobody: keys and values of the window are part of either's first step."""
-    probe.encode(mel)
-    return median(_seconds(lambda: probe.encode(mel)) for _ in range(tries))
+def _median_s(work: Callable[[], object], tries: int) -> float:
+    return median(_seconds(work) for _ in range(tries))
 
 
-def _step_s(probe: Probe, encoded: Any, beam: int, tries: int) -> float:
-    few, many = (
-        median(_seconds(lambda tokens=tokens: probe.generate(encoded, tokens, beam)) for _ in range(tries))
-        for tokens in (FEW, MANY)
-    )
-    return (many - few) / (MANY - FEW)
-
-
-def _seconds(work: Any) -> float:
+def _seconds(work: Callable[[], object]) -> float:
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
