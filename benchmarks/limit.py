@@ -3,13 +3,13 @@
     .venv/bin/python benchmarks/limit.py [--model base] [--onnx DIRECTORY] [--tries 5] [--json FILE]
 
 Measures the peak of int8 and float32 matrix products and of reading from memory (peaks.py), counts the operations and
-bytes that Whisper's encoder (windows of 15 s and 30 s) and one step of its decoder (beam 1 and 5) cannot do without, and
-compares the least time that these need with what CTranslate2, and the graphs for ONNX Runtime in DIRECTORY, take.
+bytes that Whisper's encoder (windows of 15 s and 30 s) and one step of its decoder (beam 1 and 5) cannot do without,
+and compares the least time that these need with what CTranslate2, and the graphs for ONNX Runtime in DIRECTORY, take.
 
 The least: linear layers are int8, convolutions and attention float32, nothing but products counts, and each part takes
 the longer of its arithmetic and its bytes. The encoder's part has the keys and values of the cross-attention in it,
-which some engines compute with the first token. A step reads every weight of the decoder and those keys and values once,
-for all beams together. Times are medians; peaks are maxima: an idle machine is needed.
+which some engines compute with the first token. A step reads every weight of the decoder and those keys and values
+once, for all beams together. Times are medians; peaks are maxima: an idle machine is needed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any, Protocol
@@ -52,6 +52,14 @@ class Machine:
     int8: float
     float32: float
     memory: float
+
+    @classmethod
+    def measured(cls, threads: int) -> Machine:
+        return cls(int8_ops(threads), float32_ops(threads), bytes_read(threads))
+
+    def or_more(self, other: Machine) -> Machine:
+        """The larger of two measurements: what else the machine does only ever takes away."""
+        return Machine(*(max(pair) for pair in zip(astuple(self), astuple(other), strict=True)))
 
 
 @dataclass(frozen=True)
@@ -155,11 +163,13 @@ class RuntimeProbe:
 def main() -> None:
     arguments = _arguments()
     view = PROJECT / "data" / "models" / "views" / arguments.model
-    can = Machine(int8_ops(arguments.threads), float32_ops(arguments.threads), bytes_read(arguments.threads))
+    before = Machine.measured(arguments.threads)
     probes: dict[str, Probe] = {"CTranslate2 (faster-whisper)": CTranslate2Probe(view, arguments.threads)}
     if arguments.onnx:
         probes["Care Voice, ONNX Runtime"] = RuntimeProbe(arguments.onnx, arguments.threads)
-    rows = list(_compare(probes, sizes_of(view), can, arguments.tries))
+    taken = list(_measure(probes, sizes_of(view), arguments.tries))
+    can = before.or_more(Machine.measured(arguments.threads))
+    rows = [Row(part, engine, 1e3 * seconds, 1e3 * work.least_s(can)) for part, engine, seconds, work in taken]
     print(f"{machine()}; {arguments.threads} threads\n")
     int8, float32, memory = (value / 1e9 for value in (can.int8, can.float32, can.memory))
     print(f"int8 {int8:.0f} Gop/s, float32 {float32:.0f} Gop/s, memory {memory:.1f} GB/s\n")
@@ -202,15 +212,15 @@ class Row:
         return self.part, self.engine, f"{self.ms:.1f}", f"{self.least_ms:.1f}", f"{self.least_ms / self.ms:.0%}"
 
 
-def _compare(probes: dict[str, Probe], sizes: Sizes, can: Machine, tries: int) -> Iterable[Row]:
+def _measure(probes: dict[str, Probe], sizes: Sizes, tries: int) -> Iterable[tuple[str, str, float, Work]]:
+    """Part, engine, seconds, and what the part cannot do without."""
     for seconds in WINDOWS_S:
         mel = _mel(seconds, sizes.mels)
         for name, probe in probes.items():
             encoder_s, steps_s = _timed(probe, mel, tries)
-            yield Row(f"encoder, {seconds} s", name, 1e3 * encoder_s, 1e3 * sizes.encoder(seconds).least_s(can))
+            yield f"encoder, {seconds} s", name, encoder_s, sizes.encoder(seconds)
             for beam, step_s in steps_s.items():
-                part = f"decoder step, {seconds} s, beam {beam}"
-                yield Row(part, name, 1e3 * step_s, 1e3 * sizes.step(seconds, beam).least_s(can))
+                yield f"decoder step, {seconds} s, beam {beam}", name, step_s, sizes.step(seconds, beam)
 
 
 def _timed(probe: Probe, mel: Mel, tries: int) -> tuple[float, dict[int, float]]:
