@@ -2,10 +2,9 @@
 
     .venv/bin/python benchmarks/accuracy.py [--model base] [--sets en,zh,long] [--json FILE]
 
-Reads the speech evaluation set in ../shared/speech. English is normalised with whisper-normalizer and scored by words
-(WER); Mandarin is brought to Simplified script, stripped of punctuation and scored by characters (CER). Both engines
-are told the language and use beam 5 with their own defaults. The time is wall time for the whole set, one recording
-after the other; Care Voice's includes its process boundary.
+Reads the speech evaluation set; see speech.py for how it is scored. Both engines are told the language and use beam 5
+with their own defaults. The time is wall time for the whole set, one recording after the other; Care Voice's includes
+its process boundary. For more engines, and times worth quoting, see engines.py.
 """
 
 from __future__ import annotations
@@ -16,36 +15,18 @@ import json
 import os
 import platform
 import time
-import unicodedata
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import jiwer
-import opencc
 from faster_whisper import WhisperModel
-from whisper_normalizer.english import EnglishTextNormalizer
 
 from care_voice.app import Application, usable_cpus
 from care_voice.config import load_settings
 from care_voice.service.options import TranscriptionOptions
 from care_voice.telemetry.logs import configure_logging
+from speech import SETS, Clip, clips_of, error_percent
 
-SPEECH = Path(__file__).resolve().parents[2] / "shared" / "speech"
 BEAM_SIZE = 5
-SETS = {"en": ("en", "utterance"), "zh": ("zh", "utterance"), "long": ("en", "long")}
-
-_english = EnglishTextNormalizer()
-_simplified = opencc.OpenCC("t2s")
-
-
-@dataclass(frozen=True)
-class Clip:
-    """One recording and what is said in it."""
-
-    path: Path
-    text: str
-    seconds: float
 
 
 @dataclass(frozen=True)
@@ -58,30 +39,6 @@ class Score:
     audio_s: float
     error_percent: float
     wall_s: float
-
-
-def clips_of(name: str) -> list[Clip]:
-    """The scored recordings of one set."""
-    language, kind = SETS[name]
-    rows = [json.loads(line) for line in (SPEECH / "manifest.jsonl").read_text(encoding="utf-8").splitlines()]
-    return [
-        Clip(SPEECH / row["file"], row["text"], row["duration_s"])
-        for row in rows
-        if row["language"].startswith(language) and row["kind"] == kind and row["score_text"]
-    ]
-
-
-def error_percent(language: str, references: Iterable[str], hypotheses: Iterable[str]) -> float:
-    """WER in percent for English, CER for Mandarin."""
-    if language == "en":
-        pairs = [_english(text) for text in references], [_english(text) for text in hypotheses]
-        return 100 * float(jiwer.wer(*pairs))
-    return 100 * float(jiwer.cer([_characters(t) for t in references], [_characters(t) for t in hypotheses]))
-
-
-def _characters(text: str) -> str:
-    simplified = _simplified.convert(text).lower()
-    return "".join(char for char in simplified if unicodedata.category(char)[0] in "LN")
 
 
 async def care_voice(sets: list[str], model: str) -> list[Score]:

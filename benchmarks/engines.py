@@ -1,151 +1,197 @@
-"""The inference backends side by side: error rate and time, in this process, on the speech evaluation set.
+"""Care Voice beside other engines: same weights, same audio, same threads, one run. Targets 1, 2 and 5 of the README.
 
-    .venv/bin/python benchmarks/engines.py MODEL_DIR... [--sets en,zh,long] [--beam 5] [--minimum 15] [--together 1]
-        [--threads 2] [--peer] [--json FILE]
+    .venv/bin/python benchmarks/peers/install.py
+    .venv/bin/python benchmarks/engines.py [--sets en,zh,long] [--beams 5,1] [--engines care_voice,...]
+        [--repetitions 5] [--clips N] [--quick] [--json FILE]
 
-Each MODEL_DIR holds a CTranslate2 model or graphs for ONNX Runtime; `--peer` adds faster-whisper, sequential and in
-batches of 8, on the first CTranslate2 directory. Decoding, voice activity detection and cutting of our windows are
-timed too. Engines take turns set by set; times are wall and CPU seconds. `--together` windows progress at once.
+All engines are loaded side by side. Each clip is given to all of them, one after the other, before the next clip comes;
+who begins changes with each clip and each repetition, so that what else the machine does meets all alike. The audio is
+decoded to PCM beforehand. Care Voice's time has reading of the file, voice activity detection and its process
+boundary in it; that of the bare engine call has not. Times are medians of the repetitions over a whole set, by the
+engine's own clock; CPU time counts all processes of an engine, and its memory is the sum of their peaks.
+
+Results are written to the JSON file after each repetition: a run that is cut short keeps what it has.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import resource
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from statistics import median
 
-import numpy as np
-from faster_whisper import BatchedInferencePipeline, WhisperModel
+from engine_process import ENGINES, Running, decoded, running
+from measure import machine, table
+from speech import SETS, Clip, clips_of, error_percent
 
-from accuracy import SETS, Clip, clips_of, error_percent
-from care_voice.engine.backends.whisper import Decoded, DecodeOptions, WhisperBackend, WhisperSettings, load_backend
-from care_voice.engine.media import MediaReader
-from care_voice.engine.protocol import MediaWindow, OpenMedia, VadOptions
-
-LADDER = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+SHORT = ("care_voice", "bare", "faster_whisper", "whisper_cpp", "whisper_cpp_native", "openai_whisper")
+LONG = ("care_voice", "bare", "faster_whisper", "faster_whisper_batched")
+IN_SET = {"en": SHORT, "zh": SHORT, "long": LONG}
+QUICK_CLIPS = 3
 
 
-@dataclass(frozen=True)
-class Row:
-    """What one engine did with one set. `passes` counts decoder runs for `windows`."""
+@dataclass
+class Result:
+    """One engine with one set and beam; the lists have an entry for each repetition."""
 
     engine: str
     speech: str
     beam: int
-    error_percent: float
-    wall_s: float
-    cpu_s: float
-    windows: int = 0
-    passes: int = 0
+    clips: int
+    audio_s: float
+    version: str
+    load_s: float
+    wall_s: list[float] = field(default_factory=list)
+    cpu_s: list[float] = field(default_factory=list)
+    media_s: list[float] = field(default_factory=list)
+    error_percent: list[float] = field(default_factory=list)
+    peak_mb: float = 0.0
+
+
+@dataclass(frozen=True)
+class Work:
+    """A set of clips that are decoded already."""
+
+    name: str
+    clips: list[Clip]
+    paths: list[Path]
+
+    @property
+    def language(self) -> str:
+        return SETS[self.name][0]
 
 
 def main() -> None:
     arguments = _arguments()
-    rows: list[Row] = []
-    for name in arguments.sets.split(","):
-        for engine, transcribe in _engines(arguments):
-            rows.append(_measured(engine, name, arguments.beam, transcribe))
-            print(json.dumps(asdict(rows[-1])), flush=True)
-    if arguments.json:
-        arguments.json.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n", encoding="utf-8")
+    results: list[Result] = []
+    print(f"{machine()}; {arguments.threads} threads\n", file=sys.stderr)
+    for beam in map(int, arguments.beams.split(",")):
+        for name in arguments.sets.split(","):
+            _measure_set(name, beam, arguments, results)
+    print(report(results))
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("models", nargs="+", type=Path)
-    parser.add_argument("--sets", default="en,zh,long")
-    parser.add_argument("--beam", type=int, default=5)
-    parser.add_argument("--minimum", default="15", help="seconds; several, separated by commas, are compared")
-    parser.add_argument("--margin", type=float, default=1.0)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--together", type=int, default=1)
-    parser.add_argument("--peer", action="store_true")
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--texts", type=Path, help="write the transcripts into this directory")
-    return parser.parse_args()
+    parser.add_argument("--model", default="base")
+    parser.add_argument("--sets", default="en,zh,long", help="comma-separated: en, zh, long")
+    parser.add_argument("--beams", default="5,1", help="comma-separated")
+    parser.add_argument(
+        "--engines", default="", help=f"comma-separated: {', '.join(ENGINES)}; else all that fit the set"
+    )
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--repetitions", type=int, default=5)
+    parser.add_argument("--clips", type=int, default=10_000, help="only so many, spread evenly over the set")
+    parser.add_argument("--quick", action="store_true", help=f"a smoke test: {QUICK_CLIPS} clips once")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
+    arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.repetitions, arguments.clips = 1, QUICK_CLIPS
+    return arguments
 
 
-Transcribe = Callable[[str, list[Clip], int], tuple[list[str], int, int]]
-_loaded: dict[str, object] = {}
+def _measure_set(name: str, beam: int, arguments: argparse.Namespace, results: list[Result]) -> None:
+    """Append the results of one set and beam to `results`, and save all."""
+    clips = _spread(clips_of(name), arguments.clips)
+    wanted = arguments.engines.split(",") if arguments.engines else list(ENGINES)
+    names = [each for each in wanted if each in IN_SET[name]]
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        running(names, arguments.model, arguments.threads, beam) as engines,
+    ):
+        work = Work(name, clips, decoded(clips, Path(directory)))
+        found = {each: _empty_result(each, work, beam, engine) for each, engine in engines.items()}
+        results.extend(found.values())
+        for path in work.paths[:1]:
+            _warm_up(engines, path, work.language)
+        for repetition in range(arguments.repetitions):
+            _repeat(repetition, work, engines, found)
+            print(f"{name} beam {beam}: {repetition + 1} of {arguments.repetitions}", file=sys.stderr)
+            if arguments.json:
+                _save(arguments.json, results)
 
 
-def _engines(arguments: argparse.Namespace) -> Iterator[tuple[str, Transcribe]]:
-    for model in arguments.models:
-        for minimum in arguments.minimum.split(","):
-            name = f"{model.name} {minimum} s" + (f" x{arguments.together}" if arguments.together > 1 else "")
-            if name not in _loaded:
-                settings = WhisperSettings(minimum_s=float(minimum), margin_s=arguments.margin)
-                _loaded[name] = load_backend(model, "cpu", "int8", arguments.threads, settings)
-            yield name, _ours(_loaded[name], arguments.together)
-    if arguments.peer:
-        peer = _loaded.setdefault(
-            "peer", WhisperModel(str(arguments.models[0]), "cpu", compute_type="int8", cpu_threads=arguments.threads)
-        )
-        yield "faster-whisper", _faster_whisper(peer, {})
-        yield "faster-whisper batch 8", _faster_whisper(BatchedInferencePipeline(peer), {"batch_size": 8})
+def _spread(clips: list[Clip], count: int) -> list[Clip]:
+    """`count` of the clips, evenly spread over the set: its speakers come one after the other."""
+    count = min(count, len(clips))
+    return [clips[n * len(clips) // count] for n in range(count)]
 
 
-def _measured(engine: str, name: str, beam: int, transcribe: Transcribe) -> Row:
-    language, clips = SETS[name][0], clips_of(name)
-    wall, cpu = time.perf_counter(), _cpu_s()
-    texts, windows, passes = transcribe(language, clips, beam)
-    wall, cpu = time.perf_counter() - wall, _cpu_s() - cpu
-    error = error_percent(language, [clip.text for clip in clips], texts)
-    return Row(engine, name, beam, round(error, 2), round(wall, 1), round(cpu, 1), windows, passes)
+def _empty_result(name: str, work: Work, beam: int, engine: Running) -> Result:
+    seconds = sum(clip.seconds for clip in work.clips)
+    return Result(name, work.name, beam, len(work.clips), round(seconds, 1), engine.version, round(engine.load_s, 3))
 
 
-def _cpu_s() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
+def _warm_up(engines: dict[str, Running], path: Path, language: str) -> None:
+    """The first call allocates and compiles what later ones use; a short set would show nothing else."""
+    for engine in engines.values():
+        engine.transcribe(path, language)
 
 
-def _faster_whisper(peer: WhisperModel | BatchedInferencePipeline, options: dict[str, int]) -> Transcribe:
-    def transcribe(language: str, clips: list[Clip], beam: int) -> tuple[list[str], int, int]:
-        texts = []
-        for clip in clips:
-            segments, _ = peer.transcribe(str(clip.path), language=language, beam_size=beam, **options)
-            texts.append("".join(segment.text for segment in segments))
-        return texts, 0, 0
-
-    return transcribe
-
-
-def _ours(backend: WhisperBackend, together: int) -> Transcribe:
-    def transcribe(language: str, clips: list[Clip], beam: int) -> tuple[list[str], int, int]:
-        reader = MediaReader()
-        options = DecodeOptions(language, "transcribe", None, LADDER, beam)
-        windows = ((n, w) for n, clip in enumerate(clips) for w in _windows(reader, clip))
-        found: dict[tuple[int, float], list[Decoded]] = {}
-        left = True
-        open_windows = 0
-        while left or open_windows:
-            while left and open_windows < together:
-                following = next(windows, None)
-                left = following is not None
-                if following is not None:
-                    clip, window = following
-                    samples = np.frombuffer(window.pcm, "<i2").astype(np.float32) / 32768
-                    backend.open((clip, window.start_s), samples, window.speech, options)
-                    open_windows += 1
-            for key, parts in backend.step():
-                found[key] = parts
-                open_windows -= 1
-        texts = [""] * len(clips)
-        for (clip, _), parts in sorted(found.items()):
-            texts[clip] += "".join(word.text for part in parts for word in part.words)
-        passes = sum(part.passes for parts in found.values() for part in parts)
-        return texts, len(found), passes
-
-    return transcribe
+def _repeat(repetition: int, work: Work, engines: dict[str, Running], found: dict[str, Result]) -> None:
+    """Every clip through every engine once."""
+    texts: dict[str, list[str]] = {name: [] for name in engines}
+    spent = {name: [0.0, 0.0, 0.0] for name in engines}
+    for number, path in enumerate(work.paths):
+        for name in _rotated(list(engines), number + repetition):
+            answer = engines[name].transcribe(path, work.language)
+            texts[name].append(answer.text)
+            spent[name] = [
+                a + b for a, b in zip(spent[name], (answer.wall_s, answer.cpu_s, answer.media_s), strict=True)
+            ]
+    for name, result in found.items():
+        for values, seconds in zip((result.wall_s, result.cpu_s, result.media_s), spent[name], strict=True):
+            values.append(round(seconds, 3))
+        error = error_percent(work.language, [clip.text for clip in work.clips], texts[name])
+        result.error_percent.append(round(error, 2))
+        result.peak_mb = round(engines[name].peak_bytes / 1e6)
 
 
-def _windows(reader: MediaReader, clip: Clip) -> Iterator[MediaWindow]:
-    messages = reader.read(OpenMedia(1, "benchmark", str(clip.path), 1e6, VadOptions()))
-    return (message for message in messages if isinstance(message, MediaWindow))
+def _rotated(names: Sequence[str], by: int) -> list[str]:
+    by %= len(names)
+    return [*names[by:], *names[:by]]
+
+
+def _save(path: Path, results: list[Result]) -> None:
+    body = {"machine": machine(), "results": [asdict(result) for result in results]}
+    path.write_text(json.dumps(body, indent=2) + "\n", encoding="utf-8")
+
+
+def report(results: list[Result]) -> str:
+    """A Markdown table for each set and beam, and what ran."""
+    keys = dict.fromkeys((result.speech, result.beam) for result in results)
+    parts = [_table([r for r in results if (r.speech, r.beam) == key]) for key in keys]
+    versions = {f"- {ENGINES[result.engine].title}: {result.version}" for result in results}
+    return "\n\n".join([*parts, "\n".join(sorted(versions))])
+
+
+def _table(results: list[Result]) -> str:
+    first = results[0]
+    runs = len(first.wall_s)
+    title = f"**{first.speech}, beam {first.beam}**: {first.clips} recordings, {first.audio_s:.0f} s; medians of {runs}"
+    measure = "WER %" if SETS[first.speech][0] == "en" else "CER %"
+    head = ("engine", "wall s", "Care Voice is", "CPU s", "times real time", measure, "peak MB", "load s")
+    ours = next((median(r.wall_s) for r in results if r.engine == "care_voice"), None)
+    return f"{title}\n\n{table(head, [_row(result, ours) for result in results])}"
+
+
+def _row(result: Result, ours: float | None) -> list[str]:
+    wall = median(result.wall_s)
+    return [
+        ENGINES[result.engine].title,
+        f"{wall:.1f}" + (f" (and {median(result.media_s):.1f} for reading)" if any(result.media_s) else ""),
+        f"{wall / ours:.2f} times as fast" if ours and result.engine != "care_voice" else "",
+        f"{median(result.cpu_s):.1f}",
+        f"{result.audio_s / wall:.1f}",
+        f"{median(result.error_percent):.2f}",
+        f"{result.peak_mb:.0f}",
+        f"{result.load_s:.2f}",
+    ]
 
 
 if __name__ == "__main__":

@@ -79,6 +79,37 @@ def test_doctor_says_what_is_missing_and_downloads_nothing(tmp_path: Path) -> No
     assert not (store / "blobs").exists()
 
 
+def test_bench_measures_the_installed_models_and_checks_their_words(tmp_path: Path, model_store: Path) -> None:
+    done = care_voice(tmp_path, model_store, "bench", "--json", "--runs", "2", "-m", "base")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (model,) = json.loads(done.stdout)
+    assert model["model"] == "base"
+    assert model["error"] is None
+    assert model["load_s"] > 0
+    assert 50e6 < model["peak_memory_bytes"] < 2e9
+    (speed,) = model["recordings"]
+    assert speed["problem"] is None
+    assert (speed["recording"], speed["audio_s"], speed["runs"]) == ("selftest.ogg", 3.8, 2)
+    assert 0 < speed["median_s"] <= speed["p95_s"]
+    assert speed["rtf"] == pytest.approx(speed["median_s"] / speed["audio_s"], abs=0.001)
+
+
+def test_bench_takes_files_and_fails_when_no_words_come_out(tmp_path: Path, model_store: Path, speech: Path) -> None:
+    files = [speech / "en" / "jfk.flac", speech / "nospeech" / "silence-10s.flac"]
+    done = care_voice(tmp_path, model_store, "bench", "--runs", "1", "-m", "base", "-l", "en", *map(str, files))
+    assert done.returncode == 1
+    assert "jfk.flac" in done.stdout
+    assert "silence-10s.flac: no words" in done.stderr
+
+
+def test_bench_downloads_nothing(tmp_path: Path) -> None:
+    store = tmp_path / "models"
+    done = care_voice(tmp_path, store, "bench", "-m", "base")
+    assert done.returncode == 1
+    assert "models pull base" in done.stderr
+    assert not (store / "blobs").exists()
+
+
 def test_a_wrong_setting_is_named(tmp_path: Path, model_store: Path) -> None:
     (tmp_path / "care-voice.toml").write_text("[api]\nprot = 80\n", encoding="utf-8")
     done = care_voice(tmp_path, model_store, "serve")

@@ -10,7 +10,7 @@ import pytest
 from typer.main import get_command
 
 from care_voice.api import health, models, openai, web
-from care_voice.cli import app
+from care_voice.cli import VERBS, build_app
 from care_voice.domain.errors import CareVoiceError
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -52,7 +52,8 @@ def test_the_routes_of_the_web_app_are_in_the_api_page() -> None:
 
 
 def test_every_command_in_the_readmes_exists() -> None:
-    commands = get_command(app).commands  # type: ignore[attr-defined]
+    commands = get_command(build_app()).commands  # type: ignore[attr-defined]
+    assert set(commands) == set(VERBS)
     for readme in READMES:
         used = re.findall(r"\.venv/bin/care-voice (\w+)", text_of(readme))
         assert used

@@ -8,12 +8,17 @@ import sys
 import pytest
 
 HEAVY = ("ctranslate2", "faster_whisper", "onnxruntime", "av", "numpy", "tokenizers", "torch")
-PARENT = ("care_voice.app", "care_voice.api.server", "care_voice.cli", "care_voice.supervisor.engine_pool")
+PARENT = (
+    "care_voice.app",
+    "care_voice.api.server",
+    "care_voice.cli; care_voice.cli.build_app()",
+    "care_voice.supervisor.engine_pool",
+)
 
 
-def loaded_by(module: str) -> set[str]:
-    """The heavy libraries that a fresh interpreter holds after it imported `module`."""
-    program = f"import sys, {module}; print(*(set(sys.modules) & set({HEAVY!r})))"
+def loaded_by(module: str, wanted: tuple[str, ...] = HEAVY) -> set[str]:
+    """Which of the `wanted` modules a fresh interpreter holds after it imported `module`."""
+    program = f"import sys, {module}; print(*(set(sys.modules) & set({wanted!r})))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     return set(done.stdout.split())
 
@@ -30,7 +35,14 @@ def test_the_check_sees_what_a_worker_imports() -> None:
 
 
 def test_the_command_line_loads_no_web_framework_for_help() -> None:
-    program = "import sys, care_voice.cli; print('uvicorn' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert loaded_by("care_voice.cli; care_voice.cli.build_app()", ("uvicorn",)) == set()
 
-    assert done.stdout.strip() == "False"
+
+def test_a_command_does_not_pay_for_the_others() -> None:
+    others = ("care_voice.cli.models", "care_voice.cli.bench", "care_voice.cli.doctor", "starlette", "rich.progress")
+    assert loaded_by("care_voice.cli; care_voice.cli.build_app('serve')", others) == set()
+    assert loaded_by("care_voice.cli; care_voice.cli.build_app()", others) == set(others)
+
+
+def test_a_worker_does_not_look_up_the_version() -> None:
+    assert loaded_by("care_voice.engine.protocol", ("importlib.metadata",)) == set()
