@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
 import structlog
 
 from care_voice.domain.errors import CareVoiceError, WorkerFailed
@@ -73,16 +74,45 @@ class EngineRole:
         from care_voice.engine.windows import WindowDecoder  # noqa: PLC0415 - each role imports its own ML library
 
         self._decoder = WindowDecoder(message)
-        return ready("engine", self._decoder.detail, started, multilingual=self._decoder.multilingual)
-
-    def serve(self, desk: Desk) -> None:
-        serve_one_at_a_time(desk, self.handle)
+        answer = ready("engine", self._decoder.detail, started, multilingual=self._decoder.multilingual)
+        capacity = self._decoder.capacity
+        return msgspec.structs.replace(answer, capacity=capacity, counts_steps=capacity > 1)
 
     def handle(self, message: Request) -> Iterator[Answer]:
-        """Decode one window."""
+        """Decode one window, while no other is in hand."""
         if not isinstance(message, DecodeWindow):
             raise ProtocolError(f"{type(message).__name__} is not for an engine worker")
         yield self._decoder.decode(message)
+
+    def serve(self, desk: Desk) -> None:
+        while True:
+            self._let_in(desk)
+            for answer in self._decoder.step():
+                desk.answer(answer)
+            desk.step()
+
+    def _let_in(self, desk: Desk) -> None:
+        """Begin what has come, up to the capacity; waits where there is nothing else to do."""
+        request: Request | None = None if len(self._decoder) else desk.take()
+        while True:
+            request = request or (desk.take_now() if len(self._decoder) < self._decoder.capacity else None)
+            if request is None:
+                return
+            self._begin(desk, request)
+            request = None
+
+    def _begin(self, desk: Desk, request: Request) -> None:
+        """One bad request must not end the worker; the parent gets the reason."""
+        if not isinstance(request, DecodeWindow):
+            raise ProtocolError(f"{type(request).__name__} is not for an engine worker")
+        with structlog.contextvars.bound_contextvars(request_id=request.request_id):
+            try:
+                self._decoder.begin(request)
+            except CareVoiceError as error:
+                desk.fail(request.id, error)
+            except Exception as error:
+                log.exception("request_failed")
+                desk.fail(request.id, WorkerFailed(why=type(error).__name__))
 
 
 class MediaRole:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +16,20 @@ from care_voice.engine.protocol import DecodeWindow, LoadEngine, WindowDecoded, 
 _PCM_SCALE = 32768.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    message: DecodeWindow
+    language: str
+    language_probability: float
+    since: float
+
+
 class WindowDecoder:
-    """Translates between the wire and the backend."""
+    """Translates between the wire and the backend; windows join between two steps and leave when they are done."""
 
     def __init__(self, load: LoadEngine) -> None:
         self._backend = load_backend(Path(load.model_dir), load.device, load.compute_type, load.threads)
+        self._begun: dict[int, _Begun] = {}
 
     @property
     def multilingual(self) -> bool:
@@ -29,22 +40,49 @@ class WindowDecoder:
         """What runs the model, for people."""
         return self._backend.runtime.detail
 
-    def decode(self, message: DecodeWindow) -> WindowDecoded:
-        """Detect the language where none is given, decode, align."""
-        started = time.monotonic()
+    @property
+    def capacity(self) -> int:
+        """How many windows are worth decoding together."""
+        return self._backend.runtime.capacity
+
+    def __len__(self) -> int:
+        """Windows in hand."""
+        return len(self._begun)
+
+    def begin(self, message: DecodeWindow) -> None:
+        """Take a window in hand; detects the language where none is given.
+
+        Raises:
+            InvalidParameter: The model cannot do what is asked.
+        """
+        since = time.monotonic()
         samples = np.frombuffer(message.pcm, dtype="<i2").astype(np.float32) / _PCM_SCALE
         language, probability = message.language, 1.0
         if language is None:
             language, probability = self._backend.detect_language(samples, message.languages)
         options = DecodeOptions(language, message.task, message.prompt, message.temperatures, message.beam_size)
-        parts = self._backend.decode(samples, message.speech, options)
+        self._backend.open(message.id, samples, message.speech, options)
+        self._begun[message.id] = _Begun(message, language, probability, since)
+
+    def step(self) -> list[WindowDecoded]:
+        """Go on with all windows in hand, for about as long as a token takes; the answers that are ready now."""
+        return [self._answer(self._begun.pop(key), parts) for key, parts in self._backend.step()]
+
+    def decode(self, message: DecodeWindow) -> WindowDecoded:
+        """Decode one window alone, while no other is in hand. Raises as `begin` does."""
+        self.begin(message)
+        while not (answers := self.step()):
+            pass
+        return answers[0]
+
+    def _answer(self, begun: _Begun, parts: Sequence[Decoded]) -> WindowDecoded:
         return WindowDecoded(
-            id=message.id,
-            language=language,
-            language_probability=probability,
-            parts=tuple(self._wire(part, message.start_s) for part in parts),
+            id=begun.message.id,
+            language=begun.language,
+            language_probability=begun.language_probability,
+            parts=tuple(self._wire(part, begun.message.start_s) for part in parts),
             passes=sum(part.passes for part in parts),
-            compute_s=time.monotonic() - started,
+            compute_s=time.monotonic() - begun.since,
         )
 
     def _wire(self, part: Decoded, offset_s: float) -> WirePart:

@@ -32,7 +32,7 @@ class CTranslate2Runtime:
         self._model = ctranslate2.models.Whisper(
             str(model_dir), device=self.device, compute_type=compute_type, intra_threads=threads, inter_threads=1
         )
-        self._waiting: deque[tuple[object, Request]] = deque()
+        self._waiting: deque[tuple[int, Request]] = deque()
 
     @property
     def detail(self) -> str:
@@ -46,6 +46,10 @@ class CTranslate2Runtime:
     def mels(self) -> int:
         return int(self._model.n_mels)
 
+    @property
+    def capacity(self) -> int:
+        return 1
+
     def encode(self, mel: Mel) -> Any:
         features = ctranslate2.StorageView.from_array(np.ascontiguousarray(mel[np.newaxis]))
         return self._model.encode(features, to_cpu=False)
@@ -54,10 +58,10 @@ class CTranslate2Runtime:
         ranked = self._model.detect_language(encoded)[0]
         return [(str(token).strip("<|>"), float(probability)) for token, probability in ranked]
 
-    def add(self, key: object, request: Request) -> None:
+    def add(self, key: int, request: Request) -> None:
         self._waiting.append((key, request))
 
-    def step(self) -> list[tuple[object, Generated]]:
+    def step(self) -> list[tuple[int, Generated]]:
         if not self._waiting:
             return []
         key, request = self._waiting.popleft()

@@ -68,16 +68,20 @@ class Runtime(Protocol):
     def mels(self) -> int:
         """Bands of the mel spectrogram."""
 
+    @property
+    def capacity(self) -> int:
+        """How many windows are worth having in hand at a time; 1 where they are decoded one after the other."""
+
     def encode(self, mel: Mel) -> Any:
         """Encode (mels, frames); what it gives is for requests of the same runtime."""
 
     def languages(self, encoded: Any) -> list[tuple[str, float]]:
         """Codes and probabilities, the most probable first."""
 
-    def add(self, key: object, request: Request) -> None:
+    def add(self, key: int, request: Request) -> None:
         """Take a request in hand; `step` gives its result under `key`."""
 
-    def step(self) -> list[tuple[object, Generated]]:
+    def step(self) -> list[tuple[int, Generated]]:
         """Go on with what is in hand, for about as long as a token takes; what is done now."""
 
     def align(self, request: Request, generated: Generated, /, tokens: list[int], frames: int) -> Alignment:

@@ -102,7 +102,7 @@ class WhisperBackend:
         self._vocabulary = tokenizers.Tokenizer.from_file(str(tokenizer))
         self._features = FeatureExtractor(feature_size=runtime.mels)
         self._tokenizers: dict[tuple[str, str], Tokenizer] = {}
-        self._windows: dict[object, Asking] = {}
+        self._windows: dict[int, Asking] = {}
 
     @property
     def multilingual(self) -> bool:
@@ -138,22 +138,21 @@ class WhisperBackend:
         Raises:
             InvalidParameter: The model is English-only and something else was asked of it.
         """
-        key = object()
+        key = -1
         self.open(key, samples, speech, options)
         while True:
             for done, parts in self.step():
-                if done is key:
+                if done == key:
                     return parts
 
-    def open(
-        self, key: object, samples: Samples, speech: Sequence[tuple[float, float]], options: DecodeOptions
-    ) -> None:
+    def open(self, key: int, samples: Samples, speech: Sequence[tuple[float, float]], options: DecodeOptions) -> None:
         """Take a window in hand, beside those that are; `step` gives its parts under `key`. Else as `decode`."""
         self._check(options)
-        self._windows[key] = self._window(samples, speech, options)
-        self.runtime.add(key, next(self._windows[key]))
+        asking = self._window(samples, speech, options)
+        self.runtime.add(key, next(asking))
+        self._windows[key] = asking
 
-    def step(self) -> list[tuple[object, list[Decoded]]]:
+    def step(self) -> list[tuple[int, list[Decoded]]]:
         """Go on with all windows in hand, for about as long as a token takes; those that are done now."""
         done = []
         for key, generated in self.runtime.step():

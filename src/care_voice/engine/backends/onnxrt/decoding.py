@@ -55,7 +55,7 @@ class Outcome:
 
 @dataclass(slots=True, eq=False)
 class _Open:
-    key: object
+    key: int
     job: Job
     search: Search
     rows: list[int]
@@ -78,14 +78,14 @@ class BatchDecoder:
         self._no_bias = np.zeros(decoder.vocabulary, np.float32)
         self._bias = self._no_bias
         self._biased: tuple[int, ...] = ()
-        self._done: list[tuple[object, Outcome]] = []
+        self._done: list[tuple[int, Outcome]] = []
         self._layout: dict[str, Array] | None = None
 
     def __len__(self) -> int:
         """Windows in flight."""
         return len(self._open)
 
-    def add(self, key: object, job: Job) -> None:
+    def add(self, key: int, job: Job) -> None:
         """Read the prompt of a window; its first tokens are chosen at once. `key` names the window in the results."""
         self._suppress(job.suppression.always)
         entry = _Open(key, job, self._search(job), [self._rows.take()])
@@ -95,7 +95,7 @@ class BatchDecoder:
         self._layout = None
         self._apply(entry, entry.search.advance(ids, logprobs))
 
-    def step(self) -> list[tuple[object, Outcome]]:
+    def step(self) -> list[tuple[int, Outcome]]:
         """Give every window its next token; the windows that are done now, with their keys."""
         if self._open:
             count = max(entry.search.candidates for entry in self._open)

@@ -15,6 +15,9 @@ from care_voice.engine.warping import attention, matrix_of, warp
 PARAMETERS_FILE = "onnx.json"
 """What the graphs do not say: alignment heads, and the tokens of the languages."""
 
+_CAPACITY = 4
+"""Windows that share a step: with more of them a step takes as much longer as they save."""
+
 
 class OnnxRuntime:
     """Windows share the steps of one decoder.
@@ -52,6 +55,10 @@ class OnnxRuntime:
     def mels(self) -> int:
         return self._encoder.mels
 
+    @property
+    def capacity(self) -> int:
+        return _CAPACITY
+
     def encode(self, mel: Mel) -> Sound:
         return self._encoder.encode(mel)
 
@@ -61,7 +68,7 @@ class OnnxRuntime:
         shares = (weights / weights.sum()).tolist()
         return sorted(zip(self._languages, shares, strict=True), key=lambda pair: -pair[1])
 
-    def add(self, key: object, request: Request) -> None:
+    def add(self, key: int, request: Request) -> None:
         sampling = request.temperature > 0
         job = Job(
             sound=request.encoded,
@@ -77,7 +84,7 @@ class OnnxRuntime:
         )
         self._batch.add(key, job)
 
-    def step(self) -> list[tuple[object, Generated]]:
+    def step(self) -> list[tuple[int, Generated]]:
         return [(key, _generated(outcome)) for key, outcome in self._batch.step()]
 
     def align(self, request: Request, generated: Generated, tokens: list[int], frames: int) -> Alignment:
