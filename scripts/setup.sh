@@ -29,6 +29,7 @@ setup_venv() {
     say "Making the virtual environment with $python"
     "$python" -m venv "$VENV"
   fi
+  install_locked requirements-pip.lock
   install_locked requirements.lock
   if changed project pyproject.toml; then
     "$VENV/bin/python" -m pip install --quiet --no-deps --editable .

@@ -16,17 +16,8 @@ from care_voice.models.build import build_puller
 from care_voice.models.catalogue import Catalogue
 from care_voice.models.puller import Puller
 from care_voice.models.settings import ModelSettings
-from support.faulty_server import (
-    Cut,
-    Endless,
-    FaultyServer,
-    Healthy,
-    NoRanges,
-    Stall,
-    Status,
-    WrongRange,
-    faulty_server,
-)
+from support.faults import Cut, Endless, NoRanges, Stall, Status, WrongRange
+from support.faulty_server import FaultyServer, Healthy, faulty_server
 from support.stores import QUICK, impatient, model_of, noise, on_hub, on_mirror, require_sound, require_whole
 
 NAME = "small-one"

@@ -21,12 +21,10 @@ from care_voice.models.catalogue import Catalogue
 from care_voice.models.puller import Puller
 from care_voice.models.settings import ModelSettings
 from care_voice.models.transfer import Transfer
-from support.faulty_server import (
+from support.faults import (
     Cut,
     Empty,
     Endless,
-    Fault,
-    FaultyServer,
     Flip,
     Garbage,
     Gzip,
@@ -34,7 +32,6 @@ from support.faulty_server import (
     Headers,
     NoRanges,
     Redirect,
-    Request,
     Stall,
     StallInHead,
     Status,
@@ -43,8 +40,8 @@ from support.faulty_server import (
     WrongBytes,
     WrongLength,
     WrongRange,
-    faulty_server,
 )
+from support.faulty_server import Fault, FaultyServer, Request, faulty_server
 from support.stores import (
     QUICK,
     bytes_kept,

@@ -18,7 +18,8 @@ from care_voice.models.partial import open_partial
 from care_voice.models.settings import ModelSettings
 from care_voice.models.staging import try_lock
 from care_voice.models.store import ModelStore
-from support.faulty_server import FaultyServer, Trickle, faulty_server
+from support.faults import Trickle
+from support.faulty_server import FaultyServer, faulty_server
 from support.pulling import pull_killed_at_step, pulling
 from support.stores import QUICK, model_of, noise, on_mirror, require_sound, require_whole, sha256
 from support.waiting import wait_until

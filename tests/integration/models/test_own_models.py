@@ -16,7 +16,8 @@ from structlog.testing import capture_logs
 
 from care_voice.domain.errors import AllSourcesFailed, CatalogueInvalid
 from care_voice.models.intervals import Span
-from support.faulty_server import Cut, Empty, FaultyServer, Headers, NoRanges, Stall, Status
+from support.faults import Cut, Empty, Headers, NoRanges, Stall, Status
+from support.faulty_server import FaultyServer
 from support.own_models import CONTENTS, OTHER, WEIGHTS_AT, Site, by_urls, in_directory, serving_models
 from support.stores import REVISION, files_below, on_mirror, require_sound, require_whole, sha256
 from support.waiting import wait_until
