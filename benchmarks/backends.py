@@ -115,8 +115,9 @@ def _faster_whisper(peer: WhisperModel | BatchedInferencePipeline, options: dict
 
 
 def _ours(backend: WhisperBackend, together: int) -> Transcribe:
+    reader = MediaReader()
+
     def transcribe(language: str, clips: list[Clip], beam: int) -> tuple[list[str], int, int]:
-        reader = MediaReader()
         options = DecodeOptions(language, "transcribe", None, LADDER, beam)
         windows = ((n, w) for n, clip in enumerate(clips) for w in _windows(reader, clip))
         found: dict[tuple[int, float], list[Decoded]] = {}
