@@ -12,7 +12,7 @@ import pytest
 from care_voice.domain.errors import ConversionFailed
 from care_voice.engine.backends.onnxrt.decoding import BatchDecoder, Job, Outcome, Suppression
 from care_voice.engine.backends.onnxrt.export import write_onnx
-from care_voice.engine.backends.onnxrt.runtime import OnnxRuntime
+from care_voice.engine.backends.onnxrt.runtime import OnnxRuntime, require_exact_products
 from care_voice.engine.backends.quantize import quantize
 from care_voice.engine.backends.whisper import Decoded, DecodeOptions, WhisperBackend, load_backend
 from care_voice.models.report import Verified
@@ -32,6 +32,10 @@ def graphs(verified_model: Verified, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture(scope="module")
 def backend(graphs: Path) -> WhisperBackend:
+    try:
+        require_exact_products()
+    except RuntimeError as error:
+        pytest.skip(str(error))
     return load_backend(graphs, "cpu", "auto", 1)
 
 

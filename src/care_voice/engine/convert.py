@@ -44,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("kind", choices=["quantize", "transformers"])
     parser.add_argument("source", type=Path)
     parser.add_argument("target", type=Path)
-    parser.add_argument("--to", choices=["int8", "int8_float16", "float16", "float32"], required=True)
+    parser.add_argument("--to", choices=["int8", "int8_float16", "float16", "float32", "onnx-int8"], required=True)
     return parser
 
 
@@ -61,6 +61,11 @@ def _answer(arguments: argparse.Namespace) -> tuple[dict[str, str], int]:
 def _convert(arguments: argparse.Namespace) -> str:
     """The names and versions of the tools that were used."""
     # The libraries are imported here: they read the environment, and may print, while they are imported.
+    if arguments.to == "onnx-int8":
+        from care_voice.engine.backends.onnxrt import export  # noqa: PLC0415
+
+        export.write_onnx(arguments.source, arguments.target)
+        return export.TOOL
     if arguments.kind == "quantize":
         from care_voice.engine.backends import quantize  # noqa: PLC0415
 

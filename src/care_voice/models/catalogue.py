@@ -48,7 +48,10 @@ class Carrier:
     members: dict[SafeName, tuple[str, ...]]
 
 
-Quantization = Literal["int8", "int8_float16", "float16", "float32"]
+Precision = Literal["int8", "int8_float16", "float16", "float32"]
+"""Arithmetic of weights, as CTranslate2 names it."""
+Quantization = Literal["int8", "int8_float16", "float16", "float32", "onnx-int8"]
+"""What a model can be derived to: the same format with other arithmetic, or int8 graphs for ONNX Runtime."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,7 @@ class CatalogueModel:
         if not self.files:
             return 0
         weights = next((entry.size for entry in self.files if entry.name == WEIGHTS), self.total_bytes)
-        stored_as_int8 = self.derived is not None and self.derived.to.startswith("int8")
+        stored_as_int8 = self.derived is not None and "int8" in self.derived.to
         return (weights if stored_as_int8 else weights * 3 // 2) + _RUNTIME_BYTES
 
 

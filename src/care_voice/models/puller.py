@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import get_args
 
 import structlog
 
@@ -63,14 +64,25 @@ class Puller:
     def pull(self, name: str, progress: ProgressCallback | None = None, cancel: CancelToken | None = None) -> Pulled:
         """Make the model whole and return the proof; on a healthy store that is one full hash.
 
-        Raises UnknownCatalogueModel, AllSourcesFailed, DiskFull, StoreUnwritable, PullCancelled, ModelDamaged when the
-        store does not keep what was written to it, and SignatureProblem when the policy asks for a signature that is
-        not there: the model stays in the store then, to be signed.
+        A name such as `base-int8` is derived from its parent where there is no such model yet. Raises
+        UnknownCatalogueModel, AllSourcesFailed, DiskFull, StoreUnwritable, PullCancelled, ModelDamaged when the store
+        does not keep what was written to it, and SignatureProblem when the policy asks for a signature that is not
+        there: the model stays in the store then, to be signed.
         """
-        model, watch = self.store.catalogue.get(name), Watch(name, progress, cancel)
+        model, watch = self.entry(name), Watch(name, progress, cancel)
         pulled = self._pull(model, watch)
         self.gate.check_or_fetch(model, self._sources, watch)
         return pulled
+
+    def entry(self, name: str) -> CatalogueModel:
+        """The entry of a model; without `files` for one that is still to be derived. Raises UnknownCatalogueModel."""
+        catalogue = self.store.catalogue
+        if not catalogue.knows(name):
+            for to in get_args(Quantization):
+                parent = name.removesuffix(f"-{to}")
+                if parent != name and catalogue.knows(parent) and catalogue.get(parent).files:
+                    return derived_model(catalogue.get(parent), name, to)
+        return catalogue.get(name)
 
     def derive(
         self,
@@ -178,18 +190,25 @@ class Puller:
         return self._pull(parent, watch).view
 
 
+_GRAPH_FILES = ("decoder.bin", "decoder.onnx", "encoder.bin", "encoder.onnx", "onnx.json", "tokenizer.json")
+_MEL_FILE = "preprocessor_config.json"
+
+
 def derived_model(parent: CatalogueModel, name: str, to: Quantization) -> CatalogueModel:
     """The entry of a model that is still to be made from `parent`, with the converter that is installed."""
+    graphs = to == "onnx-int8"
+    mel = (_MEL_FILE,) if any(entry.name == _MEL_FILE for entry in parent.files) else ()
     return replace(
         parent,
         name=name,
-        note=f"Made from {parent.name}: {to} weights.",
-        format=f"CTranslate2 {to}",
+        note=f"Made from {parent.name}: {'int8 graphs for ONNX Runtime' if graphs else f'{to} weights'}.",
+        format="ONNX int8" if graphs else f"CTranslate2 {to}",
+        wanted=(*_GRAPH_FILES, *mel) if graphs else (),
         files=(),
         hub_repo=None,
         revision="",
         carriers=(),
         urls={},
         directory=None,
-        derived=Derivation(parent.name, parent.digest, to, tool_of()),
+        derived=Derivation(parent.name, parent.digest, to, tool_of(to)),
     )

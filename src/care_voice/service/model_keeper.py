@@ -36,7 +36,7 @@ class ModelKeeper:
     @property
     def model(self) -> CatalogueModel:
         """The catalogue's entry. Raises UnknownCatalogueModel."""
-        return self._puller.store.catalogue.get(self.name)
+        return self._puller.entry(self.name)
 
     async def ensure(self, progress: ProgressCallback | None = None) -> Verified:
         """Hash the model; pull what is missing or damaged. `progress` is called in a thread.

@@ -26,10 +26,14 @@ argument says whether to stop. Raises ConversionFailed."""
 
 _RULE = 1
 """Counts the rules for which weights are quantised (docs/adr/0007): another rule gives other bytes."""
+_GRAPHS = 1
+"""Counts the versions of our own graph writer (docs/adr/0009)."""
 
 
-def tool_of() -> str:
+def tool_of(to: Quantization) -> str:
     """The converter and its exact version, without importing it, and the rule by which it is used."""
+    if to == "onnx-int8":
+        return f"care-voice graphs {_GRAPHS}"
     return f"ctranslate2 {version('ctranslate2')}, rule {_RULE}"
 
 
@@ -58,9 +62,9 @@ class DerivationSource:
         derived, incoming = model.derived, made.with_name("incoming")
         assert derived is not None
         view = self._parent_of(derived)
-        if derived.tool != tool_of():
+        if derived.tool != tool_of(derived.to):
             # Another version need not give other bytes: the digest decides.
-            log.warning("tool_differs", model=model.name, made_with=derived.tool, installed=tool_of())
+            log.warning("tool_differs", model=model.name, made_with=derived.tool, installed=tool_of(derived.to))
         remove_entry(incoming)
         remove_entry(made)
         watch.report("converting", model.name)
@@ -92,5 +96,5 @@ class DerivationSource:
 
 def _lacking(model: CatalogueModel, directory: Path) -> str | None:
     """The first file of a model that is not in a directory; for one that was never made, that of any model."""
-    names = [entry.name for entry in model.files] or [WEIGHTS]
+    names = [entry.name for entry in model.files] or model.wanted or [WEIGHTS]
     return next((name for name in names if not (directory / name).is_file()), None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -27,13 +28,14 @@ class OnnxRuntime:
         threads: CPU threads of one operation; 0 lets ONNX Runtime choose.
 
     Raises:
-        RuntimeError: ONNX Runtime cannot load what the directory holds.
+        RuntimeError: ONNX Runtime cannot load what the directory holds, or this processor would compute it wrong.
         OSError, ValueError: A file is missing or damaged.
     """
 
     device = "cpu"
 
     def __init__(self, model_dir: Path, threads: int) -> None:
+        require_exact_products()
         options = session_options(threads)
         self._encoder = Encoder(model_dir, options)
         self._decoder = Decoder(model_dir, options)
@@ -103,6 +105,24 @@ class OnnxRuntime:
         ours = np.stack([split[:, layers.index(layer), head] for layer, head in self._heads])
         keys = np.stack([sound.states[2 * layer][0, head, :frames] for layer, head in self._heads])
         return ours, keys
+
+
+def require_exact_products() -> None:
+    """Raise RuntimeError on an x86 processor without VNNI: there 8-bit products saturate, and accuracy is lost."""
+    flags = _processor_flags()
+    if flags and not flags & {"avx512_vnni", "avx_vnni"}:
+        raise RuntimeError(
+            "this processor lacks VNNI, which int8 graphs need; serve the model that they were made from"
+        )
+
+
+def _processor_flags() -> set[str]:
+    """What an x86 processor can do; empty on others, and where it cannot be found out."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("flags"):
+                return set(line.partition(":")[2].split())
+    return set()
 
 
 def _generated(outcome: Outcome) -> Generated:
