@@ -9,6 +9,7 @@ import signal
 import tempfile
 from contextlib import suppress
 from functools import partial
+from importlib import import_module
 from typing import Protocol
 
 import structlog
@@ -155,8 +156,8 @@ async def serve(settings: Settings) -> None:
     # Forms are spooled where uploads are stored: the system's own temporary directory is often small, or in memory.
     tempfile.tempdir = str(settings.incoming_dir)
     application.lifecycle.start()
-    await asyncio.sleep(0)
-    # The web framework takes most of a second to import; by now the first worker is being started.
+    # The web framework takes most of a second to import; in a thread, so that the start goes on meanwhile.
+    await asyncio.to_thread(import_module, "care_voice.api.server")
     from care_voice.api.server import ApiServer, ApiServices, create_app  # noqa: PLC0415
 
     services = ApiServices(

@@ -41,9 +41,11 @@ def record_digests(
 ) -> tuple[CatalogueModel, dict[str, str]]:
     """Fetch all files from one source, and pin what came. Returns the model with its files, and the source of each.
 
-    No two sources are mixed: without digests nothing would tell their versions apart. Raises what a pull raises.
+    No two sources are mixed: without digests nothing would tell their versions apart. And only the origin that the
+    entry names may say what the model is; mirrors may copy it later. Raises what a pull raises.
     """
-    able, failures = [source for source in sources if source.offers(model)], list[str]()
+    origin = origin_of(model)
+    able, failures = [each for each in sources if each.name == origin and each.offers(model)], list[str]()
     for source in able:
         try:
             # What an earlier pull got may be of another version, and no digest would tell.
@@ -60,7 +62,17 @@ def record_digests(
         pinned = replace(model, files=files)
         _pin(pinned, place, store)
         return pinned, fetched
-    raise AllSourcesFailed(name=model.name, why="; ".join(failures) or "no source that is configured carries it")
+    none = f"its digests are recorded from its own origin, and the source {origin} is not set up"
+    raise AllSourcesFailed(name=model.name, why="; ".join(failures) or none)
+
+
+def origin_of(model: CatalogueModel) -> str:
+    """The name of the source that an entry of the operator's is defined by."""
+    if model.derived is not None:
+        return "derivation"
+    if model.hub_repo is not None:
+        return "hub"
+    return "urls" if model.urls else "directory"
 
 
 def _survey(

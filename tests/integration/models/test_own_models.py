@@ -146,13 +146,17 @@ def test_a_file_that_changes_while_it_is_fetched_first_is_not_recorded(
     assert puller.store.installed() == ()
 
 
-def test_two_sources_are_never_mixed_without_digests(site: Site, server: FaultyServer) -> None:
+def test_only_its_own_origin_says_what_a_model_is(site: Site, server: FaultyServer) -> None:
     site.write(by_urls(server))
     server.files |= {on_mirror("own", name): content for name, content in OTHER.items()}
     server.misbehave(WEIGHTS_AT, Headers({}), Cut(100_000), then=Cut(0))
     puller = site.puller()
-    assert set(puller.pull("own").fetched.values()) == {f"mirror-127.0.0.1-{server.port}"}
-    require_whole(puller.store, "own", OTHER)
+    with pytest.raises(AllSourcesFailed, match="urls could not be used"):
+        puller.pull("own")
+    assert not puller.store.pin_path("own").exists()
+    server.heal()
+    assert set(puller.pull("own").fetched.values()) == {"urls"}
+    require_whole(puller.store, "own", CONTENTS)
 
 
 def test_an_error_page_with_a_tag_of_its_own_is_no_change(site: Site, server: FaultyServer) -> None:
