@@ -294,6 +294,8 @@ export const en = {
     signature_missing: "The model has no signature, and this service accepts signed models only.",
     signature_invalid: "The signature of the model is not valid. The model is not used.",
     signature_expired: "The signature of the model has expired. It has to be signed again.",
+    deadline_exceeded: "The transcription was not finished in time. Please try again.",
+    not_enough_memory: "The server has too little free memory to load the speech model.",
     overloaded: "The service is busy. Please try again shortly.",
     storage_full: "The service’s disk is full. Please keep the recording and try again later.",
     pull_cancelled: "The work on this model was cancelled. What had arrived and was right is kept.",

@@ -293,6 +293,8 @@ export const zhTW: Texts = {
     signature_missing: "這個模型沒有數位簽章，而這個服務只接受有簽章的模型。",
     signature_invalid: "這個模型的數位簽章無效，因此不會使用。",
     signature_expired: "這個模型的數位簽章已過期，需要重新簽署。",
+    deadline_exceeded: "在時限內沒有完成轉寫，請再試一次。",
+    not_enough_memory: "伺服器的記憶體不足，無法載入語音模型。",
     overloaded: "服務目前很忙，請稍後再試。",
     storage_full: "伺服器的磁碟空間已滿。請先保留錄音，稍後再試。",
     pull_cancelled: "這個模型的作業已取消，已下載且正確的內容會保留。",
