@@ -74,7 +74,7 @@ def test_a_chosen_file_gives_segments_that_play_from_their_place_and_files_to_ke
     page.get_by_test_id("file-input").set_input_files(speech / "variants" / "katie-steve.webm")
     assert "transcription capability" in transcript_of(page).lower()
     page.get_by_test_id("segment-time").nth(4).click()
-    page.wait_for_function("Array.from(document.querySelectorAll('audio')).some(a => a.currentTime > 9 && !a.paused)")
+    page.wait_for_function("() => [...document.querySelectorAll('audio')].some(a => a.currentTime > 9 && !a.paused)")
     srt = download(page, "srt")
     assert srt.startswith("1\n00:00:01,")
     assert "Good morning, Steve." in srt
