@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,7 @@ class Service:
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """The log lines with this event."""
-        lines = (json.loads(line) for line in self.log_text().splitlines() if line.startswith("{"))
+        lines = (_logged(line) for line in self.log_text().splitlines())
         return [line for line in lines if line.get("event") == name]
 
     def workers(self, role: str) -> list[int]:
@@ -92,6 +92,18 @@ class Service:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait(STOP_S)
+
+
+def _logged(line: str) -> dict[str, Any]:
+    """What a line of the log says. A worker that crashes writes its traceback into the same file, and may just be in
+    the middle of a line of it when the service writes one of its own."""
+    start = line.find('{"')
+    if start < 0:
+        return {}
+    with suppress(json.JSONDecodeError):
+        value, _ = json.JSONDecoder().raw_decode(line, start)
+        return dict(value)
+    return {}
 
 
 @contextmanager
