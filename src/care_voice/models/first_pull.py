@@ -42,10 +42,11 @@ def record_digests(
     """Fetch all files from one source, and pin what came. Returns the model with its files, and the source of each.
 
     No two sources are mixed: without digests nothing would tell their versions apart. And only the origin that the
-    entry names may say what the model is; mirrors may copy it later. Raises what a pull raises.
+    entry names may say what the model is, or a bundle with the digests that another store recorded from that origin;
+    mirrors may copy it later. Raises what a pull raises.
     """
     origin = origin_of(model)
-    able, failures = [each for each in sources if each.name == origin and each.offers(model)], list[str]()
+    able, failures = [each for each in sources if each.name in (origin, "bundle") and each.offers(model)], list[str]()
     for source in able:
         try:
             # What an earlier pull got may be of another version, and no digest would tell.
@@ -62,7 +63,7 @@ def record_digests(
         pinned = replace(model, files=files)
         _pin(pinned, place, store)
         return pinned, fetched
-    none = f"its digests are recorded from its own origin, and the source {origin} is not set up"
+    none = f"no source that is configured carries it: its digests are recorded from its own origin, {origin}"
     raise AllSourcesFailed(name=model.name, why="; ".join(failures) or none)
 
 
