@@ -37,7 +37,9 @@ class Engine:
 
     def command(self, model: str, threads: int, beam: int) -> list[str]:
         python = str(INSTALLED / self.environment / "bin" / "python") if self.environment else sys.executable
-        weights = self.weights.format(data=PROJECT / "data", model=model)
+        # A model that was derived for Care Voice is measured beside peers on the weights that it was made from.
+        peers_model = model if self.weights == "{model}" else model.removesuffix("-onnx-int8").removesuffix("-int8")
+        weights = self.weights.format(data=PROJECT / "data", model=peers_model)
         common = ["--model", weights, "--threads", str(threads), "--beam", str(beam)]
         return [python, str(PEERS / self.script), *common, *self.arguments]
 

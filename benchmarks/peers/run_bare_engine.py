@@ -26,7 +26,8 @@ from care_voice.telemetry.logs import configure_logging
 
 async def load_message() -> LoadEngine:
     """What the supervisor would tell an engine worker to load."""
-    spec = await Application(load_settings())._engine_spec()  # noqa: SLF001 - the same message as in the product
+    application = Application(load_settings())
+    spec = await application._engine_spec(application.keeper)  # noqa: SLF001 - the same message as in the product
     assert isinstance(spec.load, LoadEngine)
     return spec.load
 
