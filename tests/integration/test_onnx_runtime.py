@@ -124,10 +124,10 @@ def test_windows_in_company_get_what_they_get_alone(backend: WhisperBackend, sou
 def test_samples_are_drawn_and_differ_with_the_seed(graphs: Path, backend: WhisperBackend) -> None:
     runtime = OnnxRuntime(graphs, 1)
     mel = np.zeros((runtime.mels, 1000), np.float32)
-    sound = runtime.encode(mel)
+    sound = runtime.encode(mel).result()
     batch = BatchDecoder(runtime._decoder)
     for seed in (1, 2, 1):
-        batch.add(seed, Job(sound, PROMPT, 0, 50257, 50362, Suppression((), ()), 12, 5, 1.0, seed))
+        batch.add(seed, sound, Job(PROMPT, 0, 50257, 50362, Suppression((), ()), 12, 5, 1.0, seed))
     found: list[tuple[object, Outcome]] = []
     while len(batch):
         found += batch.step()

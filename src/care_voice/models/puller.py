@@ -75,9 +75,12 @@ class Puller:
         return pulled
 
     def entry(self, name: str) -> CatalogueModel:
-        """The entry of a model; without `files` for one that is still to be derived. Raises UnknownCatalogueModel."""
+        """The entry of a model; without `files` for one that is still to be derived. Raises UnknownCatalogueModel.
+
+        Graphs that another version of this program wrote count as still to be derived: this one cannot run them.
+        """
         catalogue = self.store.catalogue
-        if not catalogue.knows(name):
+        if not catalogue.knows(name) or _written_by_another(catalogue.get(name)):
             for to in get_args(Quantization):
                 parent = name.removesuffix(f"-{to}")
                 if parent != name and catalogue.knows(parent) and catalogue.get(parent).files:
@@ -109,7 +112,7 @@ class Puller:
         derived = self.store.catalogue.get(name).derived
         if derived is None:
             raise ModelNameTaken(name=name)
-        return derived.parent_digest == parent.digest
+        return derived.parent_digest == parent.digest and not _written_by_another(self.store.catalogue.get(name))
 
     def adopt(
         self,
@@ -190,8 +193,13 @@ class Puller:
         return self._pull(parent, watch).view
 
 
-_GRAPH_FILES = ("decoder.bin", "decoder.onnx", "encoder.bin", "encoder.onnx", "onnx.json", "tokenizer.json")
+GRAPH_FILES = ("decoder.bin", "decoder.onnx", "encoder.bin", "encoder.onnx", "onnx.json", "tokenizer.json")
 _MEL_FILE = "preprocessor_config.json"
+
+
+def _written_by_another(model: CatalogueModel) -> bool:
+    made = model.derived
+    return made is not None and made.to == "onnx-int8" and made.tool != tool_of(made.to)
 
 
 def derived_model(parent: CatalogueModel, name: str, to: Quantization) -> CatalogueModel:
@@ -203,7 +211,7 @@ def derived_model(parent: CatalogueModel, name: str, to: Quantization) -> Catalo
         name=name,
         note=f"Made from {parent.name}: {'int8 graphs for ONNX Runtime' if graphs else f'{to} weights'}.",
         format="ONNX int8" if graphs else f"CTranslate2 {to}",
-        wanted=(*_GRAPH_FILES, *mel) if graphs else (),
+        wanted=(*GRAPH_FILES, *mel) if graphs else (),
         files=(),
         hub_repo=None,
         revision="",

@@ -16,7 +16,9 @@ from care_voice.domain.errors import (
     UnknownCatalogueModel,
 )
 from care_voice.models.build import build_puller
+from care_voice.models.puller import GRAPH_FILES
 from care_voice.models.settings import ModelSettings
+from care_voice.models.sources import derivation
 from support.faulty_server import FaultyServer
 from support.own_models import CONTENTS, OTHER, SHIPPED, Site, by_urls, in_directory, serving_models
 from support.stores import files_below, inverted, noise, on_mirror, require_sound, require_whole, sha256
@@ -218,3 +220,28 @@ def test_a_model_of_the_operators_is_not_taken_for_a_derived_one(
     site.write(by_urls(server).replace("models.own", 'models."shipped-int8"'))
     with pytest.raises(ModelNameTaken):
         site.puller(converter).derive("shipped", "int8")
+
+
+def test_graphs_that_another_version_wrote_are_made_again(
+    site: Site, converter: Converter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the version that wrote graphs knows how to run them, so an update must not be stopped by the old ones."""
+
+    def writing(seed: int) -> Callable[[Path, Path, Callable[[], bool]], None]:
+        def write(source: Path, target: Path, cancelled: Callable[[], bool]) -> None:
+            target.mkdir()
+            for name in GRAPH_FILES:
+                (target / name).write_bytes(noise(seed, 1000))
+
+        return write
+
+    converter.instead = writing(1)
+    monkeypatch.setattr(derivation, "_GRAPHS", 1)
+    site.puller(converter).pull("shipped-onnx-int8")
+    converter.instead = writing(2)
+    assert site.puller(converter).pull("shipped-onnx-int8").fetched == {}
+    monkeypatch.setattr(derivation, "_GRAPHS", 2)
+    puller = site.puller(converter)
+    assert set(puller.pull("shipped-onnx-int8").fetched) == set(GRAPH_FILES)
+    assert puller.derive("shipped", "onnx-int8").fetched == {}
+    require_whole(puller.store, "shipped-onnx-int8", dict.fromkeys(GRAPH_FILES, noise(2, 1000)))

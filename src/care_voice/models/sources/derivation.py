@@ -26,7 +26,7 @@ argument says whether to stop. Raises ConversionFailed."""
 
 _RULE = 1
 """Counts the rules for which weights are quantised (docs/adr/0007): another rule gives other bytes."""
-_GRAPHS = 1
+_GRAPHS = 2
 """Counts the versions of our own graph writer (docs/adr/0009)."""
 
 

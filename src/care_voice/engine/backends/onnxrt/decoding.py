@@ -30,7 +30,6 @@ class Job:
     `temperature` 0 is a beam search of `beam_size`; above 0, `beam_size` samples are drawn.
     """
 
-    sound: Sound
     prompt: tuple[int, ...]
     start: int
     end: int
@@ -85,13 +84,13 @@ class BatchDecoder:
         """Windows in flight."""
         return len(self._open)
 
-    def add(self, key: int, job: Job) -> None:
+    def add(self, key: int, sound: Sound, job: Job) -> None:
         """Read the prompt of a window; its first tokens are chosen at once. `key` names the window in the results."""
         self._suppress(job.suppression.always)
         entry = _Open(key, job, self._search(job), [self._rows.take()])
-        ids, logprobs = self._read_prompt(entry)
+        ids, logprobs = self._read_prompt(entry, sound)
         self._open.append(entry)
-        self._sounds.add(job.sound)
+        self._sounds.add(sound)
         self._layout = None
         self._apply(entry, entry.search.advance(ids, logprobs))
 
@@ -138,14 +137,14 @@ class BatchDecoder:
             self._bias[np.array(tokens, np.int64)] = _FAR_BELOW
             self._biased = tokens
 
-    def _read_prompt(self, entry: _Open) -> tuple[Array, Array]:
+    def _read_prompt(self, entry: _Open, sound: Sound) -> tuple[Array, Array]:
         """The first candidates, suppressed tokens taken out of the distribution."""
         job, row = entry.job, entry.rows[0]
         length = len(job.prompt)
         banned = np.array([*job.suppression.always, *job.suppression.first], np.int64)
         wanted = min(entry.search.candidates + len(banned), self._decoder.vocabulary)
         probed = np.concatenate([banned, [job.no_speech]])
-        self._bind_prompt(job.sound, row, length)
+        self._bind_prompt(sound, row, length)
         step = self._prompting.run(_prompt_inputs(job, probed, wanted) | {"token_bias": self._no_bias})
         self._rows.tokens[row, :length] = job.prompt
         self._rows.queries[row, :length] = step.queries[0]

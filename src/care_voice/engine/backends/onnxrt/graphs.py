@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from care_voice.engine.backends.onnxrt.builder import CONTRIB, GraphBuilder
 from care_voice.engine.backends.onnxrt.layers import Kind, Layers, by_blocks
 
 MAX_POSITIONS = 448
+SOUND_PARTS = ("keys", "values")
+Declare = Callable[[str, str, Sequence[int | str]], object]
 _GELU_LEAST = 0.17
 """GELU is nowhere below this, negated."""
 
@@ -52,7 +55,7 @@ def _layers(model: ModelFile, side: str) -> int:
 
 
 def write_encoder(model: ModelFile, directory: Path, kind: Kind) -> None:
-    """`encoder.onnx`: mel (1, mels, frames) -> for each decoder layer the keys and values (1, heads, frames/2, size).
+    """`encoder.onnx`: mel (1, mels, frames) -> for each decoder layer the keys and values of the cross-attention.
 
     Any even number of frames up to 3000.
     """
@@ -124,17 +127,32 @@ def _self_attention(layers: Layers, normed: str, name: str, outline: Outline, ki
 
 
 def _cross_keys_and_values(layers: Layers, encoded: str, outline: Outline, kind: Kind) -> None:
+    """Keys (1, heads, size, positions) and values (1, heads, positions, size) in int8, with a scale for each channel.
+
+    Each step of the decoder reads all of them, and is bound by the memory that takes.
+    """
     builder = layers.builder
     shared = layers.shared(encoded, kind)
     heads = builder.constant(np.array([1, -1, outline.heads, outline.head_size]))
     for n in range(outline.decoder_layers):
         name = f"decoder/layer_{n}/attention/linear_1"
         weights, biases = np.split(layers.values(f"{name}/weight"), 2), np.split(layers.values(f"{name}/bias"), 2)
-        for part, weight, bias in zip(("keys", "values"), weights, biases, strict=True):
+        for part, weight, bias in zip(SOUND_PARTS, weights, biases, strict=True):
             projected = layers.matmul(shared, f"{name}/{part}", weight, bias)
-            split = builder.node("Reshape", [projected, heads])
-            builder.node("Transpose", [split], output=f"{part}_{n}", perm=[0, 2, 1, 3])
-            builder.output(f"{part}_{n}", "float32", [1, outline.heads, "positions", outline.head_size])
+            whole, scale = layers.channels(projected)
+            turned = [0, 2, 3, 1] if part == "keys" else [0, 2, 1, 3]
+            builder.node("Transpose", [builder.node("Reshape", [whole, heads])], output=f"{part}_{n}", perm=turned)
+            scales = builder.node("Reshape", [scale, heads])
+            builder.node("Transpose", [scales], output=f"{part}_scale_{n}", perm=[0, 2, 1, 3])
+            _sound_of_layer(builder.output, part, n, outline, 1)
+
+
+def _sound_of_layer(declare: Declare, part: str, n: int, outline: Outline, windows: int | str) -> None:
+    """Declare one layer's keys or values and their scales as inputs or outputs."""
+    heads, size = outline.heads, outline.head_size
+    shape: list[int | str] = [size, "frames"] if part == "keys" else ["frames", size]
+    declare(f"{part}_{n}", "int8", [windows, heads, *shape])
+    declare(f"{part}_scale_{n}", "float32", [windows, heads, 1, size])
 
 
 def write_decoder(model: ModelFile, directory: Path, kind: Kind, alignment_layers: tuple[int, ...]) -> None:
@@ -145,7 +163,7 @@ def write_decoder(model: ModelFile, directory: Path, kind: Kind, alignment_layer
         tokens, positions (rows, length)      length 1, or the length of a prompt that is read into an empty cache
         lengths (rows,), total (1,)           tokens in each row's cache after this step, less 1; and the most of them
         self_keys_N, self_values_N            (rows, heads, capacity, size): bound as outputs too, written in place
-        keys_N, values_N                      (windows, heads, frames, size), from the encoder
+        keys_N, values_N and their scales     from the encoder, one window beside the other
         sound_mask (windows, 1, beams, frames) added to the attention: 0, or a large negative number for padding
         to_windows (windows, beams)           which row (times length) each place of a window holds
         from_windows (rows, length)           in which place (window * beams + beam) each row is
@@ -199,7 +217,7 @@ def _decoder_inputs(builder: GraphBuilder, outline: Outline) -> None:
             shape: list[int | str] = ["rows", outline.heads, "capacity", outline.head_size]
             builder.input(f"self_{part}_{n}", "float32", shape)
             builder.output(f"new_{part}_{n}", "float32", shape)
-            builder.input(f"{part}_{n}", "float32", ["windows", outline.heads, "frames", outline.head_size])
+            _sound_of_layer(builder.input, part, n, outline, "windows")
 
 
 def _embedded(layers: Layers, shared: str, scales: str) -> str:
@@ -235,10 +253,25 @@ def _cross_attention(layers: Layers, normed: str, n: int, outline: Outline, kind
     query = layers.matmul(layers.shared(normed, kind), f"{name}/linear_0", weight, bias)
     flat = builder.constant(np.array([-1, outline.width]))
     by_window = builder.node("Gather", [builder.node("Reshape", [query, flat]), "to_windows"])
-    inputs = [by_window, f"keys_{n}", f"values_{n}", "", "", "sound_mask"]
-    attended = builder.node("MultiHeadAttention", inputs, domain=CONTRIB, num_heads=outline.heads, scale=1.0)
+    attended = _attended(layers, by_window, n, outline)
     by_row = builder.node("Gather", [builder.node("Reshape", [attended, flat]), "from_windows"])
     return query, layers.linear(by_row, f"{name}/linear_2", kind)
+
+
+def _attended(layers: Layers, queries: str, n: int, outline: Outline) -> str:
+    """(windows, beams, width): the mean of the values by the softmax of the keys' products with the queries.
+
+    Both products are of 8-bit numbers. A channel's scale goes to the other side of its product.
+    """
+    builder = layers.builder
+    heads = builder.constant(np.array([0, 0, outline.heads, outline.head_size]))
+    split = builder.node("Transpose", [builder.node("Reshape", [queries, heads])], perm=[0, 2, 1, 3])
+    scaled = layers.shared(builder.node("Mul", [split, f"keys_scale_{n}"]), "tokens")
+    logits = builder.node("Add", [layers.product(scaled, f"keys_{n}"), "sound_mask"])
+    weights = layers.positive(builder.node("Softmax", [logits], axis=-1))
+    mean = builder.node("Mul", [layers.product(weights, f"values_{n}"), f"values_scale_{n}"])
+    whole = builder.constant(np.array([0, 0, outline.width]))
+    return builder.node("Reshape", [builder.node("Transpose", [mean], perm=[0, 2, 1, 3]), whole])
 
 
 def _vocabulary(layers: Layers, normed: str, shared: str, scales: str, outline: Outline) -> None:

@@ -74,6 +74,32 @@ class Layers:
             "tokens", b.node("QuantizeLinear", [b.node("Div", [value, scale]), one, middle]), one, middle, scale
         )
 
+    def channels(self, value: str) -> tuple[str, str]:
+        """`value` (1, rows, channels) in int8, and the scale of each channel (1, 1, channels)."""
+        b = self.builder
+        peak = b.node("ReduceMax", [b.node("Abs", [value]), b.constant(np.array([1]))], keepdims=1)
+        scale = b.node("Max", [b.node("Div", [peak, b.constant(np.array(_INT8_MAX, np.float32))]), self._tiny()])
+        one, zero = b.constant(np.array(1, np.float32)), b.constant(np.array(0, np.int8))
+        return b.node("QuantizeLinear", [b.node("Div", [value, scale]), one, zero]), scale
+
+    def positive(self, value: str) -> Operand:
+        """`value`, which is nowhere below 0, made ready for a product: each row is divided by its greatest value."""
+        b = self.builder
+        peak = b.node("ReduceMax", [value, b.constant(np.array([-1]))], keepdims=1)
+        scale = b.node("Div", [peak, b.constant(np.array(255, np.float32))])
+        one, zero = b.constant(np.array(1, np.float32)), b.constant(np.array(0, np.uint8))
+        return Operand("tokens", b.node("QuantizeLinear", [b.node("Div", [value, scale]), one, zero]), one, zero, scale)
+
+    def product(self, value: Operand, whole: str) -> str:
+        """`value` times `whole`, an int8 value of the graph with zero in the middle."""
+        b = self.builder
+        one, zero = b.constant(np.array(1, np.float32)), b.constant(np.array(0, np.int8))
+        inputs = [value.name, whole, value.scale, one, value.zero, zero]
+        return b.node("Mul", [b.node("MatMulIntegerToFloat", inputs, domain=CONTRIB), value.row_scale])
+
+    def _tiny(self) -> str:
+        return self.builder.constant(np.array(1e-9, np.float32))
+
     def linear(self, value: str, name: str, kind: Kind, least: float = 0.0) -> str:
         """A whole linear layer of the model file."""
         return self.matmul(self.shared(value, kind, least), name, self.values(f"{name}/weight"), self.bias(name))

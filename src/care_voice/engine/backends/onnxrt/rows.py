@@ -11,10 +11,12 @@ _FAR_BELOW = np.float32(-1e30)
 
 
 class Rows:
-    """Slots [0, count) are in use. Of each: the tokens that were read, their keys and values, and their queries."""
+    """Slots [0, count) are in use. Of each: the tokens that were read, their keys and values, and their queries.
 
-    def __init__(self, decoder: Decoder, capacity: int = 8) -> None:
-        self._decoder = decoder
+    Slots that were never used take no memory: the system gives a page of zeros when it is first written to.
+    """
+
+    def __init__(self, decoder: Decoder, capacity: int = 32) -> None:
         self.count = 0
         self.cache = np.zeros(
             (2 * decoder.layers, capacity, decoder.heads, MAX_POSITIONS, decoder.head_size), np.float32
@@ -46,10 +48,16 @@ class Rows:
         return first if length and differs[first] else length
 
     def _grow(self) -> None:
-        for name in ("cache", "queries", "tokens", "lengths"):
-            values: Array = getattr(self, name)
-            axis = 1 if name == "cache" else 0
-            setattr(self, name, np.concatenate([values, np.zeros_like(values)], axis))
+        """Twice the slots; only what is in use is copied. The token after a row's last one is in use too."""
+        used = int(self.lengths.max()) + 1
+        cache, queries = self.cache, self.queries
+        states, slots, *rest = cache.shape
+        self.cache = np.zeros((states, 2 * slots, *rest), np.float32)
+        self.cache[:, :slots, :, :used] = cache[:, :, :, :used]
+        self.queries = np.zeros((2 * slots, *queries.shape[1:]), np.float32)
+        self.queries[:slots, :used] = queries[:, :used]
+        self.tokens = np.concatenate([self.tokens, np.zeros_like(self.tokens)])
+        self.lengths = np.concatenate([self.lengths, np.zeros_like(self.lengths)])
 
 
 class Sounds:
@@ -75,7 +83,7 @@ class Sounds:
 
     @property
     def states(self) -> tuple[Array, ...]:
-        """For each state (windows, heads, frames, size)."""
+        """For each state of a `Sound` those of the windows, one beside the other."""
         return self._list[0].states if len(self._list) == 1 else self._stacked
 
     def mask(self, beams: int) -> Array:
@@ -88,15 +96,13 @@ class Sounds:
         self.frames = np.array([sound.positions for sound in self._list])
         self._stacked = ()
         if len(self._list) > 1:
-            longest = int(self.frames.max())
-            self._stacked = tuple(
-                _padded(states, longest) for states in zip(*(s.states for s in self._list), strict=True)
-            )
+            self._stacked = tuple(_padded(states) for states in zip(*(s.states for s in self._list), strict=True))
 
 
-def _padded(states: tuple[Array, ...], frames: int) -> Array:
-    heads, size = states[0].shape[1], states[0].shape[3]
-    stacked = np.zeros((len(states), heads, frames, size), np.float32)
-    for n, values in enumerate(states):
-        stacked[n, :, : values.shape[2]] = values[0]
+def _padded(states: tuple[Array, ...]) -> Array:
+    """One beside the other, with zeros up to the longest."""
+    shape = np.max([values.shape for values in states], axis=0)
+    stacked = np.zeros((len(states), *shape[1:]), states[0].dtype)
+    for place, values in zip(stacked, states, strict=True):
+        place[tuple(slice(size) for size in values.shape[1:])] = values[0]
     return stacked

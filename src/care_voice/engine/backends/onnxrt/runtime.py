@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,12 +17,15 @@ from care_voice.engine.warping import attention, matrix_of, warp
 PARAMETERS_FILE = "onnx.json"
 """What the graphs do not say: alignment heads, and the tokens of the languages."""
 
-_CAPACITY = 4
-"""Windows that share a step: with more of them a step takes as much longer as they save."""
+_CAPACITY = 5
+"""Windows in hand: four share a step (with more of them a step takes as much longer as they save), one is encoded."""
 
 
 class OnnxRuntime:
     """Windows share the steps of one decoder.
+
+    A thread of its own encodes, so that the decoder goes on with other windows meanwhile: neither graph keeps more than
+    a core and a half busy by itself.
 
     Args:
         model_dir: A directory that `write_onnx` made.
@@ -40,6 +44,8 @@ class OnnxRuntime:
         self._encoder = Encoder(model_dir, options)
         self._decoder = Decoder(model_dir, options)
         self._batch = BatchDecoder(self._decoder)
+        self._encoding = ThreadPoolExecutor(1, "encoder")
+        self._waiting: dict[int, tuple[Future[Sound], Job]] = {}
         parameters = json.loads((model_dir / PARAMETERS_FILE).read_text(encoding="utf-8"))
         self._start: int = parameters["start"]
         self._languages: dict[str, int] = parameters["languages"]
@@ -61,11 +67,11 @@ class OnnxRuntime:
     def capacity(self) -> int:
         return _CAPACITY
 
-    def encode(self, mel: Mel) -> Sound:
-        return self._encoder.encode(mel)
+    def encode(self, mel: Mel) -> Future[Sound]:
+        return self._encoding.submit(self._encoder.encode, mel)
 
-    def languages(self, encoded: Sound) -> list[tuple[str, float]]:
-        logprobs = self._batch.probe(encoded, self._start, tuple(self._languages.values()))
+    def languages(self, encoded: Future[Sound]) -> list[tuple[str, float]]:
+        logprobs = self._batch.probe(encoded.result(), self._start, tuple(self._languages.values()))
         weights = np.exp(logprobs - logprobs.max())
         shares = (weights / weights.sum()).tolist()
         return sorted(zip(self._languages, shares, strict=True), key=lambda pair: -pair[1])
@@ -73,7 +79,6 @@ class OnnxRuntime:
     def add(self, key: int, request: Request) -> None:
         sampling = request.temperature > 0
         job = Job(
-            sound=request.encoded,
             prompt=request.prompt,
             start=request.start,
             end=request.end,
@@ -84,16 +89,26 @@ class OnnxRuntime:
             temperature=request.temperature,
             seed=round(request.temperature * 1000),
         )
-        self._batch.add(key, job)
+        self._waiting[key] = (request.encoded, job)
 
     def step(self) -> list[tuple[int, Generated]]:
+        self._admit()
         return [(key, _generated(outcome)) for key, outcome in self._batch.step()]
+
+    def _admit(self) -> None:
+        """Let the windows join that have been encoded; waits for one where there is nothing to decode."""
+        if self._waiting and not len(self._batch):
+            wait([sound for sound, _ in self._waiting.values()], return_when=FIRST_COMPLETED)
+        for key, (sound, job) in list(self._waiting.items()):
+            if sound.done():
+                del self._waiting[key]
+                self._batch.add(key, sound.result(), job)
 
     def align(self, request: Request, generated: Generated, tokens: list[int], frames: int) -> Alignment:
         """No run of the model: the queries were kept while the tokens were decoded."""
         outcome: Outcome = generated.memory
         prompt = len(request.prompt) - request.start
-        weights = attention(*self._of_heads(outcome.queries, request.encoded, -(-frames // 2)))
+        weights = attention(*self._of_heads(outcome.queries, request.encoded.result(), -(-frames // 2)))
         path = warp(-matrix_of(weights)[prompt - 1 :])
         return Alignment(path, np.exp(outcome.best.logprobs[: len(tokens)]).tolist())
 
@@ -103,7 +118,7 @@ class OnnxRuntime:
         size = self._decoder.head_size
         split = queries.reshape(len(queries), len(layers), -1, size)
         ours = np.stack([split[:, layers.index(layer), head] for layer, head in self._heads])
-        keys = np.stack([sound.states[2 * layer][0, head, :frames] for layer, head in self._heads])
+        keys = np.stack([sound.keys(layer, head, frames) for layer, head in self._heads])
         return ours, keys
 
 

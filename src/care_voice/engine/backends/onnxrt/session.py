@@ -18,14 +18,22 @@ MAX_POSITIONS = 448
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """An encoded window: for each decoder layer its keys, then its values, (1, heads, positions, head size)."""
+    """An encoded window. For each decoder layer four states: keys (1, heads, head size, positions) in int8, the scale of
+    each of their channels (1, heads, 1, head size), and likewise the values (1, heads, positions, head size).
+    """
 
     states: tuple[Array, ...]
 
     @property
     def positions(self) -> int:
         """Encoder positions, 20 ms each."""
-        return int(self.states[0].shape[2])
+        return int(self.states[0].shape[3])
+
+    def keys(self, layer: int, head: int, positions: int) -> Array:
+        """(positions, head size) in float32: the first `positions` keys of a head."""
+        whole, scale = self.states[4 * layer][0, head, :, :positions], self.states[4 * layer + 1][0, head]
+        result: Array = whole.T * scale
+        return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +89,9 @@ class Decoder:
         self.vocabulary = int(inputs["token_bias"][0])
         self.query_width = int(outputs["queries"][2])
 
-    def names(self, kind: str) -> list[str]:
-        """Of each layer the keys and then the values: `self_`, `new_` or, of the sound, an empty text."""
-        return [f"{kind}{part}_{n}" for n in range(self.layers) for part in ("keys", "values")]
+    def names(self, *parts: str) -> list[str]:
+        """Of each layer the inputs or outputs `parts`."""
+        return [f"{part}_{n}" for n in range(self.layers) for part in parts]
 
 
 class Binding:
@@ -94,7 +102,9 @@ class Binding:
         self._binding = decoder.session.io_binding()
         self._kept: dict[str, Array] = {}
         self._places: dict[str, tuple[int, tuple[int, ...]]] = {}
-        self._self, self._new, self._sound = (decoder.names(kind) for kind in ("self_", "new_", ""))
+        self._self = decoder.names("self_keys", "self_values")
+        self._new = decoder.names("new_keys", "new_values")
+        self._sound = decoder.names("keys", "keys_scale", "values", "values_scale")
 
     def cache(self, cache: Array, first: int, count: int) -> None:
         """The rows [first, first + count) of (states, rows, heads, positions, size)."""
@@ -106,7 +116,7 @@ class Binding:
                 self._binding.bind_output(new, "cpu", 0, np.float32, shape, address)
 
     def sounds(self, states: Sequence[Array]) -> None:
-        """For each state (windows, heads, frames, size)."""
+        """For each state of a `Sound` those of the windows, one beside the other."""
         for name, values in zip(self._sound, states, strict=True):
             self.input(name, values)
 
