@@ -8,8 +8,9 @@ at a time on the machine.
 many: clients send utterances without pause through the API, each the next clip of the list, for a set time. A run is
 Care Voice and then the one-at-a-time faster-whisper server of `peers/`; the runs alternate, so that both meet the same
 disturbances. beside: one client sends clips of about 5 s, on an idle service and while a long file (recordings of the
-set joined to an hour) is being transcribed. overhead: one client, one clip after the other through the API, against the
-same clips decoded, cut and transcribed by the engine's own parts in one process; per clip the median of the runs.
+set joined to an hour) is being transcribed. overhead: one client, one clip after the other through the API, each right
+before or after the same clip is read, cut and transcribed by the engine's own parts in one process; per clip the median
+of the runs.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ import itertools
 import json
 import os
 import platform
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -29,6 +29,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import httpx
@@ -102,8 +103,8 @@ def care_voice(arguments: argparse.Namespace) -> Iterator[None]:
 
 @contextmanager
 def faster_whisper(arguments: argparse.Namespace) -> Iterator[None]:
-    """The 30-line server, on the same verified files."""
-    view = load_settings().models.directory / "views" / arguments.model
+    """The 30-line server, on the same verified files, or on those that the graphs were made from."""
+    view = load_settings().models.directory / "views" / arguments.model.removesuffix("-onnx-int8")
     with server(PEER_COMMAND, {"MODEL_DIR": str(view), "BEAM_SIZE": str(arguments.beam_size)}):
         yield
 
@@ -153,9 +154,7 @@ def many(arguments: argparse.Namespace) -> dict[str, Any]:
                 load(arguments.clients, 5)
                 found[name].append(load(arguments.clients, arguments.seconds))
                 print(name, found[name][-1], file=sys.stderr)
-    medians = {
-        name: {key: statistics.median(run[key] for run in runs) for key in runs[0]} for name, runs in found.items()
-    }
+    medians = {name: {key: median(run[key] for run in runs) for key in runs[0]} for name, runs in found.items()}
     ours, peer = medians["Care Voice"], medians["faster-whisper"]
     return {**medians, "times_the_rate": ours["per_s"] / peer["per_s"], "p95_ratio": ours["p95_s"] / peer["p95_s"]}
 
@@ -223,45 +222,51 @@ def _transcribe_until(path: Path, ended: threading.Event) -> int:
 
 
 def overhead(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Target 6: per clip, through the API and by the engine's parts in this process."""
+    """Target 6: each clip through the API and by the engine's parts in this process, one right after the other."""
     chosen = clips((2, 20))[:: max(1, len(clips((2, 20))) // arguments.overhead_clips)]
+    served, alone = [list[float]() for _ in chosen], [list[float]() for _ in chosen]
     with care_voice(arguments), httpx.Client(base_url=URL, timeout=600) as client:
-        ask(client, chosen[0])
-        served = [[ask(client, clip) for clip in chosen] for _ in range(arguments.runs)]
-    bare = _bare(chosen, arguments)
-    ours = [statistics.median(times) for times in zip(*served, strict=True)]
-    alone = [statistics.median(times) for times in zip(*bare, strict=True)]
-    extra = [one - other for one, other in zip(ours, alone, strict=True)]
+        bare = Bare(arguments)
+        for n in range(arguments.runs + 1):
+            for clip, ours, its in zip(chosen, served, alone, strict=True):
+                pair = [(ours, lambda clip=clip: ask(client, clip)), (its, lambda clip=clip: bare.transcribe(clip))]
+                for times, measured in pair if n % 2 else reversed(pair):
+                    seconds = measured()
+                    if n > 0:  # the first round warms both up
+                        times.append(seconds)
+    ours, its = [median(times) for times in served], [median(times) for times in alone]
     return {
         "clips": len(chosen),
         "served_s": sum(ours),
-        "bare_s": sum(alone),
-        "overhead_ms": 1000 * statistics.median(extra),
-        "overhead_percent": 100 * (sum(ours) / sum(alone) - 1),
+        "bare_s": sum(its),
+        "overhead_ms": 1000 * median([one - other for one, other in zip(ours, its, strict=True)]),
+        "overhead_percent": 100 * (sum(ours) / sum(its) - 1),
     }
 
 
-def _bare(chosen: Sequence[Path], arguments: argparse.Namespace) -> list[list[float]]:
-    from care_voice.engine.media import MediaReader  # noqa: PLC0415 - needed for this measurement alone
-    from care_voice.engine.windows import WindowDecoder  # noqa: PLC0415
+class Bare:
+    """The engine's own parts in this process: reading, cutting, decoding."""
 
-    view = load_settings().models.directory / "views" / arguments.model
-    reader = MediaReader()
-    decoder = WindowDecoder(LoadEngine(arguments.model, str(view), "auto", "auto", usable_cpus()))
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        from care_voice.engine.media import MediaReader  # noqa: PLC0415 - needed for this measurement alone
+        from care_voice.engine.windows import WindowDecoder  # noqa: PLC0415
 
-    def one(clip: Path) -> float:
+        view = load_settings().models.directory / "views" / arguments.model
+        self._reader = MediaReader()
+        self._decoder = WindowDecoder(LoadEngine(arguments.model, str(view), "auto", "auto", usable_cpus()))
+        self._beam_size: int = arguments.beam_size
+
+    def transcribe(self, clip: Path) -> float:
+        """Its seconds."""
         began = time.perf_counter()
-        for event in reader.read(OpenMedia(1, "bench", str(clip), 3600.0, VadOptions())):
+        for event in self._reader.read(OpenMedia(1, "bench", str(clip), 3600.0, VadOptions())):
             if isinstance(event, MediaWindow):
                 ladder = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-                decoder.decode(
+                self._decoder.decode(
                     DecodeWindow(1, "bench", event.pcm, event.start_s, event.speech, "en", (), "transcribe", None,
-                                 ladder, arguments.beam_size)
+                                 ladder, self._beam_size)
                 )  # fmt: skip
         return time.perf_counter() - began
-
-    one(chosen[0])
-    return [[one(clip) for clip in chosen] for _ in range(arguments.runs)]
 
 
 def main() -> None:
