@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,9 @@ from support.sound import RATE, decoded
 
 PROMPT = (50258, 50259, 50359, 50363)
 """Start of transcript, English, transcribe, no timestamps."""
+PATIENT = (False, True, True)
+HEAD_START = 20
+"""Steps that patient windows are ahead: about half of their tokens."""
 CLIPS = ("en/jfk.flac", "en/ls-1688-142285-0000.flac", "en/ls-1688-142285-0001.flac")
 
 
@@ -121,10 +125,48 @@ def test_windows_in_company_get_what_they_get_alone(backend: WhisperBackend, sou
         assert np.allclose(found, [word.start for part in parts for word in part.words], atol=0.021)
 
 
+def whole(samples: np.ndarray) -> list[tuple[float, float]]:
+    return [(0.0, len(samples) / RATE)]
+
+
+def test_an_urgent_window_goes_before_patient_ones_in_hand(backend: WhisperBackend, sounds: list[np.ndarray]) -> None:
+    """They keep what they have, and end with what they give alone."""
+    windows = [(samples, replace(options(), patient=patient)) for samples, patient in zip(sounds, PATIENT, strict=True)]
+    alone = [text(decode(backend, *window)) for window in windows]
+    for n in (1, 2):
+        backend.open(n, windows[n][0], whole(windows[n][0]), windows[n][1])
+    for _ in range(HEAD_START):
+        assert backend.step() == []
+
+    backend.open(0, windows[0][0], whole(windows[0][0]), windows[0][1])
+    ended: list[tuple[int, list[Decoded]]] = []
+    while len(ended) < len(windows):
+        ended += backend.step()
+
+    assert ended[0][0] == 0, "the urgent one came last and is the first to end"
+    assert {n: text(parts) for n, parts in ended} == dict(enumerate(alone))
+
+
+def test_patient_windows_go_on_while_urgent_ones_keep_coming(backend: WhisperBackend, sounds: list[np.ndarray]) -> None:
+    samples, wanted = sounds[0], options(beam_size=1)
+    backend.open(0, samples, whole(samples), replace(wanted, patient=True))
+    urgent, open_now, ended = 0, 1, list[int]()
+    while 0 not in ended:
+        if open_now < 3:
+            urgent, open_now = urgent + 1, open_now + 1
+            backend.open(urgent, samples, whole(samples), wanted)
+        assert urgent < 60, "the patient one starves"
+        now = [key for key, _ in backend.step()]
+        ended, open_now = ended + now, open_now - len(now)
+    assert len(ended) > 3, "the urgent ones had most of the steps"
+    while open_now:
+        open_now -= len(backend.step())
+
+
 def test_samples_are_drawn_and_differ_with_the_seed(graphs: Path, backend: WhisperBackend) -> None:
     runtime = OnnxRuntime(graphs, 1)
     mel = np.zeros((runtime.mels, 1000), np.float32)
-    sound = runtime.encode(mel).result()
+    sound = runtime._encoder.encode(mel)
     batch = BatchDecoder(runtime._decoder)
     for seed in (1, 2, 1):
         batch.add(seed, sound, Job(PROMPT, 0, 50257, 50362, Suppression((), ()), 12, 5, 1.0, seed))

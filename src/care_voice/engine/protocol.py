@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-PROTOCOL_VERSION: Final = 2
+PROTOCOL_VERSION: Final = 3
 SAMPLE_RATE: Final = 16_000
 """Hz; all PCM on the wire is mono, signed 16 bit, little-endian, at this rate."""
 MAX_FRAME_BYTES: Final = 64 * 1024 * 1024
@@ -50,6 +50,7 @@ class LoadMedia(Message, frozen=True):
 class DecodeWindow(Message, frozen=True):
     """Decode one window. `speech` holds (start, end) in seconds from the window's start; `start_s` is its place in the
     recording. `languages` limits detection where `language` is None; empty means every language the model knows.
+    `patient`: it belongs to work that can wait, and others may go before it.
     """
 
     id: int
@@ -63,6 +64,7 @@ class DecodeWindow(Message, frozen=True):
     prompt: str | None
     temperatures: tuple[float, ...]
     beam_size: int
+    patient: bool = False
 
 
 class VadOptions(Message, frozen=True):
@@ -98,7 +100,8 @@ class Ready(Message, frozen=True):
     """The worker holds what it was told to load. `rss_bytes` is its resident memory after that.
 
     `capacity` is how many windows it wants in flight, `capacity_s` how many seconds of audio in all of them (0: any).
-    With `counts_steps` the heartbeat's counter advances while a window is computed, not only when one is done.
+    With `preempts` it computes others before patient ones, and wants `capacity` of the others whatever patient ones it
+    has. With `counts_steps` the heartbeat's counter advances while a window is computed, not only when one is done.
     """
 
     version: int
@@ -111,6 +114,7 @@ class Ready(Message, frozen=True):
     capacity: int = 1
     capacity_s: float = 0.0
     counts_steps: bool = False
+    preempts: bool = False
 
 
 class Heartbeat(Message, frozen=True):

@@ -76,7 +76,8 @@ class EngineRole:
         self._decoder = WindowDecoder(message)
         answer = ready("engine", self._decoder.detail, started, multilingual=self._decoder.multilingual)
         capacity = self._decoder.capacity
-        return msgspec.structs.replace(answer, capacity=capacity, counts_steps=capacity > 1)
+        counts, preempts = capacity > 1, self._decoder.preempts
+        return msgspec.structs.replace(answer, capacity=capacity, counts_steps=counts, preempts=preempts)
 
     def handle(self, message: Request) -> Iterator[Answer]:
         """Decode one window, while no other is in hand."""
@@ -92,12 +93,9 @@ class EngineRole:
             desk.step()
 
     def _let_in(self, desk: Desk) -> None:
-        """Begin what has come, up to the capacity; waits where there is nothing else to do."""
+        """Begin what has come, of which the parent gives no more than is wanted; waits where there is nothing to do."""
         request: Request | None = None if len(self._decoder) else desk.take()
-        while True:
-            request = request or (desk.take_now() if len(self._decoder) < self._decoder.capacity else None)
-            if request is None:
-                return
+        while request := request or desk.take_now():
             self._begin(desk, request)
             request = None
 

@@ -45,6 +45,11 @@ class WindowDecoder:
         """How many windows are worth decoding together."""
         return self._backend.runtime.capacity
 
+    @property
+    def preempts(self) -> bool:
+        """Whether windows that are not patient go before those in hand that are."""
+        return self._backend.runtime.preempts
+
     def __len__(self) -> int:
         """Windows in hand."""
         return len(self._begun)
@@ -60,7 +65,9 @@ class WindowDecoder:
         language, probability = message.language, 1.0
         if language is None:
             language, probability = self._backend.detect_language(samples, message.languages)
-        options = DecodeOptions(language, message.task, message.prompt, message.temperatures, message.beam_size)
+        options = DecodeOptions(
+            language, message.task, message.prompt, message.temperatures, message.beam_size, message.patient
+        )
         self._backend.open(message.id, samples, message.speech, options)
         self._begun[message.id] = _Begun(message, language, probability, since)
 

@@ -26,8 +26,8 @@ class Station(Hashable, Protocol):
     def load_s(self) -> float:
         """Audio seconds that it has."""
 
-    def has_room(self, audio_s: float) -> bool:
-        """Whether it wants a window of this length now."""
+    def has_room(self, audio_s: float, *, patient: bool) -> bool:
+        """Whether it wants a window of this length now; `patient` ones can wait."""
 
 
 S = TypeVar("S", bound=Station)
@@ -70,7 +70,7 @@ class Plan(Generic[S]):
         if self._suspects and free:
             # One worker is kept for the suspects: it gets nothing else until it is empty and can take the first.
             kept = min(free, key=_load)
-            if kept.in_flight == 0 and kept.has_room(self._suspects[0].window.audio_s):
+            if kept.in_flight == 0 and _has_room(kept, self._suspects[0]):
                 return self._give(kept, self._suspects.pop(0))
             free.remove(kept)
         return self._next_in_company(free, now)
@@ -122,7 +122,7 @@ class Plan(Generic[S]):
         entry = self._queue.head(now)
         if entry is None:
             return None
-        willing = [station for station in free if station.has_room(entry.window.audio_s)]
+        willing = [station for station in free if _has_room(station, entry)]
         if not willing:
             return None
         self._queue.pop(entry, now)
@@ -131,6 +131,10 @@ class Plan(Generic[S]):
     def _give(self, station: S, entry: Entry) -> tuple[S, Window]:
         self._given[entry.window.number] = _Given(station, entry)
         return station, entry.window
+
+
+def _has_room(station: Station, entry: Entry) -> bool:
+    return station.has_room(entry.window.audio_s, patient=entry.window.patient)
 
 
 def _load(station: Station) -> tuple[float, int]:

@@ -8,6 +8,7 @@ import itertools
 import math
 from dataclasses import dataclass
 
+import msgspec
 import structlog
 
 from care_voice.domain.errors import (
@@ -118,9 +119,9 @@ class Scheduler:
         """
         loop, number = asyncio.get_running_loop(), next(self._numbers)
         answer: asyncio.Future[WindowDecoded] = loop.create_future()
-        self._jobs[number] = _Job(request, answer)
-        audio_s = audio_seconds(request)
-        self._plan.add(Window(number, errand.client, errand.priority, audio_s, errand.deadline), loop.time())
+        window = Window(number, errand.client, errand.priority, audio_seconds(request), errand.deadline)
+        self._jobs[number] = _Job(msgspec.structs.replace(request, patient=window.patient), answer)
+        self._plan.add(window, loop.time())
         self._hand_out()
         try:
             async with asyncio.timeout_at(None if math.isinf(errand.deadline) else errand.deadline):

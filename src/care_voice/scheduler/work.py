@@ -33,3 +33,8 @@ class Window:
     priority: Priority
     audio_s: float
     deadline: float = math.inf
+
+    @property
+    def patient(self) -> bool:
+        """Whether it can wait, also in a worker that has begun it."""
+        return self.priority is Priority.BULK

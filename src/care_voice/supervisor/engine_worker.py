@@ -24,6 +24,7 @@ def audio_seconds(request: DecodeWindow) -> float:
 @dataclass(frozen=True, slots=True)
 class _Outstanding:
     audio_s: float
+    patient: bool
     deadline: asyncio.TimerHandle
 
 
@@ -61,9 +62,10 @@ class EngineWorker:
         """Its memory at the last heartbeat."""
         return self.process.heartbeat.rss_bytes if self.process.heartbeat else 0
 
-    def has_room(self, audio_s: float) -> bool:
+    def has_room(self, audio_s: float, *, patient: bool) -> bool:
         """Whether it wants a window of this length now."""
-        if self.leaving or not self.process.alive or self.in_flight >= self._ready.capacity:
+        aside = 0 if patient or not self._ready.preempts else sum(window.patient for window in self._windows.values())
+        if self.leaving or not self.process.alive or self.in_flight - aside >= self._ready.capacity:
             return False
         limit_s = self._ready.capacity_s
         return not limit_s or not self._windows or self.load_s + audio_s <= limit_s
@@ -71,7 +73,7 @@ class EngineWorker:
     def submit(self, number: int, request: DecodeWindow) -> None:
         """Give it a window; one that is not answered in time ends the worker."""
         deadline = asyncio.get_running_loop().call_later(self._window_timeout_s, self.process.kill, "hang")
-        self._windows[number] = _Outstanding(audio_seconds(request), deadline)
+        self._windows[number] = _Outstanding(audio_seconds(request), request.patient, deadline)
         self.emptied.clear()
         self.process.post(msgspec.structs.replace(request, id=number))
 

@@ -31,8 +31,9 @@ class Worker:
     def load_s(self) -> float:
         return sum(window.audio_s for window in self.windows.values())
 
-    def has_room(self, audio_s: float) -> bool:
-        return self.in_flight < self.capacity and (not self.windows or self.load_s + audio_s <= self.capacity_s)
+    def has_room(self, audio_s: float, *, patient: bool) -> bool:
+        busy = self.in_flight if patient else sum(not window.patient for window in self.windows.values())
+        return busy < self.capacity and (not self.windows or self.load_s + audio_s <= self.capacity_s)
 
 
 def plan_of(count: int = 0, *, max_losses: int = 8, audio_s: float = 5.0) -> Plan[Worker]:
@@ -46,7 +47,7 @@ def hand_out(plan: Plan[Worker], workers: list[Worker]) -> list[int]:
     given_out = []
     while (each := plan.next(workers, 0.0)) is not None:
         worker, window = each
-        assert worker.has_room(window.audio_s)
+        assert worker.has_room(window.audio_s, patient=window.patient)
         worker.windows[window.number] = window
         given_out.append(window.number)
     return given_out

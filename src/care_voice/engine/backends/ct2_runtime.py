@@ -50,6 +50,10 @@ class CTranslate2Runtime:
     def capacity(self) -> int:
         return 1
 
+    @property
+    def preempts(self) -> bool:
+        return False
+
     def encode(self, mel: Mel) -> Any:
         features = ctranslate2.StorageView.from_array(np.ascontiguousarray(mel[np.newaxis]))
         return self._model.encode(features, to_cpu=False)

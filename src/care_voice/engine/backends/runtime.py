@@ -17,7 +17,7 @@ class Request:
 
     `prompt` begins with earlier text, if any; `start` is the index of the start-of-transcript token in it. `suppressed`
     tokens are never given, `blank` ones not as the first. `cap` limits the tokens of the answer. `temperature` 0 is a
-    beam search of `beam_size`; above 0, the best of `best_of` samples is given.
+    beam search of `beam_size`; above 0, the best of `best_of` samples is given. `patient`: others may go before it.
     """
 
     encoded: Any
@@ -31,6 +31,7 @@ class Request:
     beam_size: int
     temperature: float
     best_of: int
+    patient: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +73,12 @@ class Runtime(Protocol):
     def capacity(self) -> int:
         """How many windows are worth having in hand at a time; 1 where they are decoded one after the other."""
 
+    @property
+    def preempts(self) -> bool:
+        """Whether windows that are not `patient` go before those that are in hand."""
+
     def encode(self, mel: Mel) -> Any:
-        """Encode (mels, frames); what it gives is for requests of the same runtime."""
+        """Encode (mels, frames), now or when it is needed; what it gives is for requests of the same runtime."""
 
     def languages(self, encoded: Any) -> list[tuple[str, float]]:
         """Codes and probabilities, the most probable first."""

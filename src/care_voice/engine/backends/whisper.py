@@ -55,13 +55,16 @@ class WhisperSettings:
 
 @dataclass(frozen=True, slots=True)
 class DecodeOptions:
-    """What the request asks for. `temperatures` is the ladder: the first is tried first."""
+    """What the request asks for. `temperatures` is the ladder: the first is tried first. A `patient` window lets others
+    go before it.
+    """
 
     language: str
     task: str
     prompt: str | None
     temperatures: tuple[float, ...]
     beam_size: int
+    patient: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +240,7 @@ class WhisperBackend:
             beam_size=options.beam_size,
             temperature=temperature,
             best_of=self._settings.best_of,
+            patient=options.patient,
         )
 
     def _hypothesis(self, request: Request, generated: Generated, options: DecodeOptions, *, full: bool) -> Hypothesis:

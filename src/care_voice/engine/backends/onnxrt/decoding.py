@@ -50,11 +50,13 @@ class Outcome:
     best: Found
     no_speech_prob: float
     queries: Array
+    sound: Sound
 
 
 @dataclass(slots=True, eq=False)
 class _Open:
     key: int
+    sound: Sound
     job: Job
     search: Search
     rows: list[int]
@@ -81,14 +83,14 @@ class BatchDecoder:
         self._layout: dict[str, Array] | None = None
 
     def __len__(self) -> int:
-        """Windows in flight."""
-        return len(self._open)
+        """Windows whose outcome has not been given yet."""
+        return len(self._open) + len(self._done)
 
     def add(self, key: int, sound: Sound, job: Job) -> None:
         """Read the prompt of a window; its first tokens are chosen at once. `key` names the window in the results."""
         self._suppress(job.suppression.always)
-        entry = _Open(key, job, self._search(job), [self._rows.take()])
-        ids, logprobs = self._read_prompt(entry, sound)
+        entry = _Open(key, sound, job, self._search(job), [self._rows.take()])
+        ids, logprobs = self._read_prompt(entry)
         self._open.append(entry)
         self._sounds.add(sound)
         self._layout = None
@@ -137,14 +139,14 @@ class BatchDecoder:
             self._bias[np.array(tokens, np.int64)] = _FAR_BELOW
             self._biased = tokens
 
-    def _read_prompt(self, entry: _Open, sound: Sound) -> tuple[Array, Array]:
+    def _read_prompt(self, entry: _Open) -> tuple[Array, Array]:
         """The first candidates, suppressed tokens taken out of the distribution."""
         job, row = entry.job, entry.rows[0]
         length = len(job.prompt)
         banned = np.array([*job.suppression.always, *job.suppression.first], np.int64)
         wanted = min(entry.search.candidates + len(banned), self._decoder.vocabulary)
         probed = np.concatenate([banned, [job.no_speech]])
-        self._bind_prompt(sound, row, length)
+        self._bind_prompt(entry.sound, row, length)
         step = self._prompting.run(_prompt_inputs(job, probed, wanted) | {"token_bias": self._no_bias})
         self._rows.tokens[row, :length] = job.prompt
         self._rows.queries[row, :length] = step.queries[0]
@@ -228,7 +230,7 @@ class BatchDecoder:
 
     def _close(self, entry: _Open) -> None:
         best = max(range(len(entry.search.found)), key=lambda n: entry.search.found[n].score)
-        outcome = Outcome(entry.search.found[best], entry.no_speech_prob, entry.queries[best])
+        outcome = Outcome(entry.search.found[best], entry.no_speech_prob, entry.queries[best], entry.sound)
         self._done.append((entry.key, outcome))
         index = self._open.index(entry)
         self._open[index] = self._open[-1]

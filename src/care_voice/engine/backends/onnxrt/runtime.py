@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
-from care_voice.engine.backends.onnxrt.decoding import BatchDecoder, Job, Outcome, Suppression
+from care_voice.engine.backends.onnxrt.decoding import Job, Outcome, Suppression
+from care_voice.engine.backends.onnxrt.lanes import Heard, Lanes
 from care_voice.engine.backends.onnxrt.session import Array, Decoder, Encoder, Sound, session_options
 from care_voice.engine.backends.runtime import Alignment, Generated, Mel, Request
 from care_voice.engine.warping import attention, matrix_of, warp
@@ -24,7 +24,7 @@ _CAPACITY = 5
 class OnnxRuntime:
     """Windows share the steps of one decoder.
 
-    A thread of its own encodes, so that the decoder goes on with other windows meanwhile: neither graph keeps more than
+    Threads of their own encode, so that the decoder goes on with other windows meanwhile: neither graph keeps more than
     a core and a half busy by itself.
 
     Args:
@@ -43,9 +43,7 @@ class OnnxRuntime:
         options = session_options(threads)
         self._encoder = Encoder(model_dir, options)
         self._decoder = Decoder(model_dir, options)
-        self._batch = BatchDecoder(self._decoder)
-        self._encoding = ThreadPoolExecutor(1, "encoder")
-        self._waiting: dict[int, tuple[Future[Sound], Job]] = {}
+        self._lanes = Lanes(self._encoder, self._decoder)
         parameters = json.loads((model_dir / PARAMETERS_FILE).read_text(encoding="utf-8"))
         self._start: int = parameters["start"]
         self._languages: dict[str, int] = parameters["languages"]
@@ -67,11 +65,16 @@ class OnnxRuntime:
     def capacity(self) -> int:
         return _CAPACITY
 
-    def encode(self, mel: Mel) -> Future[Sound]:
-        return self._encoding.submit(self._encoder.encode, mel)
+    @property
+    def preempts(self) -> bool:
+        return True
 
-    def languages(self, encoded: Future[Sound]) -> list[tuple[str, float]]:
-        logprobs = self._batch.probe(encoded.result(), self._start, tuple(self._languages.values()))
+    def encode(self, mel: Mel) -> Heard:
+        return Heard(mel)
+
+    def languages(self, encoded: Heard) -> list[tuple[str, float]]:
+        lane = self._lanes.urgent
+        logprobs = lane.batch.probe(encoded.by(lane).result(), self._start, tuple(self._languages.values()))
         weights = np.exp(logprobs - logprobs.max())
         shares = (weights / weights.sum()).tolist()
         return sorted(zip(self._languages, shares, strict=True), key=lambda pair: -pair[1])
@@ -89,26 +92,17 @@ class OnnxRuntime:
             temperature=request.temperature,
             seed=round(request.temperature * 1000),
         )
-        self._waiting[key] = (request.encoded, job)
+        lane = self._lanes.patient if request.patient else self._lanes.urgent
+        lane.add(key, request.encoded.by(lane), job)
 
     def step(self) -> list[tuple[int, Generated]]:
-        self._admit()
-        return [(key, _generated(outcome)) for key, outcome in self._batch.step()]
-
-    def _admit(self) -> None:
-        """Let the windows join that have been encoded; waits for one where there is nothing to decode."""
-        if self._waiting and not len(self._batch):
-            wait([sound for sound, _ in self._waiting.values()], return_when=FIRST_COMPLETED)
-        for key, (sound, job) in list(self._waiting.items()):
-            if sound.done():
-                del self._waiting[key]
-                self._batch.add(key, sound.result(), job)
+        return [(key, _generated(outcome)) for key, outcome in self._lanes.step()]
 
     def align(self, request: Request, generated: Generated, tokens: list[int], frames: int) -> Alignment:
         """No run of the model: the queries were kept while the tokens were decoded."""
         outcome: Outcome = generated.memory
         prompt = len(request.prompt) - request.start
-        weights = attention(*self._of_heads(outcome.queries, request.encoded.result(), -(-frames // 2)))
+        weights = attention(*self._of_heads(outcome.queries, outcome.sound, -(-frames // 2)))
         path = warp(-matrix_of(weights)[prompt - 1 :])
         return Alignment(path, np.exp(outcome.best.logprobs[: len(tokens)]).tolist())
 

@@ -20,8 +20,8 @@ MAX_POSITIONS = 448
 class Sound:
     """An encoded window.
 
-    For each decoder layer four states: keys (1, heads, head size, positions) in int8, the scale of each of their channels
-    (1, heads, 1, head size), and likewise the values (1, heads, positions, head size).
+    For each decoder layer four states: keys (1, heads, head size, positions) in int8, the scale of each of their
+    channels (1, heads, 1, head size), and likewise the values (1, heads, positions, head size).
     """
 
     states: tuple[Array, ...]
