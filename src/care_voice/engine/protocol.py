@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-PROTOCOL_VERSION: Final = 2
+PROTOCOL_VERSION: Final = 3
 SAMPLE_RATE: Final = 16_000
 """Hz; all PCM on the wire is mono, signed 16 bit, little-endian, at this rate."""
 MAX_FRAME_BYTES: Final = 64 * 1024 * 1024
@@ -98,7 +98,8 @@ class Ready(Message, frozen=True):
     """The worker holds what it was told to load. `rss_bytes` is its resident memory after that.
 
     `capacity` is how many windows it wants in flight, `capacity_s` how many seconds of audio in all of them (0: any).
-    With `counts_steps` the heartbeat's counter advances while a window is computed, not only when one is done.
+    With `counts_steps` the heartbeat's counter advances while a window is computed, not only when one is done. With
+    `computes_on_cpu` the process uses CPU time for as long as it computes.
     """
 
     version: int
@@ -111,16 +112,18 @@ class Ready(Message, frozen=True):
     capacity: int = 1
     capacity_s: float = 0.0
     counts_steps: bool = False
+    computes_on_cpu: bool = False
 
 
 class Heartbeat(Message, frozen=True):
     """Sent by a thread of its own. `busy` counts the requests that are not answered yet; the computing thread advances
-    `steps`: where it stands still while there is work, that thread hangs.
+    `steps`: where it stands still while there is work, that thread hangs. `cpu_s` is the CPU time of the process so far.
     """
 
     busy: int
     steps: int
     rss_bytes: int
+    cpu_s: float
 
 
 class WireToken(msgspec.Struct, frozen=True, array_like=True):

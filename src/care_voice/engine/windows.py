@@ -49,6 +49,11 @@ class WindowDecoder:
         return self._backend.runtime.detail
 
     @property
+    def device(self) -> str:
+        """Where the model runs."""
+        return self._backend.runtime.device
+
+    @property
     def capacity(self) -> int:
         """How many windows are worth decoding together."""
         return self._backend.runtime.capacity

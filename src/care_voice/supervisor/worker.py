@@ -235,8 +235,7 @@ class WorkerProcess:
         if isinstance(answer, Ready) and answer.version == PROTOCOL_VERSION:
             self.ready = answer
             if self.spec.role == "engine":
-                limit_s = self._settings.hang_timeout_s if answer.counts_steps else self._settings.window_timeout_s
-                self._stall = StallWatch(limit_s)
+                self._stall = _stall_watch(answer, self._settings)
             return
         self.kill("load_failed")
         await self.died()
@@ -303,6 +302,12 @@ class WorkerProcess:
                 detail = "a signal had stopped it"
             outside = self._suspended if self._kill_cause else detail in _OUTSIDE_SIGNALS
             self._death.set_result(WorkerDied(self._kill_cause or cause, detail, blames_work=not outside))
+
+
+def _stall_watch(ready: Ready, settings: SupervisorSettings) -> StallWatch:
+    """A worker on another device may wait for it without using the CPU: there only its steps show that it goes on."""
+    limit_s = settings.hang_timeout_s if ready.counts_steps else settings.window_timeout_s
+    return StallWatch(limit_s, settings.hang_timeout_s if ready.computes_on_cpu else None)
 
 
 def is_suspended(pid: int) -> bool:
