@@ -117,7 +117,7 @@ class Ready(Message, frozen=True):
 
 class Heartbeat(Message, frozen=True):
     """Sent by a thread of its own. `busy` counts the requests that are not answered yet; the computing thread advances
-    `steps`: where it stands still while there is work, that thread hangs. `cpu_s` is the CPU time of the process so far.
+    `steps`: where it stands still while there is work, that thread hangs. `cpu_s` is the process's CPU time so far.
     """
 
     busy: int

@@ -20,8 +20,8 @@ class SupervisorSettings:
     """Longest time for one window, all guard rails included; a worker past it hangs in native code, and is killed."""
 
     hang_timeout_s: float = 30.0
-    """An engine worker is killed that has work and, for this long, uses next to no CPU time or (if it counts them) makes
-    no step. On other devices than the CPU only steps count."""
+    """An engine worker is killed when it has work and, for this long, uses next to no CPU time (where it computes on
+    the CPU) or makes no step (where it counts them within a window)."""
 
     media_stall_s: float = 30.0
     """Longest time that decoding a file may go without giving sound."""

@@ -10,7 +10,7 @@ from care_voice.engine.protocol import Heartbeat
 CRASHES_IN_A_LOOP = 3
 CRASH_MEMORY_S = 60.0
 LEAST_CPU_SHARE = 0.01
-"""Of one core. A worker that computes uses more even on a crowded machine; one that only says it lives uses a tenth."""
+"""Of one core. A worker that computes uses more even on a crowded machine; a heartbeat takes a fiftieth of it."""
 
 
 class StallWatch:
