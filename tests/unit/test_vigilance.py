@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from care_voice.domain.errors import NotEnoughMemory
 from care_voice.engine.protocol import Heartbeat
 from care_voice.supervisor.memory import MemoryGate
-from care_voice.supervisor.vigilance import LEAST_CPU_SHARE, CrashHistory, CrashLooping, Renewal, StallWatch
+from care_voice.supervisor.vigilance import LEAST_CPU_SHARE, CrashHistory, CrashLooping, LivedTime, Renewal, StallWatch
 
 LIMIT_S = 10.0
 IDLE_LIMIT_S = 4.0
@@ -88,6 +88,12 @@ def test_a_worker_that_uses_more_than_the_least_share_is_not_killed_before_the_l
     watch = computing(0.0, *accumulate(share * 1.01 for share in shares))
 
     assert not watch.stalled(len(shares))
+
+
+def test_of_a_gap_in_which_the_parent_did_not_live_little_counts() -> None:
+    lived = LivedTime(100.0, 0.5)
+
+    assert [lived.look(now) for now in (100.25, 100.5, 160.5, 160.75)] == [0.25, 0.5, 1.0, 1.25]
 
 
 def test_a_few_ends_within_a_minute_are_a_loop() -> None:

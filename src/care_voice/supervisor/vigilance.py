@@ -13,6 +13,24 @@ LEAST_CPU_SHARE = 0.01
 """Of one core. A worker that computes uses more even on a crowded machine; a heartbeat takes a fiftieth of it."""
 
 
+class LivedTime:
+    """Seconds through which this process has lived: of a gap between two looks at the clock at most `most_s` counts.
+
+    While it was stopped, or found no core, it could not hear its workers, and most likely they found none either.
+    """
+
+    def __init__(self, now: float, most_s: float) -> None:
+        self._looked_at = now
+        self._most_s = most_s
+        self._lived_s = 0.0
+
+    def look(self, now: float) -> float:
+        """How many there were up to now."""
+        self._lived_s += min(now - self._looked_at, self._most_s)
+        self._looked_at = now
+        return self._lived_s
+
+
 class StallWatch:
     """Notices a computing thread that stands still: it has work, and its counter does not advance for `limit_s`; or for
     `idle_limit_s`, while the process also uses next to no CPU time (`LEAST_CPU_SHARE`).
