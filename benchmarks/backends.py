@@ -132,8 +132,10 @@ def _ours(backend: WhisperBackend, together: int) -> Transcribe:
                     samples = np.frombuffer(window.pcm, "<i2").astype(np.float32) / 32768
                     backend.open((clip, window.start_s), samples, window.speech, options)
                     open_windows += 1
-            for key, parts in backend.step():
-                found[key] = parts
+            for finished in backend.step():
+                if finished.error is not None:
+                    raise finished.error
+                found[finished.key] = finished.parts
                 open_windows -= 1
         texts = [""] * len(clips)
         for (clip, _), parts in sorted(found.items()):

@@ -117,7 +117,7 @@ def test_windows_in_company_get_what_they_get_alone(backend: WhisperBackend, sou
             n, (samples, choice) = waiting.pop(0)
             backend.open(n, samples, [(0.0, len(samples) / RATE)], choice)
         for _ in range(5):
-            together |= dict(backend.step())
+            together |= {finished.key: finished.parts for finished in backend.step()}
 
     for n, parts in enumerate(alone):
         assert text(together[n]) == text(parts)

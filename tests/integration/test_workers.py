@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import socket
+import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
@@ -254,6 +255,25 @@ def test_no_worker_outlives_a_killed_service(model_store: Path, tmp_path: Path, 
         finally:
             for pid in filter(is_running, workers):
                 os.kill(pid, signal.SIGKILL)
+
+
+def test_a_machine_that_stood_still_costs_no_worker(model_store: Path, tmp_path: Path, speech: Path) -> None:
+    """The service is the first to run again: that it has heard nothing for long is no fault of its workers."""
+    limit_s = 4.0
+    with running_service(tmp_path, model_store, SUPERVISOR__HEARTBEAT_TIMEOUT_S=str(limit_s)) as service:
+        workers = [*service.workers("engine"), *service.workers("media")]
+        for pid in [service.process.pid, *workers]:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            time.sleep(1.5 * limit_s)
+        finally:
+            os.kill(service.process.pid, signal.SIGCONT)
+        assert service.client.get("/health/live").status_code == 200
+        for pid in workers:
+            os.kill(pid, signal.SIGCONT)
+
+        assert "country" in send(service.client, (speech / "en/jfk.flac").read_bytes(), language="en").json()["text"]
+        assert [*service.workers("engine"), *service.workers("media")] == workers
 
 
 def test_a_client_that_leaves_a_stream_ends_its_work(service: Service, speech: Path) -> None:

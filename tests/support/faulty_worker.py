@@ -41,7 +41,7 @@ class FaultyRole:
     def load(self, message: ToWorker) -> Ready:
         ready = self.real.load(message)
         capacity = int(os.environ.get(CAPACITY_VARIABLE, "1"))
-        return msgspec.structs.replace(ready, capacity=capacity, counts_steps=True)
+        return msgspec.structs.replace(ready, capacity=capacity)
 
     def serve(self, desk: Desk) -> None:
         held: list[Request] = []

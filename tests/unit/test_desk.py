@@ -76,14 +76,14 @@ def test_a_cancellation_that_comes_too_late_changes_nothing(desk: Desk, sent: li
 
 
 def test_the_heartbeat_counts_what_is_not_answered_and_every_step(desk: Desk) -> None:
-    assert desk.snapshot(7) == Heartbeat(0, 0, 7)
+    assert desk.snapshot(7, 0.5) == Heartbeat(0, 0, 7, 0.5)
     desk.put(window(1))
     desk.put(window(2))
     desk.take()
-    assert desk.snapshot(0) == Heartbeat(2, 1, 0)
+    assert desk.snapshot(0, 0) == Heartbeat(2, 1, 0, 0)
     desk.step()
     desk.answer(Dropped(1))
-    assert desk.snapshot(0) == Heartbeat(1, 3, 0)
+    assert desk.snapshot(0, 0) == Heartbeat(1, 3, 0, 0)
 
 
 def test_take_waits_for_what_comes_later(desk: Desk) -> None:

@@ -66,7 +66,7 @@ def test_every_message_goes_one_way_only() -> None:
     with pytest.raises(ProtocolError):
         decode_for_parent(body_of(LoadMedia(1)))
     with pytest.raises(ProtocolError):
-        decode_for_worker(body_of(Heartbeat(0, 0, 0)))
+        decode_for_worker(body_of(Heartbeat(0, 0, 0, 0)))
 
 
 def test_a_frame_over_the_limit_is_refused_before_it_is_read() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,16 +11,25 @@ from hypothesis import strategies as st
 from care_voice.domain.errors import NotEnoughMemory
 from care_voice.engine.protocol import Heartbeat
 from care_voice.supervisor.memory import MemoryGate
-from care_voice.supervisor.vigilance import CrashHistory, CrashLooping, Renewal, StallWatch
+from care_voice.supervisor.vigilance import LEAST_CPU_SHARE, CrashHistory, CrashLooping, LivedTime, Renewal, StallWatch
 
 LIMIT_S = 10.0
+IDLE_LIMIT_S = 4.0
 
 
 def heard(*beats: tuple[float, int, int]) -> StallWatch:
     """A watch that has heard (time, busy, steps)."""
     watch = StallWatch(LIMIT_S)
     for now, busy, steps in beats:
-        watch.heard(Heartbeat(busy, steps, 0), now)
+        watch.heard(Heartbeat(busy, steps, 0, 0.0), now)
+    return watch
+
+
+def computing(*cpu_s: float) -> StallWatch:
+    """A watch that minds CPU time, and has heard once a second of a worker with work that makes no step."""
+    watch = StallWatch(LIMIT_S, IDLE_LIMIT_S)
+    for now, used in enumerate(cpu_s):
+        watch.heard(Heartbeat(1, 5, 0, used), now)
     return watch
 
 
@@ -44,7 +55,45 @@ def test_a_worker_that_makes_a_step_within_the_limit_is_never_killed(beats: list
     for steps, (pause_s, busy) in enumerate(beats):
         now += pause_s
         assert not watch.stalled(now)
-        watch.heard(Heartbeat(busy, steps, 0), now)
+        watch.heard(Heartbeat(busy, steps, 0, 0.0), now)
+
+
+def test_a_worker_that_uses_no_cpu_time_while_it_has_work_hangs() -> None:
+    watch = computing(7.0, 7.001, 7.002, 7.003, 7.004)
+
+    assert not watch.stalled(4.0)
+    assert watch.stalled(4.1)
+
+
+def test_a_worker_that_computes_may_go_without_a_step_up_to_the_longer_limit() -> None:
+    watch = computing(*(0.02 * second for second in range(11)))
+
+    assert not watch.stalled(10.0)
+    assert watch.stalled(10.1)
+
+
+def test_cpu_time_counts_from_the_moment_at_which_work_came() -> None:
+    watch = StallWatch(LIMIT_S, IDLE_LIMIT_S)
+    for now, busy in enumerate([0, 0, 0, 0, 0, 1, 1]):
+        watch.heard(Heartbeat(busy, 5, 0, 7.0), now)
+
+    assert not watch.stalled(9.0)
+    assert watch.stalled(9.1)
+
+
+@given(st.lists(st.floats(LEAST_CPU_SHARE, 4), min_size=1, max_size=9))
+def test_a_worker_that_uses_more_than_the_least_share_is_not_killed_before_the_longer_limit(
+    shares: list[float],
+) -> None:
+    watch = computing(0.0, *accumulate(share * 1.01 for share in shares))
+
+    assert not watch.stalled(len(shares))
+
+
+def test_of_a_gap_in_which_the_parent_did_not_live_little_counts() -> None:
+    lived = LivedTime(100.0, 0.5)
+
+    assert [lived.look(now) for now in (100.25, 100.5, 160.5, 160.75)] == [0.25, 0.5, 1.0, 1.25]
 
 
 def test_a_few_ends_within_a_minute_are_a_loop() -> None:

@@ -93,9 +93,9 @@ class Desk:
 
     # --- the heartbeat ------------------------------------------------------------------------------------------------
 
-    def snapshot(self, rss_bytes: int) -> Heartbeat:
-        """What the worker is doing now."""
-        return Heartbeat(len(self._taken) + len(self._waiting), self._steps, rss_bytes)
+    def snapshot(self, rss_bytes: int, cpu_s: float) -> Heartbeat:
+        """What the worker is doing now, and what its process has used."""
+        return Heartbeat(len(self._taken) + len(self._waiting), self._steps, rss_bytes, cpu_s)
 
     def _take(self) -> Request:
         request = self._waiting.pop(next(iter(self._waiting)))

@@ -101,7 +101,8 @@ class Ready(Message, frozen=True):
 
     `capacity` is how many windows it wants in flight, `capacity_s` how many seconds of audio in all of them (0: any).
     With `preempts` it computes others before patient ones, and wants `capacity` of the others whatever patient ones it
-    has. With `counts_steps` the heartbeat's counter advances while a window is computed, not only when one is done.
+    has. With `counts_steps` the heartbeat's counter advances while a window is computed, not only when one is done. With
+    `computes_on_cpu` the process uses CPU time for as long as it computes.
     """
 
     version: int
@@ -115,16 +116,18 @@ class Ready(Message, frozen=True):
     capacity_s: float = 0.0
     counts_steps: bool = False
     preempts: bool = False
+    computes_on_cpu: bool = False
 
 
 class Heartbeat(Message, frozen=True):
     """Sent by a thread of its own. `busy` counts the requests that are not answered yet; the computing thread advances
-    `steps`: where it stands still while there is work, that thread hangs.
+    `steps`: where it stands still while there is work, that thread hangs. `cpu_s` is the process's CPU time so far.
     """
 
     busy: int
     steps: int
     rss_bytes: int
+    cpu_s: float
 
 
 class WireToken(msgspec.Struct, frozen=True, array_like=True):

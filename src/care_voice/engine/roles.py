@@ -24,6 +24,7 @@ from care_voice.engine.protocol import (
     ProtocolError,
     Ready,
     ToWorker,
+    WindowDecoded,
 )
 
 log = structlog.get_logger(__name__)
@@ -76,8 +77,13 @@ class EngineRole:
         self._decoder = WindowDecoder(message)
         answer = ready("engine", self._decoder.detail, started, multilingual=self._decoder.multilingual)
         capacity = self._decoder.capacity
-        counts, preempts = capacity > 1, self._decoder.preempts
-        return msgspec.structs.replace(answer, capacity=capacity, counts_steps=counts, preempts=preempts)
+        return msgspec.structs.replace(
+            answer,
+            capacity=capacity,
+            counts_steps=capacity > 1,
+            preempts=self._decoder.preempts,
+            computes_on_cpu=self._decoder.device == "cpu",
+        )
 
     def handle(self, message: Request) -> Iterator[Answer]:
         """Decode one window, while no other is in hand."""
@@ -88,8 +94,11 @@ class EngineRole:
     def serve(self, desk: Desk) -> None:
         while True:
             self._let_in(desk)
-            for answer in self._decoder.step():
-                desk.answer(answer)
+            for result in self._decoder.step():
+                if isinstance(result, WindowDecoded):
+                    desk.answer(result)
+                else:
+                    self._fail(desk, result.request, result.error)
             desk.step()
 
     def _let_in(self, desk: Desk) -> None:
@@ -103,14 +112,18 @@ class EngineRole:
         """One bad request must not end the worker; the parent gets the reason."""
         if not isinstance(request, DecodeWindow):
             raise ProtocolError(f"{type(request).__name__} is not for an engine worker")
-        with structlog.contextvars.bound_contextvars(request_id=request.request_id):
-            try:
-                self._decoder.begin(request)
-            except CareVoiceError as error:
-                desk.fail(request.id, error)
-            except Exception as error:
-                log.exception("request_failed")
-                desk.fail(request.id, WorkerFailed(why=type(error).__name__))
+        try:
+            self._decoder.begin(request)
+        except Exception as error:  # noqa: BLE001 - `_fail` logs what is not an error of ours
+            self._fail(desk, request, error)
+
+    def _fail(self, desk: Desk, request: DecodeWindow, error: Exception) -> None:
+        """Only a fault of our own is worth a log line with its traceback."""
+        if isinstance(error, CareVoiceError):
+            desk.fail(request.id, error)
+            return
+        log.error("request_failed", request_id=request.request_id, exc_info=error)
+        desk.fail(request.id, WorkerFailed(why=type(error).__name__))
 
 
 class MediaRole:

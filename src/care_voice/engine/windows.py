@@ -10,10 +10,18 @@ from pathlib import Path
 import numpy as np
 
 from care_voice.engine.alignment import AlignedWord
-from care_voice.engine.backends.whisper import Decoded, DecodeOptions, load_backend
+from care_voice.engine.backends.whisper import Decoded, DecodeOptions, Finished, load_backend
 from care_voice.engine.protocol import DecodeWindow, LoadEngine, WindowDecoded, WirePart, WireToken, WireWord
 
 _PCM_SCALE = 32768.0
+
+
+@dataclass(frozen=True, slots=True)
+class WindowFailed:
+    """A window that came to nothing, and why; it is no longer in hand, and the others go on."""
+
+    request: DecodeWindow
+    error: Exception
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +47,11 @@ class WindowDecoder:
     def detail(self) -> str:
         """What runs the model, for people."""
         return self._backend.runtime.detail
+
+    @property
+    def device(self) -> str:
+        """Where the model runs."""
+        return self._backend.runtime.device
 
     @property
     def capacity(self) -> int:
@@ -71,16 +84,23 @@ class WindowDecoder:
         self._backend.open(message.id, samples, message.speech, options)
         self._begun[message.id] = _Begun(message, language, probability, since)
 
-    def step(self) -> list[WindowDecoded]:
+    def step(self) -> list[WindowDecoded | WindowFailed]:
         """Go on with all windows in hand, for about as long as a token takes; the answers that are ready now."""
-        return [self._answer(self._begun.pop(key), parts) for key, parts in self._backend.step()]
+        return [self._result(self._begun.pop(finished.key), finished) for finished in self._backend.step()]
 
     def decode(self, message: DecodeWindow) -> WindowDecoded:
-        """Decode one window alone, while no other is in hand. Raises as `begin` does."""
+        """Decode one window alone, while no other is in hand. Raises as `begin` does, and what went wrong later."""
         self.begin(message)
         while not (answers := self.step()):
             pass
+        if isinstance(answers[0], WindowFailed):
+            raise answers[0].error
         return answers[0]
+
+    def _result(self, begun: _Begun, finished: Finished) -> WindowDecoded | WindowFailed:
+        if finished.error is not None:
+            return WindowFailed(begun.message, finished.error)
+        return self._answer(begun, finished.parts)
 
     def _answer(self, begun: _Begun, parts: Sequence[Decoded]) -> WindowDecoded:
         return WindowDecoded(

@@ -82,7 +82,7 @@ class Worker:
     def _beat(self) -> None:
         try:
             while True:
-                self._channel.send(self._desk.snapshot(resident_bytes()))
+                self._channel.send(self._desk.snapshot(resident_bytes(), time.process_time()))
                 time.sleep(HEARTBEAT_S)
         except ChannelClosed:
             os._exit(_EXIT_PARENT_GONE)

@@ -20,7 +20,8 @@ class SupervisorSettings:
     """Longest time for one window, all guard rails included; a worker past it hangs in native code, and is killed."""
 
     hang_timeout_s: float = 30.0
-    """An engine worker that counts its steps is killed when it has work and makes no step for this long."""
+    """An engine worker is killed when it has work and, for this long, uses next to no CPU time (where it computes on
+    the CPU) or makes no step (where it counts them within a window)."""
 
     media_stall_s: float = 30.0
     """Longest time that decoding a file may go without giving sound."""

@@ -9,25 +9,58 @@ from care_voice.engine.protocol import Heartbeat
 
 CRASHES_IN_A_LOOP = 3
 CRASH_MEMORY_S = 60.0
+LEAST_CPU_SHARE = 0.01
+"""Of one core. A worker that computes uses more even on a crowded machine; a heartbeat takes a fiftieth of it."""
+
+
+class LivedTime:
+    """Seconds through which this process has lived: of a gap between two looks at the clock at most `most_s` counts.
+
+    While it was stopped, or found no core, it could not hear its workers, and most likely they found none either.
+    """
+
+    def __init__(self, now: float, most_s: float) -> None:
+        self._looked_at = now
+        self._most_s = most_s
+        self._lived_s = 0.0
+
+    def look(self, now: float) -> float:
+        """How many there were up to now."""
+        self._lived_s += min(now - self._looked_at, self._most_s)
+        self._looked_at = now
+        return self._lived_s
 
 
 class StallWatch:
-    """Notices a computing thread that stands still: it has work, and its counter does not advance for `limit_s`."""
+    """Notices a computing thread that stands still: it has work, and its counter does not advance for `limit_s`; or for
+    `idle_limit_s`, while the process also uses next to no CPU time (`LEAST_CPU_SHARE`).
 
-    def __init__(self, limit_s: float) -> None:
+    A share that small is no sign of computing, and a heartbeat uses far less. Without `idle_limit_s` CPU time proves
+    nothing, as where another device computes.
+    """
+
+    def __init__(self, limit_s: float, idle_limit_s: float | None = None) -> None:
         self._limit_s = limit_s
+        self._idle_limit_s = limit_s if idle_limit_s is None else idle_limit_s
         self._last: Heartbeat | None = None
-        self._since = 0.0
+        self._stepped_at = 0.0
+        self._used: tuple[float, float] = (0.0, 0.0)
+        """When it was last seen at work, and its CPU time then."""
 
     def heard(self, heartbeat: Heartbeat, now: float) -> None:
         """A heartbeat has come."""
         last, self._last = self._last, heartbeat
-        if last is None or last.busy == 0 or last.steps != heartbeat.steps:
-            self._since = now
+        stepped = last is None or last.busy == 0 or last.steps != heartbeat.steps
+        if stepped:
+            self._stepped_at = now
+        if stepped or heartbeat.cpu_s - self._used[1] >= self._idle_limit_s * LEAST_CPU_SHARE:
+            self._used = (now, heartbeat.cpu_s)
 
     def stalled(self, now: float) -> bool:
         """Whether it hangs."""
-        return self._last is not None and self._last.busy > 0 and now - self._since > self._limit_s
+        if self._last is None or self._last.busy == 0:
+            return False
+        return now - self._stepped_at > self._limit_s or now - self._used[0] > self._idle_limit_s
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ from care_voice.engine.protocol import (
     frame,
 )
 from care_voice.supervisor.settings import SupervisorSettings
-from care_voice.supervisor.vigilance import StallWatch
+from care_voice.supervisor.vigilance import LivedTime, StallWatch
 
 log = structlog.get_logger(__name__)
 
@@ -99,6 +99,9 @@ class WorkerProcess:
         self._inbox: asyncio.Queue[ToParent] = asyncio.Queue(_INBOX_MESSAGES)
         self._death: asyncio.Future[WorkerDied] = asyncio.get_running_loop().create_future()
         self._heard_at = time.monotonic()
+        self._look_every_s = min(settings.heartbeat_timeout_s / 10, _LOOK_EVERY_S)
+        self._lived = LivedTime(self._heard_at, 2 * self._look_every_s)
+        self._heard_lived_s = 0.0
         self._reading = True
         self._kill_cause: str | None = None
         self._suspended = False
@@ -235,8 +238,7 @@ class WorkerProcess:
         if isinstance(answer, Ready) and answer.version == PROTOCOL_VERSION:
             self.ready = answer
             if self.spec.role == "engine":
-                limit_s = self._settings.hang_timeout_s if answer.counts_steps else self._settings.window_timeout_s
-                self._stall = StallWatch(limit_s)
+                self._stall = _stall_watch(answer, self._settings)
             return
         self.kill("load_failed")
         await self.died()
@@ -257,18 +259,22 @@ class WorkerProcess:
         await self._bury(cause)
 
     async def _take(self, message: ToParent) -> None:
-        self._heard_at = time.monotonic()
+        self._note_heard()
         if isinstance(message, Heartbeat):
             self.heartbeat = message
             if self._stall is not None:
-                self._stall.heard(message, self._heard_at)
+                self._stall.heard(message, self._heard_lived_s)
             return
         if self._kill_cause is not None:
             return
         self._reading = False
         await self._inbox.put(message)
         self._reading = True
+        self._note_heard()
+
+    def _note_heard(self) -> None:
         self._heard_at = time.monotonic()
+        self._heard_lived_s = self._lived.look(self._heard_at)
 
     def _drop_inbox(self) -> None:
         """Nobody will read the answers any more: let the reader go on to the end of the stream."""
@@ -277,13 +283,14 @@ class WorkerProcess:
 
     async def _watch(self) -> None:
         """Kill a worker that has gone silent or stands still; silence counts only while the parent is reading."""
-        timeout_s = self._settings.heartbeat_timeout_s
         while self.alive:
-            await asyncio.sleep(min(timeout_s / 10, _LOOK_EVERY_S))
+            await asyncio.sleep(self._look_every_s)
             starting = self.ready is None
-            if self._reading and not starting and self.heard_ago_s > timeout_s:
+            lived_s = self._lived.look(time.monotonic())
+            silent_s = lived_s - self._heard_lived_s
+            if self._reading and not starting and silent_s > self._settings.heartbeat_timeout_s:
                 self.kill("heartbeat_lost")
-            elif self._stall is not None and self._stall.stalled(time.monotonic()):
+            elif self._stall is not None and self._stall.stalled(lived_s):
                 self.kill("hang")
 
     async def _bury(self, cause: str) -> None:
@@ -303,6 +310,12 @@ class WorkerProcess:
                 detail = "a signal had stopped it"
             outside = self._suspended if self._kill_cause else detail in _OUTSIDE_SIGNALS
             self._death.set_result(WorkerDied(self._kill_cause or cause, detail, blames_work=not outside))
+
+
+def _stall_watch(ready: Ready, settings: SupervisorSettings) -> StallWatch:
+    """A worker on another device may wait for it without using the CPU: there only its steps show that it goes on."""
+    limit_s = settings.hang_timeout_s if ready.counts_steps else settings.window_timeout_s
+    return StallWatch(limit_s, settings.hang_timeout_s if ready.computes_on_cpu else None)
 
 
 def is_suspended(pid: int) -> bool:

@@ -16,8 +16,9 @@ class Request:
     """Tokens to continue from the sound of one window.
 
     `prompt` begins with earlier text, if any; `start` is the index of the start-of-transcript token in it. `suppressed`
-    tokens are never given, `blank` ones not as the first. `cap` limits the tokens of the answer. `temperature` 0 is a
-    beam search of `beam_size`; above 0, the best of `best_of` samples is given. `patient`: others may go before it.
+    tokens are never given, `blank` ones not as the first; all requests that are in hand together suppress the same.
+    `cap` limits the tokens of the answer. `temperature` 0 is a beam search of `beam_size`; above 0, the best of
+    `best_of` samples is given. `patient`: others may go before it.
     """
 
     encoded: Any
@@ -84,7 +85,7 @@ class Runtime(Protocol):
         """Codes and probabilities, the most probable first."""
 
     def add(self, key: int, request: Request) -> None:
-        """Take a request in hand; `step` gives its result under `key`."""
+        """Take a request in hand; `step` gives its result under `key`. Where it raises, nothing was taken."""
 
     def step(self) -> list[tuple[int, Generated]]:
         """Go on with what is in hand, for about as long as a token takes; what is done now."""

@@ -86,6 +86,15 @@ class _Pass:
     hypothesis: Hypothesis
 
 
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A window that is done: its parts, or the error that ended it and no other window."""
+
+    key: int
+    parts: list[Decoded] = field(default_factory=list)
+    error: Exception | None = None
+
+
 Asking = Generator[Request, Generated, "list[Decoded]"]
 """Yields what the runtime is to decode next, is sent the result, and returns the window's parts."""
 
@@ -105,6 +114,7 @@ class WhisperBackend:
         self._vocabulary = tokenizers.Tokenizer.from_file(str(tokenizer))
         self._features = FeatureExtractor(feature_size=runtime.mels)
         self._tokenizers: dict[tuple[str, str], Tokenizer] = {}
+        self._suppressed = _suppressed(Tokenizer(self._vocabulary, multilingual=False))
         self._windows: dict[int, Asking] = {}
 
     @property
@@ -141,12 +151,12 @@ class WhisperBackend:
         Raises:
             InvalidParameter: The model is English-only and something else was asked of it.
         """
-        key = -1
-        self.open(key, samples, speech, options)
+        self.open(-1, samples, speech, options)
         while True:
-            for done, parts in self.step():
-                if done == key:
-                    return parts
+            for done in self.step():
+                if done.error is not None:
+                    raise done.error
+                return done.parts
 
     def open(self, key: int, samples: Samples, speech: Sequence[tuple[float, float]], options: DecodeOptions) -> None:
         """Take a window in hand, beside those that are; `step` gives its parts under `key`. Else as `decode`."""
@@ -155,16 +165,26 @@ class WhisperBackend:
         self.runtime.add(key, next(asking))
         self._windows[key] = asking
 
-    def step(self) -> list[tuple[int, list[Decoded]]]:
-        """Go on with all windows in hand, for about as long as a token takes; those that are done now."""
-        done = []
-        for key, generated in self.runtime.step():
-            try:
-                self.runtime.add(key, self._windows[key].send(generated))
-            except StopIteration as finished:
-                del self._windows[key]
-                done.append((key, finished.value))
-        return done
+    def step(self) -> list[Finished]:
+        """Go on with all windows in hand, for about as long as a token takes; those that are done now.
+
+        What goes wrong in one window ends that one alone. An exception of the runtime's own step concerns all of them,
+        and is raised.
+        """
+        continued = [self._continue(key, generated) for key, generated in self.runtime.step()]
+        return [finished for finished in continued if finished is not None]
+
+    def _continue(self, key: int, generated: Generated) -> Finished | None:
+        """The runtime holds nothing of this window now, and nothing again when an error ends it here."""
+        asking = self._windows.pop(key)
+        try:
+            self.runtime.add(key, asking.send(generated))
+        except StopIteration as finished:
+            return Finished(key, finished.value)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other windows must go on
+            return Finished(key, error=error)
+        self._windows[key] = asking
+        return None
 
     def _window(self, samples: Samples, speech: Sequence[tuple[float, float]], options: DecodeOptions) -> Asking:
         chosen, passes = yield from self._search(samples, options)
@@ -172,9 +192,12 @@ class WhisperBackend:
             options, before = replace(options, prompt=None), passes
             chosen, passes = yield from self._search(samples, options)
             passes += before
+        divisible = len(samples) > 2 * _MIN_SPLIT_S * SAMPLE_RATE
+        if divisible and chosen.hypothesis.capped:
+            return (yield from self._halves(samples, speech, options, passes))
         words = snap_to_speech(self._align(chosen, len(samples), options), speech)
         skipped = options.task == "transcribe" and longest_skip_s(words, speech) > self._settings.rails.max_skip_s
-        if (chosen.hypothesis.capped or skipped) and len(samples) > 2 * _MIN_SPLIT_S * SAMPLE_RATE:
+        if divisible and skipped:
             return (yield from self._halves(samples, speech, options, passes))
         return [Decoded(0.0, chosen.hypothesis, tuple(words), passes)]
 
@@ -227,14 +250,15 @@ class WhisperBackend:
     ) -> Request:
         tokenizer = self._tokenizer(options.language, options.task)
         prompt = self._prompt(tokenizer, options.prompt)
-        room = MAX_POSITIONS - len(prompt)
+        # One position is left for the end token: alignment reads it too.
+        room = MAX_POSITIONS - len(prompt) - 1
         return Request(
             encoded=encoded,
             prompt=prompt,
             start=len(prompt) - len(tokenizer.sot_sequence) - 1,
             end=tokenizer.eot,
             no_speech=tokenizer.no_speech,
-            suppressed=_suppressed(tokenizer),
+            suppressed=self._suppressed,
             blank=(*tokenizer.encode(" "), tokenizer.eot),
             cap=room if full else min(room, _token_cap(seconds)),
             beam_size=options.beam_size,
@@ -325,6 +349,7 @@ def _token_cap(seconds: float) -> int:
 
 
 def _suppressed(tokenizer: Tokenizer) -> tuple[int, ...]:
+    """Tokens that no window may give, whatever its language and task: runtimes count on that."""
     special = (tokenizer.transcribe, tokenizer.translate, tokenizer.sot, tokenizer.sot_prev, tokenizer.sot_lm)
     return tuple(sorted({*tokenizer.non_speech_tokens, *special, tokenizer.no_speech}))
 

@@ -67,7 +67,7 @@ class _Open:
 class BatchDecoder:
     """Holds the windows in flight. Not thread-safe.
 
-    All windows in flight at one time have the same `suppression.always`.
+    All windows in flight at one time have the same `suppression.always`: the graph adds one bias to all rows.
     """
 
     def __init__(self, decoder: Decoder) -> None:
@@ -87,10 +87,18 @@ class BatchDecoder:
         return len(self._open) + len(self._done)
 
     def add(self, key: int, sound: Sound, job: Job) -> None:
-        """Read the prompt of a window; its first tokens are chosen at once. `key` names the window in the results."""
+        """Read the prompt of a window; its first tokens are chosen at once. `key` names the window in the results.
+
+        Raises:
+            ValueError: Windows are in flight that suppress other tokens.
+        """
         self._suppress(job.suppression.always)
         entry = _Open(key, sound, job, self._search(job), [self._rows.take()])
-        ids, logprobs = self._read_prompt(entry)
+        try:
+            ids, logprobs = self._read_prompt(entry)
+        except Exception:
+            self._rows.count -= 1
+            raise
         self._open.append(entry)
         self._sounds.add(sound)
         self._layout = None
@@ -116,8 +124,10 @@ class BatchDecoder:
         self._bind_prompt(sound, row, 1)
         places = np.zeros((1, 1), np.int64)
         inputs = _row_inputs((token,), places) | {"take": np.zeros(1, np.int64), "probed": np.array([probed])}
-        step = self._prompting.run(inputs | {"count": np.ones(1, np.int64), "token_bias": self._no_bias})
-        self._rows.count -= 1
+        try:
+            step = self._prompting.run(inputs | {"count": np.ones(1, np.int64), "token_bias": self._no_bias})
+        finally:
+            self._rows.count -= 1
         result: Array = step.probes[0].copy()
         return result
 
@@ -135,6 +145,8 @@ class BatchDecoder:
 
     def _suppress(self, tokens: tuple[int, ...]) -> None:
         if tokens != self._biased:
+            if self._open:
+                raise ValueError("windows that are decoded together must suppress the same tokens")
             self._bias = self._no_bias.copy()
             self._bias[np.array(tokens, np.int64)] = _FAR_BELOW
             self._biased = tokens
