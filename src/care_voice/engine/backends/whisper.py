@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import tokenizers
-from faster_whisper.feature_extractor import FeatureExtractor
-from faster_whisper.tokenizer import Tokenizer
 
 from care_voice.domain.errors import InvalidParameter
 from care_voice.engine.alignment import AlignedWord, align_words, longest_skip_s, snap_to_speech
 from care_voice.engine.backends.runtime import Generated, Request, Runtime
+from care_voice.engine.backends.tokenizer import Tokenizer
 from care_voice.engine.bytelevel import token_bytes
+from care_voice.engine.features import LogMel
 from care_voice.engine.rails import (
     FULL_WINDOW_S,
     Hypothesis,
@@ -100,7 +100,7 @@ class WhisperBackend:
         self._settings = settings or WhisperSettings()
         self.runtime = runtime
         self._vocabulary = tokenizers.Tokenizer.from_file(str(tokenizer))
-        self._features = FeatureExtractor(feature_size=runtime.mels)
+        self._features = LogMel(runtime.mels)
         self._tokenizers: dict[tuple[str, str], Tokenizer] = {}
         self._windows: dict[int, Asking] = {}
 
@@ -214,10 +214,8 @@ class WhisperBackend:
 
     def _encode(self, samples: Samples, *, full: bool) -> Any:
         size = self._padded(len(samples), full=full)
-        padded = np.zeros(size, dtype=np.float32)
-        padded[: len(samples)] = samples[:size]
         frames = size * FRAMES_PER_S // SAMPLE_RATE // 2 * 2
-        return self.runtime.encode(self._features(padded, padding=0)[..., :frames])
+        return self.runtime.encode(self._features(samples, size)[..., :frames])
 
     def _request(
         self, encoded: Any, options: DecodeOptions, temperature: float, *, full: bool, seconds: float
