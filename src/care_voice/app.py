@@ -30,7 +30,8 @@ from care_voice.supervisor.conversion import quantize
 from care_voice.supervisor.engine_pool import EnginePool
 from care_voice.supervisor.media_pool import MediaPool
 from care_voice.supervisor.memory import MemoryGate
-from care_voice.supervisor.worker import WorkerSpec
+from care_voice.supervisor.spawning import spawn
+from care_voice.supervisor.worker import Spawn, WorkerSpec
 from care_voice.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -45,8 +46,10 @@ class Stoppable(Protocol):
 class Application:
     """All parts of a running service, made from settings. Must be made inside a running event loop."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, spawn: Spawn = spawn) -> None:
+        """`spawn` gives the processes of the workers."""
         self.settings = settings
+        self._spawn = spawn
         self.metrics = Metrics()
         self._notices: list[CareVoiceError] = []
         # A mistake in the list of own models must not keep the service from serving one that it knows by itself.
@@ -60,7 +63,7 @@ class Application:
         self.models = ServedModels(served, settings.engine.unload_after_s)
         self.scheduler = self.models.default.scheduler
         self.engine = self.scheduler.pool
-        self.media = MediaPool(settings.media, self._media_spec, settings.supervisor, self.metrics)
+        self.media = MediaPool(settings.media, self._media_spec, settings.supervisor, self.metrics, spawn=spawn)
         self.transcriber = Transcriber(self.models, self.media, settings.transcription, self.metrics)
         self.lifecycle = Lifecycle(
             self._preflight().checks(),
@@ -121,6 +124,7 @@ class Application:
             self.metrics,
             name="engine" if default else f"engine-{keeper.name}",
             memory=self._memory,
+            spawn=self._spawn if default else spawn,
         )
         return ServedModel(keeper, Scheduler(keeper.name, pool, settings.scheduler, settings.supervisor, self.metrics))
 
@@ -149,9 +153,9 @@ def usable_cpus() -> int:
     return os.cpu_count() or 1
 
 
-async def serve(settings: Settings) -> None:
+async def serve(settings: Settings, spawn: Spawn = spawn) -> None:
     """Run the service until SIGTERM or SIGINT; the first drains, a second one ends it at once."""
-    application = Application(settings)
+    application = Application(settings, spawn)
     application.clear_incoming()
     # Forms are spooled where uploads are stored: the system's own temporary directory is often small, or in memory.
     tempfile.tempdir = str(settings.incoming_dir)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Protocol
 
 import msgspec
-import structlog
 
 from care_voice.domain.errors import CareVoiceError, WorkerFailed
 from care_voice.engine.channel import ChannelClosed
@@ -25,8 +24,9 @@ from care_voice.engine.protocol import (
     Ready,
     ToWorker,
 )
+from care_voice.telemetry.deferred import DeferredLogger
 
-log = structlog.get_logger(__name__)
+log = DeferredLogger(__name__)
 
 
 class Role(Protocol):
@@ -37,6 +37,9 @@ class Role(Protocol):
     goes on. It never waits for company: a window that is alone is begun alone, and others join it when they come. An
     exception that leaves `serve` ends the process; the parent gives its windows to the next one.
     """
+
+    def prepare(self) -> None:
+        """Import what is needed whatever is loaded: the parent verifies the model meanwhile."""
 
     def load(self, message: ToWorker) -> Ready:
         """Get ready; may take seconds."""
@@ -49,7 +52,6 @@ def serve_one_at_a_time(desk: Desk, handle: Callable[[Request], Iterator[Answer]
     """Serve a desk with a function that answers one request; one bad request does not end the worker."""
     while True:
         request = desk.take()
-        structlog.contextvars.bind_contextvars(request_id=request.request_id)
         try:
             for answer in handle(request):
                 desk.answer(answer)
@@ -58,14 +60,15 @@ def serve_one_at_a_time(desk: Desk, handle: Callable[[Request], Iterator[Answer]
         except (ChannelClosed, ProtocolError):
             raise
         except Exception as error:  # the parent gets the reason, and the worker lives on
-            log.exception("request_failed")
+            log.exception("request_failed", request_id=request.request_id)
             desk.fail(request.id, WorkerFailed(why=type(error).__name__))
-        finally:
-            structlog.contextvars.clear_contextvars()
 
 
 class EngineRole:
     """Holds a Whisper model and decodes windows."""
+
+    def prepare(self) -> None:
+        import care_voice.engine.windows  # noqa: F401, PLC0415 - each role imports its own ML library
 
     def load(self, message: ToWorker) -> Ready:
         if not isinstance(message, LoadEngine):
@@ -105,18 +108,20 @@ class EngineRole:
         """One bad request must not end the worker; the parent gets the reason."""
         if not isinstance(request, DecodeWindow):
             raise ProtocolError(f"{type(request).__name__} is not for an engine worker")
-        with structlog.contextvars.bound_contextvars(request_id=request.request_id):
-            try:
-                self._decoder.begin(request)
-            except CareVoiceError as error:
-                desk.fail(request.id, error)
-            except Exception as error:
-                log.exception("request_failed")
-                desk.fail(request.id, WorkerFailed(why=type(error).__name__))
+        try:
+            self._decoder.begin(request)
+        except CareVoiceError as error:
+            desk.fail(request.id, error)
+        except Exception as error:
+            log.exception("request_failed", request_id=request.request_id)
+            desk.fail(request.id, WorkerFailed(why=type(error).__name__))
 
 
 class MediaRole:
     """Decodes files and cuts them into windows."""
+
+    def prepare(self) -> None:
+        import care_voice.engine.media  # noqa: F401, PLC0415 - each role imports its own ML library
 
     def load(self, message: ToWorker) -> Ready:
         if not isinstance(message, LoadMedia):
