@@ -49,6 +49,9 @@ def _serve() -> None:
 
     head_start = HeadStart()
     head_start.begin()
+    from care_voice.telemetry.lean import import_structlog  # noqa: PLC0415
+
+    import_structlog()
     from care_voice.cli.serving import serve_from  # noqa: PLC0415
 
     serve_from(head_start)

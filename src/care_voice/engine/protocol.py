@@ -21,6 +21,7 @@ SAMPLE_RATE: Final = 16_000
 MAX_FRAME_BYTES: Final = 64 * 1024 * 1024
 LENGTH_BYTES: Final = 4
 LogFormat = Literal["auto", "json", "text"]
+WorkerRole = Literal["engine", "media"]
 
 
 class Message(msgspec.Struct, tag=True, tag_field="type", frozen=True, array_like=False):

@@ -27,12 +27,13 @@ from care_voice.engine.protocol import (
     ProtocolError,
     Ready,
     ToParent,
+    WorkerRole,
     body_length,
     decode_for_parent,
     frame,
 )
 from care_voice.supervisor.settings import SupervisorSettings
-from care_voice.supervisor.spawning import Spawned, WorkerRole, spawn
+from care_voice.supervisor.spawning import Spawned, spawn
 from care_voice.supervisor.vigilance import StallWatch
 
 log = structlog.get_logger(__name__)
