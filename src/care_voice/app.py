@@ -6,8 +6,10 @@ import asyncio
 import os
 import shutil
 import signal
+import sys
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from importlib import import_module
 from typing import Protocol
@@ -35,6 +37,8 @@ from care_voice.supervisor.worker import Spawn, WorkerSpec
 from care_voice.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
+
+_TURN_S = 0.0005
 
 
 class Stoppable(Protocol):
@@ -160,8 +164,9 @@ async def serve(settings: Settings, spawn: Spawn = spawn) -> None:
     # Forms are spooled where uploads are stored: the system's own temporary directory is often small, or in memory.
     tempfile.tempdir = str(settings.incoming_dir)
     application.lifecycle.start()
-    # The web framework takes most of a second to import; in a thread, so that the start goes on meanwhile.
-    await asyncio.to_thread(import_module, "care_voice.api.server")
+    # The web framework takes most of the parent's start to import; in a thread, so that the start goes on meanwhile.
+    with _short_turns():
+        await asyncio.to_thread(import_module, "care_voice.api.server")
     from care_voice.api.server import ApiServer, ApiServices, create_app  # noqa: PLC0415
 
     services = ApiServices(
@@ -181,6 +186,19 @@ async def serve(settings: Settings, spawn: Spawn = spawn) -> None:
         stopping.cancel()
         scrubbing.cancel()
         await application.close()
+
+
+@contextmanager
+def _short_turns() -> Iterator[None]:
+    """Let threads take turns more often: one that imports keeps the interpreter for 5 ms else, and the event loop and
+    the hashing need it briefly hundreds of times.
+    """
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(_TURN_S)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(usual)
 
 
 def _stop_on_signals(application: Application, server: Stoppable) -> asyncio.Task[None]:

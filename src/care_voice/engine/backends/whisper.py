@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -92,14 +93,16 @@ class WhisperBackend:
 
     Args:
         runtime: What runs the model.
-        tokenizer: The path of its tokenizer.json.
+        vocabulary: Its tokens, from its tokenizer.json.
         settings: How windows are decoded.
     """
 
-    def __init__(self, runtime: Runtime, tokenizer: Path, settings: WhisperSettings | None = None) -> None:
+    def __init__(
+        self, runtime: Runtime, vocabulary: tokenizers.Tokenizer, settings: WhisperSettings | None = None
+    ) -> None:
         self._settings = settings or WhisperSettings()
         self.runtime = runtime
-        self._vocabulary = tokenizers.Tokenizer.from_file(str(tokenizer))
+        self._vocabulary = vocabulary
         self._features = LogMel(runtime.mels)
         self._tokenizers: dict[tuple[str, str], Tokenizer] = {}
         self._windows: dict[int, Asking] = {}
@@ -300,17 +303,22 @@ def load_backend(
     Raises:
         RuntimeError, ValueError: The library cannot load what the directory holds, or lacks the device.
     """
-    # Each library is imported only where it is used: they take a third of the time of a start.
-    runtime: Runtime
+    # Reading the tokens takes as long as reading the weights, which needs no interpreter.
+    with ThreadPoolExecutor(1) as beside:
+        vocabulary = beside.submit(tokenizers.Tokenizer.from_file, str(model_dir / "tokenizer.json"))
+        runtime = _load_runtime(model_dir, device, compute_type, threads)
+        return WhisperBackend(runtime, vocabulary.result(), settings)
+
+
+def _load_runtime(model_dir: Path, device: str, compute_type: str, threads: int) -> Runtime:
+    """Each library is imported only where it is used: they take a third of the time of a start."""
     if (model_dir / "decoder.onnx").is_file():
         from care_voice.engine.backends.onnxrt.runtime import OnnxRuntime  # noqa: PLC0415
 
-        runtime = OnnxRuntime(model_dir, threads)
-    else:
-        from care_voice.engine.backends.ct2_runtime import CTranslate2Runtime  # noqa: PLC0415
+        return OnnxRuntime(model_dir, threads)
+    from care_voice.engine.backends.ct2_runtime import CTranslate2Runtime  # noqa: PLC0415
 
-        runtime = CTranslate2Runtime(model_dir, device, compute_type, threads)
-    return WhisperBackend(runtime, model_dir / "tokenizer.json", settings)
+    return CTranslate2Runtime(model_dir, device, compute_type, threads)
 
 
 def _token_cap(seconds: float) -> int:
