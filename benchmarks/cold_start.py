@@ -118,6 +118,7 @@ def _first_transcript(process: subprocess.Popen[bytes], port: int, began: float,
     assert not missed_words(json.loads(answer)["text"])
     board = json.loads(_ask(port, "GET", "/health/startup")[1])
     stages = {stage["name"]: stage["seconds"] for stage in board["stages"]}
+    marks = {"stages begin, about": marks["ready"] - board["total_s"], **marks, "transcript": seconds}
     return Start(seconds, cpu_s, marks, {**stages, "stages together": board["total_s"]})
 
 
