@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -303,22 +304,23 @@ def load_backend(
     Raises:
         RuntimeError, ValueError: The library cannot load what the directory holds, or lacks the device.
     """
-    # Reading the tokens takes as long as reading the weights, which needs no interpreter.
+    load_runtime = _runtime_for(model_dir, device, compute_type, threads)
+    # Reading the tokens takes as long as reading the weights. It holds the interpreter's lock all the while, which the
+    # weights do not need, but an import would: that is done by now.
     with ThreadPoolExecutor(1) as beside:
         vocabulary = beside.submit(tokenizers.Tokenizer.from_file, str(model_dir / "tokenizer.json"))
-        runtime = _load_runtime(model_dir, device, compute_type, threads)
-        return WhisperBackend(runtime, vocabulary.result(), settings)
+        return WhisperBackend(load_runtime(), vocabulary.result(), settings)
 
 
-def _load_runtime(model_dir: Path, device: str, compute_type: str, threads: int) -> Runtime:
-    """Each library is imported only where it is used: they take a third of the time of a start."""
+def _runtime_for(model_dir: Path, device: str, compute_type: str, threads: int) -> Callable[[], Runtime]:
+    """What loads the model; each library is imported only where it is used, since they take long."""
     if (model_dir / "decoder.onnx").is_file():
         from care_voice.engine.backends.onnxrt.runtime import OnnxRuntime  # noqa: PLC0415
 
-        return OnnxRuntime(model_dir, threads)
+        return partial(OnnxRuntime, model_dir, threads)
     from care_voice.engine.backends.ct2_runtime import CTranslate2Runtime  # noqa: PLC0415
 
-    return CTranslate2Runtime(model_dir, device, compute_type, threads)
+    return partial(CTranslate2Runtime, model_dir, device, compute_type, threads)
 
 
 def _token_cap(seconds: float) -> int:
