@@ -16,6 +16,10 @@ class Inner:
     count: int = 1
     share: float = 0.5
 
+    def __post_init__(self) -> None:
+        if self.count < 0:
+            raise ValueError("count must not be negative")
+
 
 @dataclass(frozen=True)
 class Outer:
@@ -66,6 +70,7 @@ def test_values_take_the_types_of_their_fields(values: dict[str, Any], expected:
         ({"inner": {"count": "2.5"}}, ("inner", "count"), "'2.5' is not a whole number"),
         ({"inner": {"count": 2.5}}, ("inner", "count"), "'2.5' is not a whole number"),
         ({"inner": {"count": float("inf")}}, ("inner", "count"), "is not a whole number"),
+        ({"inner": {"count": -1}}, ("inner",), "count must not be negative"),
         ({"inner": {"cuont": 1}}, ("inner", "cuont"), "there is no such setting"),
     ],
 )

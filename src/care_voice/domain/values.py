@@ -29,14 +29,18 @@ def made(cls: type[T], values: Mapping[str, Any], path: tuple[str, ...] = ()) ->
     """A dataclass from values by field name; a field that is a dataclass takes a mapping.
 
     Raises:
-        BadValue: A name is not known, or a value does not fit the type of its field.
+        BadValue: A name is not known, a value does not fit the type of its field, or the class refuses it (ValueError).
     """
     hints = get_type_hints(cls)
     known = {each.name for each in fields(cls)}  # type: ignore[arg-type] # a dataclass, as the caller promises
     for name in values:
         if name not in known:
             raise BadValue((*path, name), "there is no such setting")
-    return cls(**{name: _fitted(hints[name], value, (*path, name)) for name, value in values.items()})
+    fitted = {name: _fitted(hints[name], value, (*path, name)) for name, value in values.items()}
+    try:
+        return cls(**fitted)
+    except ValueError as error:
+        raise BadValue(path, str(error)) from error
 
 
 def _fitted(kind: Any, value: Any, path: tuple[str, ...]) -> Any:
