@@ -6,8 +6,10 @@ import asyncio
 import os
 import shutil
 import signal
+import sys
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from importlib import import_module
 from typing import Protocol
@@ -30,10 +32,13 @@ from care_voice.supervisor.conversion import quantize
 from care_voice.supervisor.engine_pool import EnginePool
 from care_voice.supervisor.media_pool import MediaPool
 from care_voice.supervisor.memory import MemoryGate
-from care_voice.supervisor.worker import WorkerSpec
+from care_voice.supervisor.spawning import spawn
+from care_voice.supervisor.worker import Spawn, WorkerSpec
 from care_voice.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
+
+_TURN_S = 0.0005
 
 
 class Stoppable(Protocol):
@@ -45,8 +50,10 @@ class Stoppable(Protocol):
 class Application:
     """All parts of a running service, made from settings. Must be made inside a running event loop."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, spawn: Spawn = spawn) -> None:
+        """`spawn` gives the processes of the workers."""
         self.settings = settings
+        self._spawn = spawn
         self.metrics = Metrics()
         self._notices: list[CareVoiceError] = []
         # A mistake in the list of own models must not keep the service from serving one that it knows by itself.
@@ -60,7 +67,7 @@ class Application:
         self.models = ServedModels(served, settings.engine.unload_after_s)
         self.scheduler = self.models.default.scheduler
         self.engine = self.scheduler.pool
-        self.media = MediaPool(settings.media, self._media_spec, settings.supervisor, self.metrics)
+        self.media = MediaPool(settings.media, self._media_spec, settings.supervisor, self.metrics, spawn=spawn)
         self.transcriber = Transcriber(self.models, self.media, settings.transcription, self.metrics)
         self.lifecycle = Lifecycle(
             self._preflight().checks(),
@@ -121,6 +128,7 @@ class Application:
             self.metrics,
             name="engine" if default else f"engine-{keeper.name}",
             memory=self._memory,
+            spawn=self._spawn if default else spawn,
         )
         return ServedModel(keeper, Scheduler(keeper.name, pool, settings.scheduler, settings.supervisor, self.metrics))
 
@@ -149,15 +157,16 @@ def usable_cpus() -> int:
     return os.cpu_count() or 1
 
 
-async def serve(settings: Settings) -> None:
+async def serve(settings: Settings, spawn: Spawn = spawn) -> None:
     """Run the service until SIGTERM or SIGINT; the first drains, a second one ends it at once."""
-    application = Application(settings)
+    application = Application(settings, spawn)
     application.clear_incoming()
     # Forms are spooled where uploads are stored: the system's own temporary directory is often small, or in memory.
     tempfile.tempdir = str(settings.incoming_dir)
     application.lifecycle.start()
-    # The web framework takes most of a second to import; in a thread, so that the start goes on meanwhile.
-    await asyncio.to_thread(import_module, "care_voice.api.server")
+    # The web framework takes most of the parent's start to import; in a thread, so that the start goes on meanwhile.
+    with _short_turns():
+        await asyncio.to_thread(import_module, "care_voice.api.server")
     from care_voice.api.server import ApiServer, ApiServices, create_app  # noqa: PLC0415
 
     services = ApiServices(
@@ -177,6 +186,19 @@ async def serve(settings: Settings) -> None:
         stopping.cancel()
         scrubbing.cancel()
         await application.close()
+
+
+@contextmanager
+def _short_turns() -> Iterator[None]:
+    """Let threads take turns more often: one that imports keeps the interpreter for 5 ms else, and the event loop and
+    the hashing need it briefly hundreds of times.
+    """
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(_TURN_S)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(usual)
 
 
 def _stop_on_signals(application: Application, server: Stoppable) -> asyncio.Task[None]:

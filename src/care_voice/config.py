@@ -13,10 +13,9 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
-from pydantic import TypeAdapter, ValidationError
-
 from care_voice.api.settings import ApiSettings
 from care_voice.domain.errors import SettingsInvalid
+from care_voice.domain.values import BadValue, made
 from care_voice.models.settings import ModelSettings
 from care_voice.scheduler.settings import SchedulerSettings
 from care_voice.service.lifecycle import LifecycleSettings
@@ -95,13 +94,11 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     values = _merged(_read_file(environment, data_dir), _nested(flat))
     values["data_dir"] = data_dir
     values.setdefault("models", {}).setdefault("directory", data_dir / "models")
-    _refuse_unknown(Settings, values, "")
     try:
-        return TypeAdapter(Settings).validate_python(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = PREFIX + SEPARATOR.join(str(part).upper() for part in first["loc"])
-        raise SettingsInvalid(name=name, why=first["msg"]) from error
+        return made(Settings, values)
+    except BadValue as error:
+        name = PREFIX + SEPARATOR.join(error.path).upper()
+        raise SettingsInvalid(name=name, why=error.why) from error
 
 
 def setting_names() -> list[tuple[str, Any, str]]:
@@ -163,16 +160,3 @@ def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
         below = merged.get(key)
         merged[key] = _merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
     return merged
-
-
-def _refuse_unknown(cls: type, values: Mapping[str, Any], path: str) -> None:
-    """Pydantic ignores unknown keys of nested dataclasses, and a typing mistake must not."""
-    hints = get_type_hints(cls)
-    known = {each.name for each in fields(cls)}
-    for key, value in values.items():
-        name = f"{path}{key.upper()}"
-        if key not in known:
-            raise SettingsInvalid(name=f"{PREFIX}{name}", why="there is no such setting")
-        kind = hints[key]
-        if isinstance(kind, type) and is_dataclass(kind) and isinstance(value, Mapping):
-            _refuse_unknown(kind, value, f"{name}{SEPARATOR}")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from care_voice.cli import main
-from care_voice.supervisor import worker
+from care_voice.supervisor import spawning
 
-worker.WORKER_MODULE = "support.faulty_worker"
+spawning.WORKER_MODULE = "support.faulty_worker"
 
 if __name__ == "__main__":
     main()

@@ -38,6 +38,9 @@ class FaultyRole:
 
     real: EngineRole = dataclasses.field(default_factory=EngineRole)
 
+    def prepare(self) -> None:
+        self.real.prepare()
+
     def load(self, message: ToWorker) -> Ready:
         ready = self.real.load(message)
         capacity = int(os.environ.get(CAPACITY_VARIABLE, "1"))

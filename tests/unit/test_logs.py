@@ -7,6 +7,8 @@ import subprocess
 import sys
 from typing import Any
 
+import pytest
+
 PROGRAM = """
 import logging, structlog
 from care_voice.telemetry.logs import configure_logging
@@ -73,3 +75,41 @@ def test_text_is_for_people() -> None:
     assert "said" in output
     assert "request_id=abc" in output
     assert not output.startswith("{")
+
+
+DEFERRED = """
+import logging, sys
+from care_voice.telemetry.deferred import DeferredLogger, configure_logging_later
+
+configure_logging_later()
+configure_logging_later("json", "info")
+log = DeferredLogger("care_voice.test")
+logging.getLogger("library").debug("quiet")
+print("structlog" in sys.modules)
+{first}
+log.info("said", request_id="abc")
+try:
+    raise ValueError("no")
+except ValueError:
+    log.exception("failed")
+"""
+
+
+@pytest.mark.parametrize("first", ["", 'logging.getLogger("library").warning("from %s", "it")'])
+def test_a_process_that_says_nothing_imports_no_structlog_and_the_first_word_is_a_line_like_any_other(
+    first: str,
+) -> None:
+    program = DEFERRED.format(first=first)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    *before, said, failed = [json.loads(line) for line in done.stderr.splitlines()]
+
+    assert done.stdout == "False\n"
+    assert [line["event"] for line in before] == (["from it"] if first else [])
+    assert (said["event"], said["level"], said["logger"], said["request_id"]) == (
+        "said",
+        "info",
+        "care_voice.test",
+        "abc",
+    )
+    assert failed["exception"][0]["exc_type"] == "ValueError"
+    assert "timestamp" in failed

@@ -31,7 +31,7 @@ _SECURITY_HEADERS = {
 _QUIET_ROUTES = frozenset({
     "/health/live", "/health/ready", "/health/startup", "/metrics", "/api/v1/status", "/api/v1/models",
 })  # fmt: skip
-"""Asked every few seconds by probes: logged only when they fail."""
+"""Asked every few seconds by probes, which are told the reason when they fail: logged for debugging only."""
 
 
 class RequestContext:
@@ -71,8 +71,8 @@ class RequestContext:
         method = scope["method"]
         self._metrics.http_requests.labels(method, route, status).inc()
         self._metrics.http_seconds.labels(method, route).observe(seconds)
-        if route not in _QUIET_ROUTES or status >= 500:
-            log.info("request", method=method, route=route, status=status, seconds=round(seconds, 4))
+        say = log.debug if route in _QUIET_ROUTES else log.info
+        say("request", method=method, route=route, status=status, seconds=round(seconds, 4))
 
 
 class SameSite:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from typing import Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from care_voice.telemetry.logs import configure_logging
+if TYPE_CHECKING:
+    import typer
 
 VERBS = {
-    "serve": "server",
+    "serve": "serving",
     "start": "server",
     "stop": "server",
     "transcribe": "transcribe",
@@ -23,11 +22,10 @@ VERBS = {
 
 
 def build_app(verb: str | None = None) -> typer.Typer:
-    """The commands; only `verb` where it is one, since importing the others delays the start of the service."""
-    app = typer.Typer(
-        name="care-voice", help="Self-hosted speech-to-text.", no_args_is_help=True, pretty_exceptions_enable=False
-    )
-    app.callback()(options)
+    """The commands; only `verb` where it is one, since importing the others takes a while."""
+    from care_voice.cli.program import new_program  # noqa: PLC0415 - `serve` does without Typer
+
+    app = new_program()
     for name in [verb] if verb in VERBS else VERBS:
         module = import_module(f"care_voice.cli.{VERBS[name]}")
         if name == "models":
@@ -37,23 +35,23 @@ def build_app(verb: str | None = None) -> typer.Typer:
     return app
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        from care_voice import __version__  # noqa: PLC0415 - it is looked up, which takes a while
-
-        typer.echo(f"care-voice {__version__}")
-        raise typer.Exit
-
-
-def options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
-    ] = False,
-) -> None:
-    """Self-hosted speech-to-text that an organisation can trust."""
-    configure_logging(level="warning")
-
-
 def main() -> None:
     """Entry point of the console script."""
-    build_app(sys.argv[1] if len(sys.argv) > 1 else None)()
+    if sys.argv[1:] == ["serve"]:
+        _serve()
+    else:
+        build_app(sys.argv[1] if len(sys.argv) > 1 else None)()
+
+
+def _serve() -> None:
+    """The service, whose start is waited for: its workers begin to import before anything else is imported here."""
+    from care_voice.supervisor.spawning import HeadStart  # noqa: PLC0415
+
+    head_start = HeadStart()
+    head_start.begin()
+    from care_voice.telemetry.lean import import_structlog  # noqa: PLC0415
+
+    import_structlog()
+    from care_voice.cli.serving import serve_from  # noqa: PLC0415
+
+    serve_from(head_start)

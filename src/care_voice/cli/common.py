@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-import typer
+from typing import NoReturn
 
 from care_voice.domain.errors import CareVoiceError
 
@@ -17,11 +17,22 @@ def errors_explained() -> Iterator[None]:
         yield
     except CareVoiceError as error:
         explain(error)
-        raise typer.Exit(1) from error
+        raise SystemExit(1) from error
 
 
 def explain(error: CareVoiceError, prefix: str = "") -> None:
     """Print an error for people."""
-    typer.echo(f"Error: {prefix}{error.message}", err=True)
-    if error.advice:
-        typer.echo(f"Hint: {error.advice}", err=True)
+    say_error(f"{prefix}{error.message}", error.advice)
+
+
+def say_error(message: str, hint: str | None = None) -> None:
+    """Print what is wrong and what to do about it, on stderr. Without Typer, which `serve` does not import."""
+    sys.stderr.write(f"Error: {message}\n")
+    if hint:
+        sys.stderr.write(f"Hint: {hint}\n")
+
+
+def give_up(message: str, hint: str | None = None) -> NoReturn:
+    """Say what is wrong and exit with code 1."""
+    say_error(message, hint)
+    raise SystemExit(1)

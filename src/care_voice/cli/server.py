@@ -1,8 +1,7 @@
-"""`care-voice serve`, `start` and `stop`."""
+"""`care-voice start` and `stop`."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import subprocess
 import time
@@ -14,32 +13,12 @@ import typer
 from rich.console import Console
 from rich.status import Status
 
-from care_voice.app import serve as run_service
 from care_voice.cli.background import PidFile
 from care_voice.cli.common import errors_explained
 from care_voice.config import Settings, load_settings
-from care_voice.telemetry.logs import configure_logging
 
 _POLL_S = 0.2
 _STOP_MARGIN_S = 15.0
-
-
-def serve() -> None:
-    """Run the service in the foreground, until SIGTERM or Ctrl-C."""
-    with errors_explained():
-        settings = load_settings()
-    configure_logging(settings.log_format, settings.log_level)
-    pid_file = PidFile(settings.run_dir)
-    if not pid_file.acquire():
-        typer.echo(f"Error: a server with the data directory {settings.data_dir} is running already.", err=True)
-        raise typer.Exit(1)
-    try:
-        with errors_explained():
-            asyncio.run(run_service(settings))
-    except OSError as error:
-        typer.echo(f"Error: cannot listen on {settings.api.host}:{settings.api.port}: {error.strerror}.", err=True)
-        typer.echo("Hint: choose another address with CARE_VOICE_API__HOST and CARE_VOICE_API__PORT.", err=True)
-        raise typer.Exit(1) from error
 
 
 def start(

@@ -11,7 +11,7 @@ This module is all of `engine` that the parent process imports: it needs neither
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -20,6 +20,8 @@ SAMPLE_RATE: Final = 16_000
 """Hz; all PCM on the wire is mono, signed 16 bit, little-endian, at this rate."""
 MAX_FRAME_BYTES: Final = 64 * 1024 * 1024
 LENGTH_BYTES: Final = 4
+LogFormat = Literal["auto", "json", "text"]
+WorkerRole = Literal["engine", "media"]
 
 
 class Message(msgspec.Struct, tag=True, tag_field="type", frozen=True, array_like=False):
@@ -31,7 +33,8 @@ class Message(msgspec.Struct, tag=True, tag_field="type", frozen=True, array_lik
 
 class LoadEngine(Message, frozen=True):
     """First message to an engine worker: which model to hold, on what device ("auto", "cpu" or "cuda") and with which
-    CTranslate2 compute type ("auto" chooses for the device); `threads` are CPU threads of one operation.
+    CTranslate2 compute type ("auto" chooses for the device); `threads` are CPU threads of one operation. How to log is
+    told here and not on the command line: the first workers are started before the settings are read.
     """
 
     model_name: str
@@ -39,12 +42,16 @@ class LoadEngine(Message, frozen=True):
     device: str
     compute_type: str
     threads: int
+    log_format: LogFormat = "auto"
+    log_level: str = "info"
 
 
 class LoadMedia(Message, frozen=True):
     """First message to a media worker."""
 
     max_memory_bytes: int
+    log_format: LogFormat = "auto"
+    log_level: str = "info"
 
 
 class DecodeWindow(Message, frozen=True):

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Protocol
 
 import msgspec
-import structlog
 
 from care_voice.domain.errors import CareVoiceError, WorkerFailed
 from care_voice.engine.channel import ChannelClosed
@@ -26,8 +25,9 @@ from care_voice.engine.protocol import (
     ToWorker,
     WindowDecoded,
 )
+from care_voice.telemetry.deferred import DeferredLogger
 
-log = structlog.get_logger(__name__)
+log = DeferredLogger(__name__)
 
 
 class Role(Protocol):
@@ -38,6 +38,9 @@ class Role(Protocol):
     goes on. It never waits for company: a window that is alone is begun alone, and others join it when they come. An
     exception that leaves `serve` ends the process; the parent gives its windows to the next one.
     """
+
+    def prepare(self) -> None:
+        """Import what is needed whatever is loaded: the parent verifies the model meanwhile."""
 
     def load(self, message: ToWorker) -> Ready:
         """Get ready; may take seconds."""
@@ -50,7 +53,6 @@ def serve_one_at_a_time(desk: Desk, handle: Callable[[Request], Iterator[Answer]
     """Serve a desk with a function that answers one request; one bad request does not end the worker."""
     while True:
         request = desk.take()
-        structlog.contextvars.bind_contextvars(request_id=request.request_id)
         try:
             for answer in handle(request):
                 desk.answer(answer)
@@ -59,14 +61,15 @@ def serve_one_at_a_time(desk: Desk, handle: Callable[[Request], Iterator[Answer]
         except (ChannelClosed, ProtocolError):
             raise
         except Exception as error:  # the parent gets the reason, and the worker lives on
-            log.exception("request_failed")
+            log.exception("request_failed", request_id=request.request_id)
             desk.fail(request.id, WorkerFailed(why=type(error).__name__))
-        finally:
-            structlog.contextvars.clear_contextvars()
 
 
 class EngineRole:
     """Holds a Whisper model and decodes windows."""
+
+    def prepare(self) -> None:
+        import care_voice.engine.windows  # noqa: F401, PLC0415 - each role imports its own ML library
 
     def load(self, message: ToWorker) -> Ready:
         if not isinstance(message, LoadEngine):
@@ -128,6 +131,9 @@ class EngineRole:
 
 class MediaRole:
     """Decodes files and cuts them into windows."""
+
+    def prepare(self) -> None:
+        import care_voice.engine.media  # noqa: F401, PLC0415 - each role imports its own ML library
 
     def load(self, message: ToWorker) -> Ready:
         if not isinstance(message, LoadMedia):

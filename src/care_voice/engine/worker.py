@@ -16,14 +16,21 @@ import threading
 import time
 from collections.abc import Mapping
 
-import structlog
-
 from care_voice.engine.channel import ChannelClosed, WorkerChannel
 from care_voice.engine.desk import Desk
 from care_voice.engine.lifeline import die_with_parent
-from care_voice.engine.protocol import Cancel, DecodeWindow, Failed, OpenMedia, ProtocolError, ToWorker
+from care_voice.engine.protocol import (
+    Cancel,
+    DecodeWindow,
+    Failed,
+    LoadEngine,
+    LoadMedia,
+    OpenMedia,
+    ProtocolError,
+    ToWorker,
+)
 from care_voice.engine.roles import EngineRole, MediaRole, Role, resident_bytes
-from care_voice.telemetry.logs import configure_logging
+from care_voice.telemetry.deferred import DeferredLogger, configure_logging_later
 
 HEARTBEAT_S = 1.0
 _EXIT_PARENT_GONE = 0
@@ -31,7 +38,7 @@ _EXIT_PROTOCOL = 70
 
 ROLES: Mapping[str, type[Role]] = {"engine": EngineRole, "media": MediaRole}
 
-log = structlog.get_logger(__name__)
+log = DeferredLogger(__name__)
 
 
 class Worker:
@@ -46,11 +53,15 @@ class Worker:
     def run(self) -> None:
         threading.Thread(target=self._read, name="reader", daemon=True).start()
         threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
-        if self._load(self._first.get()):
+        if self._load():
             self._role.serve(self._desk)
 
-    def _load(self, message: ToWorker) -> bool:
+    def _load(self) -> bool:
         try:
+            self._role.prepare()
+            message = self._first.get()
+            if isinstance(message, LoadEngine | LoadMedia):
+                configure_logging_later(message.log_format, message.log_level)
             self._channel.send(self._role.load(message))
         except ChannelClosed:
             raise
@@ -93,12 +104,10 @@ def main(roles: Mapping[str, type[Role]] = ROLES) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--role", choices=list(roles), required=True)
     parser.add_argument("--fd", type=int, required=True)
-    parser.add_argument("--log-format", choices=["auto", "json", "text"], default="auto")
-    parser.add_argument("--log-level", default="info")
     arguments = parser.parse_args()
     die_with_parent()
     faulthandler.enable()
-    configure_logging(arguments.log_format, arguments.log_level)
+    configure_logging_later()
     try:
         Worker(WorkerChannel(socket.socket(fileno=arguments.fd)), roles[arguments.role]()).run()
     except ChannelClosed:

@@ -8,11 +8,10 @@ from care_voice.domain.errors import CatalogueInvalid
 from care_voice.models.catalogue import Catalogue, CatalogueModel
 from care_voice.models.puller import Puller
 from care_voice.models.settings import ModelSettings, SourceName
-from care_voice.models.sources.base import Source
+from care_voice.models.sources.base import HttpTimeouts, Source
 from care_voice.models.sources.bundle import BundleSource
 from care_voice.models.sources.carriers import CarrierSource
 from care_voice.models.sources.derivation import Convert
-from care_voice.models.sources.http import HttpTimeouts
 from care_voice.models.sources.hub import HubSource
 from care_voice.models.sources.local import DirectorySource
 from care_voice.models.sources.mirror import MirrorSource, UrlSource

@@ -14,7 +14,8 @@ from uuid import uuid4
 from care_voice.domain.errors import DiskFull, StoreUnwritable
 from care_voice.models.report import FileIdentity
 
-_HASH_CHUNK_BYTES = 1024 * 1024
+_HASH_CHUNK_BYTES = 4 * 1024 * 1024
+"""Each chunk takes the interpreter's lock twice, and waits for it where another thread computes or imports."""
 _READ_ONLY = 0o444
 
 

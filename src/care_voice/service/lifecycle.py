@@ -194,7 +194,8 @@ class Lifecycle:
         self.board.finish()
         for stage in self.board.stages:
             self._metrics.startup_seconds.labels(stage.name).set(stage.seconds)
-        log.info("ready", total_s=round(self.board.total_s or 0, 3), model=self._keeper.name)
+        stages = {stage.name: round(stage.seconds, 3) for stage in self.board.stages}
+        log.info("ready", total_s=round(self.board.total_s or 0, 3), model=self._keeper.name, stages=stages)
 
     async def _wait_for(self, name: str, pool: EnginePool | MediaPool) -> None:
         with self.board.run(name) as stage:

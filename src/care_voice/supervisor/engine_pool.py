@@ -23,8 +23,9 @@ from care_voice.supervisor.slot import (
     trouble_of,
     worst_crash_loop,
 )
+from care_voice.supervisor.spawning import spawn
 from care_voice.supervisor.vigilance import CrashLooping, Renewal
-from care_voice.supervisor.worker import WorkerDied, WorkerProcess
+from care_voice.supervisor.worker import Spawn, WorkerDied, WorkerProcess
 from care_voice.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -63,9 +64,11 @@ class EnginePool:
         *,
         name: str = "engine",
         memory: MemoryGate | None = None,
+        spawn: Spawn = spawn,
     ) -> None:
         self._name = name
         self._prepare = prepare
+        self._spawn = spawn
         self._settings = settings
         self._metrics = metrics
         self._memory = memory or MemoryGate()
@@ -141,7 +144,10 @@ class EnginePool:
     def _new_slot(self) -> WorkerSlot:
         taken = {slot.name for slot in self.slots}
         name = next(name for n in itertools.count() if (name := f"{self._name}-{n}") not in taken)
-        return WorkerSlot(name, self._prepare, self._serve_one, self._settings, self._metrics, memory=self._memory)
+        return WorkerSlot(
+            name, self._prepare, self._serve_one, self._settings, self._metrics,
+            memory=self._memory, spawn=self._spawn,
+        )  # fmt: skip
 
     async def _serve_one(self, process: WorkerProcess) -> None:
         """Greet a worker that is new, and take one answer from it."""

@@ -33,8 +33,9 @@ from care_voice.supervisor.slot import (
     trouble_of,
     worst_crash_loop,
 )
+from care_voice.supervisor.spawning import spawn
 from care_voice.supervisor.vigilance import CrashLooping
-from care_voice.supervisor.worker import WorkerDied, WorkerProcess
+from care_voice.supervisor.worker import Spawn, WorkerDied, WorkerProcess
 from care_voice.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -61,10 +62,17 @@ class MediaPool:
     """Grows by a worker when a file has to wait, and shrinks again: a long file holds its worker all the while."""
 
     def __init__(
-        self, workers: MediaWorkerSettings, prepare: PrepareSpec, settings: SupervisorSettings, metrics: Metrics
+        self,
+        workers: MediaWorkerSettings,
+        prepare: PrepareSpec,
+        settings: SupervisorSettings,
+        metrics: Metrics,
+        *,
+        spawn: Spawn = spawn,
     ) -> None:
         self._workers = workers
         self._prepare = prepare
+        self._spawn = spawn
         self._settings = settings
         self._metrics = metrics
         self._memory = MemoryGate()
@@ -136,7 +144,10 @@ class MediaPool:
     def _grow(self) -> None:
         taken = {slot.name for slot in self.slots}
         name = next(name for n in itertools.count() if (name := f"media-{n}") not in taken)
-        slot = WorkerSlot(name, self._prepare, self._serve_one, self._settings, self._metrics, memory=self._memory)
+        slot = WorkerSlot(
+            name, self._prepare, self._serve_one, self._settings, self._metrics,
+            memory=self._memory, spawn=self._spawn,
+        )  # fmt: skip
         self.slots.append(slot)
         slot.open()
 

@@ -15,8 +15,9 @@ from care_voice.domain.errors import CareVoiceError, WorkerFailed
 from care_voice.supervisor.backoff import Backoff
 from care_voice.supervisor.memory import MemoryGate
 from care_voice.supervisor.settings import SupervisorSettings
+from care_voice.supervisor.spawning import spawn
 from care_voice.supervisor.vigilance import CrashHistory, CrashLooping
-from care_voice.supervisor.worker import WorkerDied, WorkerProcess, WorkerSpec
+from care_voice.supervisor.worker import Spawn, WorkerDied, WorkerProcess, WorkerSpec
 from care_voice.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -58,6 +59,7 @@ class WorkerSlot:
         metrics: Metrics,
         *,
         memory: MemoryGate,
+        spawn: Spawn = spawn,
     ) -> None:
         self.name = name
         self.state = SlotState.STARTING
@@ -71,6 +73,7 @@ class WorkerSlot:
         self._crashes = CrashHistory()
         self._memory = memory
         self._prepare = prepare
+        self._spawn = spawn
         self._serve_one = serve_one
         self._settings = settings
         self._metrics = metrics
@@ -144,7 +147,7 @@ class WorkerSlot:
         try:
             spec = await self._prepare()
             with self._memory.promised(spec.what, spec.needed_bytes):
-                worker = await WorkerProcess.start(spec, self._settings)
+                worker = await WorkerProcess.start(spec, self._settings, self._spawn)
         except (WorkerDied, CareVoiceError) as error:
             self._note_failed_start(error)
             return None

@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-import socket
-import sys
 import time
-from asyncio.subprocess import Process
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar
+from subprocess import Popen
+from typing import Any, Final, TypeVar
 
+import msgspec
 import structlog
 
 from care_voice.engine.protocol import (
@@ -23,25 +22,29 @@ from care_voice.engine.protocol import (
     Heartbeat,
     LoadEngine,
     LoadMedia,
+    LogFormat,
     Message,
     ProtocolError,
     Ready,
     ToParent,
+    WorkerRole,
     body_length,
     decode_for_parent,
     frame,
 )
 from care_voice.supervisor.settings import SupervisorSettings
+from care_voice.supervisor.spawning import Spawned, spawn
 from care_voice.supervisor.vigilance import LivedTime, StallWatch
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
-WorkerRole = Literal["engine", "media"]
-WORKER_MODULE = "care_voice.engine.worker"
+Spawn = Callable[[WorkerRole], Spawned]
+"""Gives a process that waits to be told what to load; raises OSError."""
 _OUTSIDE_SIGNALS: Final = frozenset({"SIGKILL", "SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"})
 """Signals that come from a person or the kernel, and not from a fault in the code that was running."""
 _LOOK_EVERY_S: Final = 1.0
+_REAP_EVERY_S: Final = 0.005
 _INBOX_MESSAGES: Final = 4
 """Answers held in the parent before it stops reading: together with the socket's buffer the back-pressure on a file."""
 
@@ -65,7 +68,7 @@ class WorkerSpec:
 
     role: WorkerRole
     load: LoadEngine | LoadMedia
-    log_format: str = "auto"
+    log_format: LogFormat = "auto"
     log_level: str = "info"
     needed_bytes: int = 0
     """Memory that it takes; it is not started where there is less."""
@@ -75,11 +78,10 @@ class WorkerSpec:
         """What it is about, for people: its model, or what it does."""
         return self.load.model_name if isinstance(self.load, LoadEngine) else self.role
 
-    def command(self, fd: int) -> list[str]:
-        """The command line; `fd` is the worker's end of the socket pair."""
-        module = [sys.executable, "-m", WORKER_MODULE]
-        logs = ["--log-format", self.log_format, "--log-level", self.log_level]
-        return [*module, "--role", self.role, "--fd", str(fd), *logs]
+    @property
+    def opening(self) -> LoadEngine | LoadMedia:
+        """The first message to the worker."""
+        return msgspec.structs.replace(self.load, log_format=self.log_format, log_level=self.log_level)
 
 
 class WorkerProcess:
@@ -88,7 +90,7 @@ class WorkerProcess:
     def __init__(
         self,
         spec: WorkerSpec,
-        process: Process,
+        process: Popen[bytes],
         streams: tuple[asyncio.StreamReader, asyncio.StreamWriter],
         settings: SupervisorSettings,
     ) -> None:
@@ -111,27 +113,22 @@ class WorkerProcess:
         self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._watch())]
 
     @classmethod
-    async def start(cls, spec: WorkerSpec, settings: SupervisorSettings) -> WorkerProcess:
+    async def start(cls, spec: WorkerSpec, settings: SupervisorSettings, spawn: Spawn = spawn) -> WorkerProcess:
         """Spawn a worker and wait until it has loaded.
 
         Raises:
             WorkerDied: It did not become ready within the deadline; the process is gone.
         """
-        ours, theirs = socket.socketpair()
         try:
-            process = await asyncio.create_subprocess_exec(
-                *spec.command(theirs.fileno()), pass_fds=[theirs.fileno()], stdin=asyncio.subprocess.DEVNULL,
-                start_new_session=True,
-            )  # fmt: skip
+            spawned = spawn(spec.role)
         except OSError as error:
-            ours.close()
             raise WorkerDied("spawn_failed", str(error)) from error
-        except asyncio.CancelledError:
-            ours.close()
+        try:
+            streams = await asyncio.open_connection(sock=spawned.sock)
+        except BaseException:
+            spawned.end()
             raise
-        finally:
-            theirs.close()
-        worker = cls(spec, process, await asyncio.open_connection(sock=ours), settings)
+        worker = cls(spec, spawned.process, streams, settings)
         await worker._shake_hands()
         return worker
 
@@ -227,7 +224,7 @@ class WorkerProcess:
 
     async def _shake_hands(self) -> None:
         try:
-            await self.send(self.spec.load, self._settings.handshake_timeout_s)
+            await self.send(self.spec.opening, self._settings.handshake_timeout_s)
             answer = await self.receive(self._settings.handshake_timeout_s)
         except WorkerDied as death:
             raise WorkerDied("handshake_timeout" if death.cause == "hang" else death.cause, death.detail) from death
@@ -299,10 +296,11 @@ class WorkerProcess:
         if cause == "protocol_error":
             self.kill(cause)
         try:
-            code = await asyncio.wait_for(self._process.wait(), self._settings.stop_grace_s)
+            async with asyncio.timeout(self._settings.stop_grace_s):
+                code = await self._exit_code()
         except TimeoutError:
             self.kill("socket_closed")
-            code = await self._process.wait()
+            code = await self._exit_code()
         self._tasks[1].cancel()
         detail = signal.Signals(-code).name if code < 0 else f"exit status {code}"
         if not self._death.done():
@@ -310,6 +308,12 @@ class WorkerProcess:
                 detail = "a signal had stopped it"
             outside = self._suspended if self._kill_cause else detail in _OUTSIDE_SIGNALS
             self._death.set_result(WorkerDied(self._kill_cause or cause, detail, blames_work=not outside))
+
+    async def _exit_code(self) -> int:
+        """Reap the process. Its socket is closed, so that this is a matter of moments."""
+        while (code := self._process.poll()) is None:  # noqa: ASYNC110 - no event of the loop tells it
+            await asyncio.sleep(_REAP_EVERY_S)
+        return code
 
 
 def _stall_watch(ready: Ready, settings: SupervisorSettings) -> StallWatch:

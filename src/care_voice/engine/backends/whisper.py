@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import tokenizers
-from faster_whisper.feature_extractor import FeatureExtractor
-from faster_whisper.tokenizer import Tokenizer
 
 from care_voice.domain.errors import InvalidParameter
 from care_voice.engine.alignment import AlignedWord, align_words, longest_skip_s, snap_to_speech
 from care_voice.engine.backends.runtime import Generated, Request, Runtime
+from care_voice.engine.backends.tokenizer import Tokenizer
 from care_voice.engine.bytelevel import token_bytes
+from care_voice.engine.features import LogMel
 from care_voice.engine.rails import (
     FULL_WINDOW_S,
     Hypothesis,
@@ -104,15 +106,17 @@ class WhisperBackend:
 
     Args:
         runtime: What runs the model.
-        tokenizer: The path of its tokenizer.json.
+        vocabulary: Its tokens, from its tokenizer.json.
         settings: How windows are decoded.
     """
 
-    def __init__(self, runtime: Runtime, tokenizer: Path, settings: WhisperSettings | None = None) -> None:
+    def __init__(
+        self, runtime: Runtime, vocabulary: tokenizers.Tokenizer, settings: WhisperSettings | None = None
+    ) -> None:
         self._settings = settings or WhisperSettings()
         self.runtime = runtime
-        self._vocabulary = tokenizers.Tokenizer.from_file(str(tokenizer))
-        self._features = FeatureExtractor(feature_size=runtime.mels)
+        self._vocabulary = vocabulary
+        self._features = LogMel(runtime.mels)
         self._tokenizers: dict[tuple[str, str], Tokenizer] = {}
         self._suppressed = _suppressed(Tokenizer(self._vocabulary, multilingual=False))
         self._windows: dict[int, Asking] = {}
@@ -240,10 +244,8 @@ class WhisperBackend:
 
     def _encode(self, samples: Samples, *, full: bool) -> Any:
         size = self._padded(len(samples), full=full)
-        padded = np.zeros(size, dtype=np.float32)
-        padded[: len(samples)] = samples[:size]
         frames = size * FRAMES_PER_S // SAMPLE_RATE // 2 * 2
-        return self.runtime.encode(self._features(padded, padding=0)[..., :frames])
+        return self.runtime.encode(self._features(samples, size)[..., :frames])
 
     def _request(
         self, encoded: Any, options: DecodeOptions, temperature: float, *, full: bool, seconds: float
@@ -330,17 +332,23 @@ def load_backend(
     Raises:
         RuntimeError, ValueError: The library cannot load what the directory holds, or lacks the device.
     """
-    # Each library is imported only where it is used: they take a third of the time of a start.
-    runtime: Runtime
+    load_runtime = _runtime_for(model_dir, device, compute_type, threads)
+    # Reading the tokens takes as long as reading the weights. It holds the interpreter's lock all the while, which the
+    # weights do not need, but an import would: that is done by now.
+    with ThreadPoolExecutor(1) as beside:
+        vocabulary = beside.submit(tokenizers.Tokenizer.from_file, str(model_dir / "tokenizer.json"))
+        return WhisperBackend(load_runtime(), vocabulary.result(), settings)
+
+
+def _runtime_for(model_dir: Path, device: str, compute_type: str, threads: int) -> Callable[[], Runtime]:
+    """What loads the model; each library is imported only where it is used, since they take long."""
     if (model_dir / "decoder.onnx").is_file():
         from care_voice.engine.backends.onnxrt.runtime import OnnxRuntime  # noqa: PLC0415
 
-        runtime = OnnxRuntime(model_dir, threads)
-    else:
-        from care_voice.engine.backends.ct2_runtime import CTranslate2Runtime  # noqa: PLC0415
+        return partial(OnnxRuntime, model_dir, threads)
+    from care_voice.engine.backends.ct2_runtime import CTranslate2Runtime  # noqa: PLC0415
 
-        runtime = CTranslate2Runtime(model_dir, device, compute_type, threads)
-    return WhisperBackend(runtime, model_dir / "tokenizer.json", settings)
+    return partial(CTranslate2Runtime, model_dir, device, compute_type, threads)
 
 
 def _token_cap(seconds: float) -> int:

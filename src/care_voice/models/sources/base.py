@@ -74,5 +74,15 @@ class Source(Protocol):
         finished there may be used again, once it is checked."""
 
 
+@dataclass(frozen=True)
+class HttpTimeouts:
+    """In seconds; see ModelSettings for what each is for."""
+
+    connect_s: float = 3.0
+    answer_s: float = 10.0
+    read_s: float = 30.0
+    least_bytes_s: float = 1024.0
+
+
 SIGNATURE_NAME = "model.sig"
 SIGNATURE_LIMIT_BYTES = 1024 * 1024

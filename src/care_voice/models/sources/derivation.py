@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import structlog
@@ -34,6 +33,8 @@ def tool_of(to: Quantization) -> str:
     """The converter and its exact version, without importing it, and the rule by which it is used."""
     if to == "onnx-int8":
         return f"care-voice graphs {_GRAPHS}"
+    from importlib.metadata import version  # noqa: PLC0415 - few starts need it
+
     return f"ctranslate2 {version('ctranslate2')}, rule {_RULE}"
 
 

@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -30,7 +29,7 @@ from care_voice.models.rules import (
     mismatch,
     told_size,
 )
-from care_voice.models.sources.base import SIGNATURE_LIMIT_BYTES, SIGNATURE_NAME, Body
+from care_voice.models.sources.base import SIGNATURE_LIMIT_BYTES, SIGNATURE_NAME, Body, HttpTimeouts
 
 _POLL_S = 0.1
 _HOPELESS = (httpx2.TooManyRedirects, httpx2.InvalidURL, httpx2.UnsupportedProtocol, httpx2.DecodingError)
@@ -39,14 +38,9 @@ _DIGITS = re.compile(r"[0-9]+")
 _MAX_DIGITS = 19
 
 
-@dataclass(frozen=True)
-class HttpTimeouts:
-    """In seconds; see ModelSettings for what each is for."""
-
-    connect_s: float = 3.0
-    answer_s: float = 10.0
-    read_s: float = 30.0
-    least_bytes_s: float = 1024.0
+def new_client() -> httpx2.Client:
+    """A client for one session, to be closed."""
+    return httpx2.Client()
 
 
 class HttpFiles:

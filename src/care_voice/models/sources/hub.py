@@ -9,12 +9,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import care_voice
 from care_voice.domain.errors import SourceUnavailable
 from care_voice.models.catalogue import CatalogueModel
 from care_voice.models.progress import Watch
-from care_voice.models.sources.http import HttpFiles, HttpTimeouts
+from care_voice.models.sources.base import HttpTimeouts
+
+if TYPE_CHECKING:
+    from care_voice.models.sources.http import HttpFiles
 
 NAME = "hub"
 
@@ -43,6 +47,8 @@ class HubSource:
         # Imported late: it takes a third of a second, which a start on a healthy store need not pay.
         from huggingface_hub import get_session, hf_hub_url, is_offline_mode  # noqa: PLC0415
         from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined] # noqa: PLC0415
+
+        from care_voice.models.sources.http import HttpFiles  # noqa: PLC0415
 
         if is_offline_mode():
             raise SourceUnavailable(source=NAME, why="HF_HUB_OFFLINE is set")

@@ -7,13 +7,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
-
-import httpx2
 
 from care_voice.models.catalogue import CatalogueModel
 from care_voice.models.progress import Watch
-from care_voice.models.sources.http import HttpFiles, HttpTimeouts
+from care_voice.models.sources.base import HttpTimeouts
+
+if TYPE_CHECKING:
+    from care_voice.models.sources.http import HttpFiles
 
 _PLACES = ("{name}", "{file}", "{repo}", "{revision}", "{sha256}")
 
@@ -45,7 +47,10 @@ class MirrorSource:
         scratch: Path,  # noqa: ARG002 - it streams
         watch: Watch,
     ) -> Iterator[HttpFiles]:
-        with httpx2.Client() as client:
+        # Imported late: a start on a healthy store needs no HTTP client.
+        from care_voice.models.sources.http import HttpFiles, new_client  # noqa: PLC0415
+
+        with new_client() as client:
             yield HttpFiles(self.name, client, self._addresses(model), watch, self.timeouts)
 
     def _addresses(self, model: CatalogueModel) -> Callable[[str], str | None]:
@@ -86,5 +91,8 @@ class UrlSource:
         scratch: Path,  # noqa: ARG002 - it streams
         watch: Watch,
     ) -> Iterator[HttpFiles]:
-        with httpx2.Client() as client:
+        # Imported late: a start on a healthy store needs no HTTP client.
+        from care_voice.models.sources.http import HttpFiles, new_client  # noqa: PLC0415
+
+        with new_client() as client:
             yield HttpFiles(self.name, client, model.urls.get, watch, self.timeouts)
