@@ -15,7 +15,7 @@ from care_voice.engine.backends.onnxrt.decoding import BatchDecoder, Job, Outcom
 from care_voice.engine.backends.onnxrt.export import write_onnx
 from care_voice.engine.backends.onnxrt.runtime import OnnxRuntime, require_exact_products
 from care_voice.engine.backends.quantize import quantize
-from care_voice.engine.backends.whisper import Decoded, DecodeOptions, WhisperBackend, load_backend
+from care_voice.engine.backends.whisper import Decoded, DecodeOptions, Finished, WhisperBackend, load_backend
 from care_voice.models.report import Verified
 from support.sound import RATE, decoded
 
@@ -139,12 +139,12 @@ def test_an_urgent_window_goes_before_patient_ones_in_hand(backend: WhisperBacke
         assert backend.step() == []
 
     backend.open(0, windows[0][0], whole(windows[0][0]), windows[0][1])
-    ended: list[tuple[int, list[Decoded]]] = []
+    ended: list[Finished] = []
     while len(ended) < len(windows):
         ended += backend.step()
 
-    assert ended[0][0] == 0, "the urgent one came last and is the first to end"
-    assert {n: text(parts) for n, parts in ended} == dict(enumerate(alone))
+    assert ended[0].key == 0, "the urgent one came last and is the first to end"
+    assert {each.key: text(each.parts) for each in ended} == dict(enumerate(alone))
 
 
 def test_patient_windows_go_on_while_urgent_ones_keep_coming(backend: WhisperBackend, sounds: list[np.ndarray]) -> None:
@@ -156,7 +156,7 @@ def test_patient_windows_go_on_while_urgent_ones_keep_coming(backend: WhisperBac
             urgent, open_now = urgent + 1, open_now + 1
             backend.open(urgent, samples, whole(samples), wanted)
         assert urgent < 60, "the patient one starves"
-        now = [key for key, _ in backend.step()]
+        now = [each.key for each in backend.step()]
         ended, open_now = ended + now, open_now - len(now)
     assert len(ended) > 3, "the urgent ones had most of the steps"
     while open_now:

@@ -118,7 +118,7 @@ class WhisperBackend:
         self._vocabulary = vocabulary
         self._features = LogMel(runtime.mels)
         self._tokenizers: dict[tuple[str, str], Tokenizer] = {}
-        self._suppressed = _suppressed(Tokenizer(self._vocabulary, multilingual=False))
+        self._suppressed = _suppressed(Tokenizer(vocabulary, False, task="transcribe", language="en"))
         self._windows: dict[int, Asking] = {}
 
     @property
