@@ -166,7 +166,8 @@ def test_an_error_in_one_window_ends_that_one_alone(
     assert [words(answers[n]) for n in (0, 2)] == [expected[0], expected[2]]
     assert len(role._decoder) == len(backend._windows) == 0
     if isinstance(real, OnnxRuntime):
-        assert len(real._batch) == real._batch._rows.count == len(real._batch._sounds) == 0
+        batch = real._lanes.urgent.batch
+        assert len(batch) == batch._rows.count == len(batch._sounds) == 0
     backend.runtime = real
     assert words(served(role, windows[1:2])[1]) == expected[1]
 
@@ -191,25 +192,26 @@ def test_windows_that_suppress_other_tokens_are_not_decoded_together(graphs: Pat
     backend = load_backend(graphs, "cpu", "auto", 1)
     runtime = backend.runtime
     assert isinstance(runtime, OnnxRuntime)
-    sound = backend._encode(np.frombuffer(pcm, "<i2").astype(np.float32) / 32768, full=False)
+    batch = runtime._lanes.urgent.batch
+    heard = backend._encode(np.frombuffer(pcm, "<i2").astype(np.float32) / 32768, full=False)
+    sound = heard.by(runtime._lanes.urgent).result()
 
     def job(*suppressed: int) -> Job:
-        return Job(sound, PROMPT, 0, END, NO_SPEECH, Suppression(suppressed, ()), 40, 2)
+        return Job(PROMPT, 0, END, NO_SPEECH, Suppression(suppressed, ()), 40, 2)
 
-    batch = runtime._batch
-    batch.add(1, job(NO_SPEECH))
+    batch.add(1, sound, job(NO_SPEECH))
     ((_, alone),) = outcomes(batch)
     other = alone.best.tokens[1]
-    batch.add(2, job(NO_SPEECH))
+    batch.add(2, sound, job(NO_SPEECH))
     batch.step()
     with pytest.raises(ValueError, match="suppress the same tokens"):
-        batch.add(3, job(NO_SPEECH, other))
+        batch.add(3, sound, job(NO_SPEECH, other))
     ((key, company),) = outcomes(batch)
 
     assert key == 2
     assert company.best.tokens == alone.best.tokens
     assert batch._rows.count == len(batch._sounds) == 0
-    batch.add(3, job(NO_SPEECH, other))
+    batch.add(3, sound, job(NO_SPEECH, other))
     ((_, changed),) = outcomes(batch)
     assert other not in changed.best.tokens
 
