@@ -51,7 +51,7 @@ class DecodeWindow(Message, frozen=True):
     """Decode one window. `speech` holds (start, end) in seconds from the window's start; `start_s` is its place in the
     recording. `languages` limits detection where `language` is None; empty means every language the model knows. With
     `language_changes` it is detected for each span of speech, and the window is cut where it changes. `hotwords` are
-    words to favour.
+    words to favour. With `both_sizes` a short window is decoded at 30 s too, and the more probable hypothesis counts.
     """
 
     id: int
@@ -66,6 +66,7 @@ class DecodeWindow(Message, frozen=True):
     temperatures: tuple[float, ...]
     beam_size: int
     hotwords: str | None = None
+    both_sizes: bool = False
     language_changes: bool = False
 
 

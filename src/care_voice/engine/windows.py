@@ -128,4 +128,5 @@ def _options(message: DecodeWindow, language: str) -> DecodeOptions:
         temperatures=message.temperatures,
         beam_size=message.beam_size,
         hotwords=message.hotwords,
+        both_sizes=message.both_sizes,
     )

@@ -20,16 +20,19 @@ MAX_TEMPERATURES = 10
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """What a profile stands for; the temperature rises by `ladder_step` each time that the guard rails complain."""
+    """What a profile stands for. The temperature rises by `ladder_step` each time that the guard rails complain; with
+    `both_sizes` a window shorter than 30 s is decoded at its own size and at 30 s, and the more probable words count.
+    """
 
     beam_size: int
     ladder_step: float
+    both_sizes: bool = False
 
 
 PROFILES: dict[Profile, Effort] = {
     "fast": Effort(beam_size=1, ladder_step=0.5),
     "balanced": Effort(beam_size=5, ladder_step=0.2),
-    "accurate": Effort(beam_size=10, ladder_step=0.2),
+    "accurate": Effort(beam_size=5, ladder_step=0.2, both_sizes=True),
 }
 """docs/api.md has what they cost and gain."""
 
@@ -57,6 +60,7 @@ class Decoding:
     beam_size: int
     temperatures: tuple[float, ...]
     hotwords: str | None
+    both_sizes: bool
     language_changes: bool
 
 
@@ -112,6 +116,7 @@ class TranscriptionOptions:
             beam_size=self.beam_size or operators_beam or effort.beam_size,
             temperatures=self.temperatures or ladder(self.temperature or 0.0, effort.ladder_step),
             hotwords=hotwords.strip() or None,
+            both_sizes=effort.both_sizes,
             language_changes=detection == "window" and self.language is None,
         )
 

@@ -362,6 +362,7 @@ class _Run:
             temperatures=self._decoding.temperatures,
             beam_size=self._decoding.beam_size,
             hotwords=self._decoding.hotwords,
+            both_sizes=self._decoding.both_sizes,
             language_changes=self._decoding.language_changes,
         )
 

@@ -67,6 +67,7 @@ class DecodeOptions:
     temperatures: tuple[float, ...]
     beam_size: int
     hotwords: str | None = None
+    both_sizes: bool = False
 
     @property
     def context(self) -> str:
@@ -239,8 +240,11 @@ class WhisperBackend:
             raise InvalidParameter(param="model", why="this model knows English only and cannot translate")
 
     def _search(self, samples: Samples, options: DecodeOptions) -> Generator[Request, Generated, tuple[_Pass, int]]:
-        """Right-sized first, then 30 s, then up the temperature ladder until the guard rails are content."""
+        """Right-sized first, then 30 s, then up the temperature ladder until the guard rails are content; with
+        `both_sizes` at 30 s in any case, and the more probable counts.
+        """
         tried: list[_Pass] = []
+        held: _Pass | None = None
         for full, temperature in self._attempts(len(samples), options.temperatures):
             same = tried and full == tried[-1].hypothesis.full_window
             encoded = tried[-1].request.encoded if same else self._encode(samples, full=full)
@@ -248,6 +252,11 @@ class WhisperBackend:
             generated = yield request
             tried.append(_Pass(request, generated, self._hypothesis(request, generated, options, full=full)))
             verdict = judge(tried[-1].hypothesis, self._settings.rails)
+            if held is not None:
+                return _more_probable(held, tried[-1]) if verdict is Verdict.ACCEPT else held, len(tried)
+            if verdict is Verdict.ACCEPT and options.both_sizes and not full:
+                held = tried[-1]
+                continue
             if verdict is Verdict.NO_SPEECH:
                 return replace(tried[-1], hypothesis=_silence(tried[-1].hypothesis)), len(tried)
             if verdict is Verdict.ACCEPT:
@@ -366,6 +375,10 @@ def load_backend(
 
         runtime = CTranslate2Runtime(model_dir, device, compute_type, threads)
     return WhisperBackend(runtime, model_dir / "tokenizer.json", settings)
+
+
+def _more_probable(left: _Pass, right: _Pass) -> _Pass:
+    return max(left, right, key=lambda one: one.hypothesis.avg_logprob)
 
 
 def _text_tokens(tokenizer: Tokenizer, text: str | None) -> list[int]:
