@@ -32,7 +32,7 @@ class Effort:
 PROFILES: dict[Profile, Effort] = {
     "fast": Effort(beam_size=1, ladder_step=0.5),
     "balanced": Effort(beam_size=5, ladder_step=0.2),
-    "accurate": Effort(beam_size=5, ladder_step=0.2, both_sizes=True),
+    "accurate": Effort(beam_size=8, ladder_step=0.2, both_sizes=True),
 }
 """docs/api.md has what they cost and gain."""
 

@@ -24,7 +24,7 @@ function LanguageSelect(): JSX.Element {
     return languageChoices(known.kind === "known" ? known.status.languages : [], locale());
   });
   return (
-    <div class="field">
+    <div class="field field--wide">
       <label for={id}>{t().options.language}</label>
       <select
         id={id}

@@ -81,7 +81,7 @@ export const en = {
     mixed: "Changing (automatic)",
     common: "Common",
     others: "All others",
-    profile: "Speed",
+    profile: "Speed or accuracy",
     profiles: { fast: "Fast", balanced: "Balanced", accurate: "Accurate" },
     hotwords: "Names and terms",
     hotwordsExample: "Mrs. Jamieson, amlodipine",

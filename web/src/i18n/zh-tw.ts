@@ -81,7 +81,7 @@ export const zhTW: Texts = {
     mixed: "多語交替（自動偵測）",
     common: "常用",
     others: "其他語言",
-    profile: "速度",
+    profile: "速度與準確度",
     profiles: { fast: "快速", balanced: "均衡", accurate: "準確" },
     hotwords: "人名與專有名詞",
     hotwordsExample: "王秀英、脈優錠",
