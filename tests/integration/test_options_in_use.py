@@ -178,7 +178,7 @@ def test_each_language_of_a_window_comes_out_in_its_own(decoder: WindowDecoder, 
 
 @pytest.fixture(scope="module")
 def client(service: Service) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(base_url=f"{service.url}/v1", api_key="not needed", max_retries=0, timeout=60) as made:
+    with openai.OpenAI(base_url=f"{service.url}/v1", api_key="not needed", max_retries=0, timeout=120) as made:
         yield made
 
 
@@ -277,4 +277,4 @@ def test_a_translation_takes_the_extensions_too(service: Service, switching: Pcm
 
     assert answer["language"] == "english"
     assert ENGLISH in answer["text"]
-    assert answer["text"].isascii()
+    assert all("language" not in segment for segment in answer["segments"])
