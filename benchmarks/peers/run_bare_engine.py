@@ -20,7 +20,7 @@ from care_voice.config import load_settings
 from care_voice.engine.media import MediaReader
 from care_voice.engine.protocol import DecodeWindow, LoadEngine, MediaWindow, OpenMedia, WindowDecoded
 from care_voice.engine.windows import WindowDecoder
-from care_voice.service.options import TranscriptionOptions
+from care_voice.service.options import PROFILES, TranscriptionOptions, ladder
 from care_voice.telemetry.logs import configure_logging
 
 
@@ -46,7 +46,7 @@ def windows_of(reader: MediaReader, path: str, options: TranscriptionOptions) ->
             languages=options.languages,
             task=options.task,
             prompt=options.prompt,
-            temperatures=options.temperatures,
+            temperatures=ladder(0.0, PROFILES["balanced"].ladder_step),
             beam_size=wanted.beam,
         )
         for number, window in enumerate(message for message in messages if isinstance(message, MediaWindow))

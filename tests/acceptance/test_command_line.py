@@ -8,9 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from support.server import Service, environment
+from support.sound import decoded, wav
 
 PROJECT = Path(__file__).resolve().parents[2]
 JFK = "ask what you can do for your country"
@@ -58,6 +60,29 @@ def test_transcribe_writes_files_beside_each_other(tmp_path: Path, model_store: 
     assert JFK in body["text"]
     assert body["language_code"] == "en"
     assert all(0 <= word["start"] <= word["end"] <= body["duration"] for word in body["words"])
+
+
+def test_transcribe_takes_names_to_favour_a_ladder_and_languages_that_change(
+    tmp_path: Path, model_store: Path, speech: Path
+) -> None:
+    visit = tmp_path / "visit.wav"
+    clips = [decoded(speech / name) for name in ("zh/aishell-BAC009S0150W0132.flac", "en/ls-533-1066-0002.flac")]
+    visit.write_bytes(wav(np.concatenate(clips)))
+    wishes = ["--language-detection", "window", "--languages", "zh,en", "--hotwords", "Liddy, Mr. Jamieson"]
+    effort = ["--profile", "fast", "--beam-size", "5", "--temperatures", "0,0.4"]
+    done = care_voice(tmp_path, model_store, "transcribe", str(visit), "-f", "json", *wishes, *effort)
+    assert done.returncode == 0, done.stderr
+    body = json.loads(done.stdout)
+    assert {segment["language"] for segment in body["segments"]} == {"chinese", "english"}
+    assert "Jamieson" in body["text"]
+
+
+def test_transcribe_names_an_option_that_is_wrong(tmp_path: Path, model_store: Path) -> None:
+    warm = care_voice(tmp_path, model_store, "transcribe", "x.wav", "--temperatures", "warm")
+    wide = care_voice(tmp_path, model_store, "transcribe", "x.wav", "--beam-size", "11")
+    assert (warm.returncode, wide.returncode) == (1, 2)
+    assert "'temperatures'" in warm.stderr
+    assert "--beam-size" in wide.stderr
 
 
 def test_doctor_finds_every_stage_in_order(tmp_path: Path, model_store: Path) -> None:

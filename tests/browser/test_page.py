@@ -95,6 +95,30 @@ def test_the_page_speaks_both_languages_and_remembers_the_choice(
     expect(page.get_by_test_id("record")).to_have_accessible_name(re.compile("record", re.IGNORECASE))
 
 
+def test_the_chosen_profile_and_names_are_sent_and_remembered(
+    launch: Callable[..., Browser], service: Service, speech: Path
+) -> None:
+    page = open_page(launch(), service)
+    expect(page.get_by_test_id("profile")).to_have_value("balanced")
+    page.get_by_test_id("profile").select_option(label="準確")
+    page.get_by_test_id("language").select_option("en")
+    page.get_by_test_id("hotwords").fill("Liddy, Mr. Jamieson")
+    page.reload()
+    expect(page.get_by_test_id("profile")).to_have_value("accurate")
+    expect(page.get_by_test_id("hotwords")).to_have_value("Liddy, Mr. Jamieson")
+    before = service.metric("care_voice_window_extra_passes_total", model="base")
+    page.get_by_test_id("file-input").set_input_files(speech / "en" / "ls-533-1066-0002.flac")
+    assert "kissed Liddy" in transcript_of(page)
+    assert service.metric("care_voice_window_extra_passes_total", model="base") == before + 1
+
+
+def test_a_letter_typed_into_the_names_is_no_shortcut(launch: Callable[..., Browser], service: Service) -> None:
+    page = open_page(launch(), service)
+    page.get_by_test_id("hotwords").press_sequentially("r ")
+    expect(page.get_by_test_id("hotwords")).to_have_value("r ")
+    expect(page.get_by_test_id("record")).to_have_accessible_name(re.compile("開始"))
+
+
 def test_a_file_that_is_no_recording_gets_a_clear_word_and_the_page_goes_on(
     launch: Callable[..., Browser], service: Service, speech: Path, tmp_path: Path
 ) -> None:

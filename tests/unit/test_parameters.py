@@ -22,6 +22,9 @@ FIELDS = Fields(
         "object[type]": ["server_vad"],
         "hollow[]": [""],
         "nan": ["nan"],
+        "whole": ["5"],
+        "ladder[]": ["0", "0.4", "0.8"],
+        "steep[]": ["0", "1.4"],
     }
 )
 
@@ -37,6 +40,8 @@ def test_choice_number_and_flag_have_defaults_for_what_is_absent() -> None:
     assert FIELDS.number("absent", 0, 1) is None
     assert FIELDS.flag("absent") is False
     assert FIELDS.many("absent") == ()
+    assert FIELDS.integer("absent", 0, 1) is None
+    assert FIELDS.numbers("absent", 0, 1) == ()
 
 
 def test_values_are_read() -> None:
@@ -44,6 +49,8 @@ def test_values_are_read() -> None:
     assert FIELDS.choice("model", ("base", "tiny"), "tiny") == "base"
     assert FIELDS.number("number", 0, 1) == 0.5
     assert FIELDS.flag("yes") is True
+    assert FIELDS.integer("whole", 1, 10) == 5
+    assert FIELDS.numbers("ladder", 0, 1) == (0.0, 0.4, 0.8)
 
 
 def test_an_array_comes_with_or_without_brackets_and_says_nothing_twice() -> None:
@@ -68,6 +75,10 @@ def test_a_field_is_present_as_a_scalar_an_array_or_an_object() -> None:
         (lambda: FIELDS.number("number", 0, 0.4), "number"),
         (lambda: FIELDS.number("nan", 0, 1), "nan"),
         (lambda: FIELDS.flag("words"), "words"),
+        (lambda: FIELDS.integer("whole", 6, 10), "whole"),
+        (lambda: FIELDS.integer("number", 0, 10), "number"),
+        (lambda: FIELDS.numbers("steep", 0, 1), "steep"),
+        (lambda: FIELDS.numbers("list", 0, 1), "list"),
         (lambda: FIELDS.many("list", ("word", "segment")), "list"),
     ],
 )

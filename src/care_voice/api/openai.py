@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 from care_voice.api.context import request_id
 from care_voice.api.openapi import TRANSCRIPTION_DOCS, TRANSLATION_DOCS
+from care_voice.api.options import EXTENSIONS, read_options
 from care_voice.api.parameters import Fields
 from care_voice.api.problems import openai_body
 from care_voice.api.services import ApiServices, Services
@@ -24,7 +25,7 @@ from care_voice.domain.subtitles import to_srt, to_vtt
 from care_voice.domain.transcript import Segment, Transcript
 from care_voice.engine.protocol import VadOptions
 from care_voice.scheduler.work import Caller
-from care_voice.service.options import Task, TranscriptionOptions
+from care_voice.service.options import TranscriptionOptions
 from care_voice.service.served_models import ServedModel
 from care_voice.service.transcription import UNDETERMINED, Finished, SegmentReady
 
@@ -32,13 +33,13 @@ router = APIRouter(tags=["OpenAI-compatible"])
 
 _FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
 _NOT_YET = {
-    "keywords": "use 'prompt' to name words that will be said",
     "known_speaker_names": "speakers are not told apart",
     "known_speaker_references": "speakers are not told apart",
 }
-_COMMON = frozenset({"model", "prompt", "response_format", "temperature"})
+_COMMON = EXTENSIONS | {"model", "prompt", "response_format", "temperature"}
 _TRANSCRIPTION = _COMMON | {
-    "language", "languages", "languages[]", "timestamp_granularities", "timestamp_granularities[]", "include",
+    "language", "languages", "languages[]", "keywords", "keywords[]",
+    "timestamp_granularities", "timestamp_granularities[]", "include",
     "include[]", "stream", "chunking_strategy", "chunking_strategy[type]", "chunking_strategy[threshold]",
     "chunking_strategy[prefix_padding_ms]", "chunking_strategy[silence_duration_ms]",
     *_NOT_YET, *(f"{name}[]" for name in _NOT_YET),
@@ -116,14 +117,14 @@ def _read_transcription(fields: Fields, model: ServedModel) -> _Wish:
     stream = fields.flag("stream")
     if stream and response_format not in ("json", "text"):
         raise InvalidParameter(param="stream", why="a stream needs response_format json or text")
-    options = _options(fields, model, "transcribe", vad=_vad(fields))
+    options = read_options(fields, model, "transcribe", _vad(fields))
     words = "word" in granularities
     segments = "segment" in granularities or not words
     return _Wish(model, options, response_format, segments, words, logprobs, stream)
 
 
 def _read_translation(fields: Fields, model: ServedModel) -> _Wish:
-    return _Wish(model, _options(fields, model, "translate", vad=VadOptions()), _response_format(fields), segments=True)
+    return _Wish(model, read_options(fields, model, "translate"), _response_format(fields), segments=True)
 
 
 def _response_format(fields: Fields) -> str:
@@ -132,23 +133,6 @@ def _response_format(fields: Fields) -> str:
             param="response_format", why="speakers are not told apart, so there is no diarized_json"
         )
     return fields.choice("response_format", _FORMATS, "json")
-
-
-def _options(fields: Fields, model: ServedModel, task: Task, vad: VadOptions) -> TranscriptionOptions:
-    language, languages = fields.text("language"), fields.many("languages")
-    if language and languages:
-        raise InvalidParameter(param="languages", why="give 'language' or 'languages', not both")
-    if not model.multilingual:
-        _refuse_other_languages(task, language)
-    temperature = fields.number("temperature", 0, 1) or 0.0
-    return TranscriptionOptions(task, language, languages, fields.text("prompt"), temperature, vad)
-
-
-def _refuse_other_languages(task: Task, language: str | None) -> None:
-    if task == "translate":
-        raise InvalidParameter(param="model", why="this model knows English only and cannot translate")
-    if language not in (None, "en"):
-        raise InvalidParameter(param="language", why="this model knows English only")
 
 
 def _vad(fields: Fields) -> VadOptions:
@@ -198,7 +182,7 @@ def _rendered(transcript: Transcript, wish: _Wish) -> Response:
 def _json(transcript: Transcript, wish: _Wish) -> dict[str, Any]:
     body: dict[str, Any] = {"text": transcript.text}
     if wish.options.languages:
-        body["languages"] = [{"code": transcript.language}] if transcript.language != UNDETERMINED else []
+        body["languages"] = [{"code": code} for code in transcript.languages if code != UNDETERMINED]
     if wish.logprobs:
         body["logprobs"] = [logprob(token) for token in transcript.tokens]
     body["usage"] = usage(transcript)

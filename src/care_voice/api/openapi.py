@@ -8,10 +8,41 @@ from care_voice.domain.languages import LANGUAGES
 from care_voice.models.progress import Phase
 from care_voice.service.model_library import ModelState, SignatureState
 from care_voice.service.model_operations import Kind, Starter, State
+from care_voice.service.options import MAX_BEAM_SIZE, MAX_TEMPERATURES, LanguageDetection, Profile
 
 _FILE = {"type": "string", "format": "binary", "description": "Any audio or video that FFmpeg reads."}
 _LANGUAGE = {"type": "string", "enum": sorted(LANGUAGES), "description": "ISO-639-1 code; detected when left out."}
+_LANGUAGES = {"type": "array", "items": _LANGUAGE, "description": "Detect among these only."}
 _PROMPT = {"type": "string", "description": "Words and spelling to expect; at most 223 tokens of its end are used."}
+_EXTENSIONS: dict[str, Any] = {
+    "profile": {
+        "type": "string",
+        "enum": list(get_args(Profile)),
+        "description": "Extension. Accuracy for time: fast is greedy, accurate searches more widely.",
+    },
+    "beam_size": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": MAX_BEAM_SIZE,
+        "description": "Extension. Hypotheses kept in beam search; left out, the profile's.",
+    },
+    "temperatures": {
+        "type": "array",
+        "maxItems": MAX_TEMPERATURES,
+        "items": {"type": "number", "minimum": 0, "maximum": 1},
+        "description": "Extension. The whole ladder, rising: the next one is tried while the result looks wrong.",
+    },
+    "hotwords": {
+        "type": "string",
+        "description": "Extension. Words to favour, such as names, separated by commas; at most 223 tokens with the "
+        "prompt, of which each may have half where both are long.",
+    },
+    "language_detection": {
+        "type": "string",
+        "enum": list(get_args(LanguageDetection)),
+        "description": "Extension. recording detects one language for the whole, window lets it change within.",
+    },
+}
 _COMMON: dict[str, Any] = {
     "file": _FILE,
     "model": {"type": "string", "description": "A name from /v1/models."},
@@ -24,11 +55,13 @@ _COMMON: dict[str, Any] = {
         "default": 0,
         "description": "Where decoding starts; it is raised in steps of 0.2 while the result looks wrong.",
     },
+    **_EXTENSIONS,
 }
 _TRANSCRIPTION: dict[str, Any] = {
     **_COMMON,
     "language": _LANGUAGE,
-    "languages": {"type": "array", "items": _LANGUAGE, "description": "Detect among these only."},
+    "languages": _LANGUAGES,
+    "keywords": {"type": "array", "items": {"type": "string"}, "description": "As hotwords, one by one."},
     "timestamp_granularities": {
         "type": "array",
         "items": {"type": "string", "enum": ["word", "segment"]},
@@ -57,8 +90,10 @@ _WEB: dict[str, Any] = {
     "file": _FILE,
     "model": _COMMON["model"],
     "language": _LANGUAGE,
+    "languages": _LANGUAGES,
     "task": {"type": "string", "enum": ["transcribe", "translate"], "default": "transcribe"},
     "prompt": _PROMPT,
+    **_EXTENSIONS,
 }
 _OPENAI_ERRORS: dict[str, Any] = {
     status: {

@@ -45,15 +45,18 @@ class Fields:
     def number(self, name: str, low: float, high: float) -> float | None:
         """A number from `low` to `high`. Raises InvalidParameter."""
         value = self.text(name)
-        if value is None:
-            return None
-        try:
-            number = float(value)
-        except ValueError:
-            raise InvalidParameter(param=name, why=f"'{value[:40]}' is not a number") from None
-        if not low <= number <= high:
-            raise InvalidParameter(param=name, why=f"it must be between {low:g} and {high:g}")
-        return number
+        return None if value is None else _number(name, value, low, high)
+
+    def integer(self, name: str, low: int, high: int) -> int | None:
+        """A whole number from `low` to `high`. Raises InvalidParameter."""
+        number = self.number(name, low, high)
+        if number is not None and number != int(number):
+            raise InvalidParameter(param=name, why="it must be a whole number")
+        return None if number is None else int(number)
+
+    def numbers(self, name: str, low: float, high: float) -> tuple[float, ...]:
+        """The values of an array, each from `low` to `high`. Raises InvalidParameter."""
+        return tuple(_number(name, value, low, high) for value in self.many(name))
 
     def flag(self, name: str) -> bool:
         """true or false; false where it is absent. Raises InvalidParameter."""
@@ -76,3 +79,13 @@ class Fields:
             (key == name or key.startswith(f"{name}[")) and any(value != "" for value in values)
             for key, values in self._raw.items()
         )
+
+
+def _number(name: str, value: str, low: float, high: float) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        raise InvalidParameter(param=name, why=f"'{value[:40]}' is not a number") from None
+    if not low <= number <= high:
+        raise InvalidParameter(param=name, why=f"it must be between {low:g} and {high:g}")
+    return number

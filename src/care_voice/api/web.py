@@ -14,12 +14,13 @@ from fastapi.responses import Response
 from care_voice import __version__
 from care_voice.api.context import request_id
 from care_voice.api.openapi import WEB_DOCS
+from care_voice.api.options import EXTENSIONS, read_options
 from care_voice.api.parameters import Fields
 from care_voice.api.problems import problem_body
 from care_voice.api.services import ApiServices, Services
 from care_voice.api.streams import event_stream
 from care_voice.api.uploads import Form, received_form
-from care_voice.domain.errors import CareVoiceError, InvalidParameter
+from care_voice.domain.errors import CareVoiceError
 from care_voice.domain.formats import all_files, verbose_segment
 from care_voice.domain.languages import LANGUAGES, language_name
 from care_voice.domain.transcript import Segment, Transcript
@@ -29,7 +30,7 @@ from care_voice.service.transcription import Event, Finished, Progress, SegmentR
 
 router = APIRouter(prefix="/api/v1", tags=["Web app"])
 
-_KNOWN = frozenset({"model", "language", "task", "prompt"})
+_KNOWN = EXTENSIONS | {"model", "language", "languages", "languages[]", "task", "prompt"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ async def status(services: Services) -> dict[str, Any]:
         "stage": stage and {"name": stage.name, "detail": stage.detail, "progress": stage.progress},
         "model": services.transcriber.models.default.name,
         "models": services.models,
+        "profile": services.transcriber.settings.profile,
         "languages": [{"code": c, "name": n} for c, n in LANGUAGES.items() if multilingual or c == "en"],
         "limits": {
             "max_body_bytes": settings.max_body_bytes,
@@ -70,10 +72,7 @@ async def transcribe(request: Request, services: Services) -> Response:
         fields = Fields(form.fields)
         model = services.model_named(fields.text("model") or services.transcriber.models.default.name)
         task = cast("Task", fields.choice("task", ("transcribe", "translate"), "transcribe"))
-        language = fields.text("language")
-        if not model.multilingual and (task == "translate" or language not in (None, "en")):
-            raise InvalidParameter(param="language", why="this model knows English only")
-        options = TranscriptionOptions(task, language, prompt=fields.text("prompt"))
+        options = read_options(fields, model, task)
         frames = _frames(services, form, _Wish(model.name, options, caller), stack.pop_all())
         return await event_stream(frames, services.settings.keep_alive_s)
 

@@ -19,10 +19,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from care_voice.app import Application
 from care_voice.cli.common import errors_explained, explain
 from care_voice.config import load_settings
-from care_voice.domain.errors import CareVoiceError
+from care_voice.domain.errors import CareVoiceError, InvalidParameter
 from care_voice.domain.formats import all_files
 from care_voice.domain.transcript import Transcript
-from care_voice.service.options import TranscriptionOptions
+from care_voice.service.options import MAX_BEAM_SIZE, LanguageDetection, Profile, TranscriptionOptions
 from care_voice.service.transcription import Finished
 from care_voice.service.transcription import Progress as Step
 from care_voice.telemetry.logs import configure_logging
@@ -40,6 +40,18 @@ class Format(StrEnum):
 Files = Annotated[list[str], typer.Argument(help="Audio or video files; '-' reads standard input.")]
 OutputFormat = Annotated[Format, typer.Option("-f", "--format", help="Format of the output.")]
 Language = Annotated[str | None, typer.Option("-l", "--language", help="Spoken language (zh, en, ...); else detected.")]
+Languages = Annotated[str, typer.Option(metavar="zh,en", help="Detect among these languages only.")]
+Detection = Annotated[
+    LanguageDetection | None, typer.Option(help="Detect one language for the recording, or let it change within.")
+]
+ProfileChoice = Annotated[
+    Profile | None, typer.Option("-p", "--profile", help="Accuracy for time; else as the settings say.")
+]
+BeamSize = Annotated[int | None, typer.Option(min=1, max=MAX_BEAM_SIZE, help="Beam size; else the profile's.")]
+Temperatures = Annotated[
+    str, typer.Option(metavar="0,0.4,0.8", help="Temperatures to try in turn while the result looks wrong.")
+]
+Hotwords = Annotated[str | None, typer.Option(help="Words to favour, such as names, separated by commas.")]
 OutputDir = Annotated[
     Path | None, typer.Option("-o", "--output-dir", help="Write FILE.txt (or srt, ...) here instead of printing.")
 ]
@@ -49,17 +61,45 @@ def transcribe(
     files: Files,
     output_format: OutputFormat = Format.TXT,
     language: Language = None,
+    *,
+    languages: Languages = "",
+    language_detection: Detection = None,
     translate: Annotated[bool, typer.Option("--translate", help="Translate into English.")] = False,
     prompt: Annotated[str | None, typer.Option(help="Names and words to expect.")] = None,
+    hotwords: Hotwords = None,
+    profile: ProfileChoice = None,
+    beam_size: BeamSize = None,
+    temperatures: Temperatures = "",
     output_dir: OutputDir = None,
 ) -> None:
     """Transcribe files with a worker of their own; no server is needed."""
     with errors_explained():
-        options = TranscriptionOptions("translate" if translate else "transcribe", language, prompt=prompt)
+        options = TranscriptionOptions(
+            task="translate" if translate else "transcribe",
+            language=language,
+            languages=_listed(languages),
+            prompt=prompt,
+            profile=profile,
+            beam_size=beam_size,
+            temperatures=_ladder(temperatures),
+            hotwords=hotwords,
+            language_detection=language_detection,
+        )
         job = _Job(options, output_format, output_dir)
         failed = asyncio.run(_run(files, job))
     if failed:
         raise typer.Exit(1)
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _ladder(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in _listed(text))
+    except ValueError:
+        raise InvalidParameter(param="temperatures", why="they must be numbers, separated by commas") from None
 
 
 class _Job:

@@ -29,8 +29,9 @@ def verbose(transcript: Transcript, *, segments: bool = True, words: bool = Fals
 
 
 def verbose_segment(segment: Segment) -> dict[str, Any]:
-    """One segment with all the fields that OpenAI's schema requires; `seek` counts frames of 10 ms."""
-    return {
+    """One segment with all the fields that OpenAI's schema requires; `seek` counts frames of 10 ms. Its language is
+    added where each segment has its own."""
+    body: dict[str, Any] = {
         "id": segment.id,
         "seek": round(segment.seek_s * _FRAMES_PER_S),
         "start": round(segment.start, 3),
@@ -42,6 +43,7 @@ def verbose_segment(segment: Segment) -> dict[str, Any]:
         "compression_ratio": segment.stats.compression_ratio,
         "no_speech_prob": segment.stats.no_speech_prob,
     }
+    return body if segment.language is None else {**body, "language": language_name(segment.language)}
 
 
 def verbose_word(word: Word) -> dict[str, Any]:

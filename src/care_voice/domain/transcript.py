@@ -47,7 +47,10 @@ class WindowStats:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of speech fit to be shown as one line; `seek_s` is the start of the window it was decoded in."""
+    """A stretch of speech fit to be shown as one line; `seek_s` is the start of the window it was decoded in.
+
+    `language` is its own where each was detected by itself, else None: it is the transcript's.
+    """
 
     id: int
     start: float
@@ -55,6 +58,7 @@ class Segment:
     words: tuple[Word, ...]
     stats: WindowStats
     seek_s: float
+    language: str | None = None
 
     @property
     def text(self) -> str:
@@ -86,12 +90,26 @@ class Transcript:
         return "".join(segment.text for segment in self.segments).strip()
 
     @property
+    def languages(self) -> tuple[str, ...]:
+        """Every language that is spoken, that of the most speech first."""
+        return languages_of(self.segments) or (self.language,)
+
+    @property
     def words(self) -> tuple[Word, ...]:
         return tuple(word for segment in self.segments for word in segment.words)
 
     @property
     def tokens(self) -> tuple[Token, ...]:
         return tuple(token for segment in self.segments for token in segment.tokens)
+
+
+def languages_of(segments: Sequence[Segment]) -> tuple[str, ...]:
+    """The segments' own languages, that of the most speech first."""
+    spoken: dict[str, float] = {}
+    for segment in segments:
+        if segment.language is not None:
+            spoken[segment.language] = spoken.get(segment.language, 0.0) + segment.end - segment.start
+    return tuple(sorted(spoken, key=lambda language: -spoken[language]))
 
 
 def join_text(segments: Sequence[Segment]) -> str:

@@ -56,7 +56,9 @@ class LoadMedia(Message, frozen=True):
 
 class DecodeWindow(Message, frozen=True):
     """Decode one window. `speech` holds (start, end) in seconds from the window's start; `start_s` is its place in the
-    recording. `languages` limits detection where `language` is None; empty means every language the model knows.
+    recording. `languages` limits detection where `language` is None; empty means every language the model knows. With
+    `language_changes` it is detected for each span of speech, and the window is cut where it changes. `hotwords` are
+    words to favour. With `both_sizes` a short window is decoded at 30 s too, and the more probable hypothesis counts.
     `patient`: it belongs to work that can wait, and others may go before it.
     """
 
@@ -71,6 +73,9 @@ class DecodeWindow(Message, frozen=True):
     prompt: str | None
     temperatures: tuple[float, ...]
     beam_size: int
+    hotwords: str | None = None
+    both_sizes: bool = False
+    language_changes: bool = False
     patient: bool = False
 
 
@@ -153,7 +158,10 @@ class WireWord(msgspec.Struct, frozen=True, array_like=True):
 
 
 class WirePart(msgspec.Struct, frozen=True, array_like=True):
-    """One accepted hypothesis; a window that had to be cut in two gives two. Times count from the recording's start."""
+    """One accepted hypothesis; a window that had to be cut in two gives two. Times count from the recording's start.
+
+    `language` is empty where it is the window's.
+    """
 
     start_s: float
     words: tuple[WireWord, ...]
@@ -161,10 +169,14 @@ class WirePart(msgspec.Struct, frozen=True, array_like=True):
     avg_logprob: float
     compression_ratio: float
     no_speech_prob: float
+    language: str = ""
 
 
 class WindowDecoded(Message, frozen=True):
-    """`passes` counts decoder runs (1: the first hypothesis was accepted); `compute_s` is wall time in the worker."""
+    """`passes` counts decoder runs (1: the first hypothesis was accepted); `compute_s` is wall time in the worker.
+
+    `language` is that of the most speech in the window.
+    """
 
     id: int
     language: str

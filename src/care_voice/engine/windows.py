@@ -10,8 +10,17 @@ from pathlib import Path
 import numpy as np
 
 from care_voice.engine.alignment import AlignedWord
-from care_voice.engine.backends.whisper import Decoded, DecodeOptions, Finished, load_backend
-from care_voice.engine.protocol import DecodeWindow, LoadEngine, WindowDecoded, WirePart, WireToken, WireWord
+from care_voice.engine.backends.whisper import Decoded, DecodeOptions, Finished, Samples, load_backend
+from care_voice.engine.protocol import (
+    SAMPLE_RATE,
+    DecodeWindow,
+    LoadEngine,
+    WindowDecoded,
+    WirePart,
+    WireToken,
+    WireWord,
+)
+from care_voice.engine.stretches import Stretch, main_language
 
 _PCM_SCALE = 32768.0
 
@@ -75,14 +84,19 @@ class WindowDecoder:
         """
         since = time.monotonic()
         samples = np.frombuffer(message.pcm, dtype="<i2").astype(np.float32) / _PCM_SCALE
+        parts = self._stretches(message, samples)
+        language, probability = main_language(parts)
+        self._backend.open_stretches(message.id, samples, parts, _options(message, language))
+        self._begun[message.id] = _Begun(message, language, probability, since)
+
+    def _stretches(self, message: DecodeWindow, samples: Samples) -> list[Stretch]:
+        """The whole window, unless its language is to be detected and may change."""
         language, probability = message.language, 1.0
         if language is None:
+            if message.language_changes:
+                return self._backend.language_stretches(samples, message.speech, message.languages)
             language, probability = self._backend.detect_language(samples, message.languages)
-        options = DecodeOptions(
-            language, message.task, message.prompt, message.temperatures, message.beam_size, message.patient
-        )
-        self._backend.open(message.id, samples, message.speech, options)
-        self._begun[message.id] = _Begun(message, language, probability, since)
+        return [Stretch(0.0, len(samples) / SAMPLE_RATE, message.speech, language, probability)]
 
     def step(self) -> list[WindowDecoded | WindowFailed]:
         """Go on with all windows in hand, for about as long as a token takes; the answers that are ready now."""
@@ -120,6 +134,7 @@ class WindowDecoder:
             avg_logprob=part.hypothesis.avg_logprob,
             compression_ratio=part.hypothesis.compression_ratio,
             no_speech_prob=part.hypothesis.no_speech_prob,
+            language=part.language,
         )
 
     def _wire_word(self, word: AlignedWord, offset_s: float) -> WireWord:
@@ -128,3 +143,16 @@ class WindowDecoder:
             for token, logprob in zip(word.token_ids, word.logprobs, strict=True)
         )
         return WireWord(word.text, word.start + offset_s, word.end + offset_s, word.probability, tuple(tokens))
+
+
+def _options(message: DecodeWindow, language: str) -> DecodeOptions:
+    return DecodeOptions(
+        language=language,
+        task=message.task,
+        prompt=message.prompt,
+        temperatures=message.temperatures,
+        beam_size=message.beam_size,
+        hotwords=message.hotwords,
+        both_sizes=message.both_sizes,
+        patient=message.patient,
+    )

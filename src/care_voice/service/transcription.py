@@ -14,7 +14,7 @@ import structlog
 
 from care_voice.domain.errors import CareVoiceError, DeadlineExceeded, Draining, Overloaded
 from care_voice.domain.segmentation import SegmentationSettings, split_into_segments
-from care_voice.domain.transcript import Segment, Token, Transcript, WindowStats, Word
+from care_voice.domain.transcript import Segment, Token, Transcript, WindowStats, Word, languages_of
 from care_voice.engine.protocol import (
     DecodeWindow,
     MediaOpened,
@@ -28,7 +28,7 @@ from care_voice.engine.protocol import (
 from care_voice.scheduler.admission import Ticket
 from care_voice.scheduler.scheduler import Errand
 from care_voice.scheduler.work import Caller
-from care_voice.service.options import TranscriptionOptions
+from care_voice.service.options import MAX_BEAM_SIZE, LanguageDetection, Profile, TranscriptionOptions
 from care_voice.service.served_models import ServedModel, ServedModels
 from care_voice.supervisor.media_pool import MediaEvent, MediaPool
 from care_voice.telemetry.metrics import Metrics
@@ -46,8 +46,18 @@ class TranscriptionSettings:
     max_duration_s: float = 6 * 3600.0
     """Longest recording in seconds; a longer one is refused before it costs anything."""
 
-    beam_size: int = 5
-    """Hypotheses kept in beam search; 5 is what Whisper's published accuracy was measured with."""
+    profile: Profile = "balanced"
+    """Accuracy for time, where a request does not choose: fast, balanced or accurate (docs/api.md)."""
+
+    beam_size: int = 0
+    """Hypotheses kept in beam search, 1 to 10, where a request names neither a beam size nor a profile; 0 is the
+    profile's."""
+
+    hotwords: str = ""
+    """Words to favour where a request names none: names and terms of your organisation, separated by commas."""
+
+    language_detection: LanguageDetection = "recording"
+    """Where a request gives no language: recording detects one for the whole, window lets it change within."""
 
     windows_ahead: int = 0
     """Windows of one recording that wait or are decoded at a time; 0 is one more than the workers take, so that a long
@@ -60,6 +70,11 @@ class TranscriptionSettings:
     """What a client is told to wait while the service is stopping."""
 
     segmentation: SegmentationSettings = field(default_factory=SegmentationSettings)
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where the beam size is out of range."""
+        if not 0 <= self.beam_size <= MAX_BEAM_SIZE:
+            raise ValueError(f"beam_size must be between 0 and {MAX_BEAM_SIZE}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +279,7 @@ class _Run:
         self._ticket: Ticket | None = None
         self._path = request.path
         self._options = request.options
+        self._decoding = request.options.decoding(transcriber.settings)
         self._request_id = request.request_id
         self._language = request.options.language
         self._total_s: float | None = None
@@ -304,7 +320,7 @@ class _Run:
                 yield Progress(message.scanned_s, self._total_s)
         elif isinstance(message, MediaWindow):
             self._submit(message)
-            ahead = self._windows_ahead if self._language else 0
+            ahead = self._windows_ahead if self._language or self._decoding.language_changes else 0
             async for event in self._collect(ahead):
                 yield event
         else:
@@ -343,8 +359,11 @@ class _Run:
             languages=self._options.languages,
             task=self._options.task,
             prompt=self._options.prompt,
-            temperatures=self._options.temperatures,
-            beam_size=self._transcriber.settings.beam_size,
+            temperatures=self._decoding.temperatures,
+            beam_size=self._decoding.beam_size,
+            hotwords=self._decoding.hotwords,
+            both_sizes=self._decoding.both_sizes,
+            language_changes=self._decoding.language_changes,
         )
 
     async def _collect(self, ahead: int) -> AsyncGenerator[Event, None]:
@@ -354,23 +373,29 @@ class _Run:
             decoded = await task
             self._transcriber.count(self._model, decoded)
             self._pending.popleft()
-            self._language = self._language or decoded.language
+            if not self._decoding.language_changes:
+                self._language = self._language or decoded.language
             for part in decoded.parts:
-                for segment in self._to_segments(part):
+                for segment in self._to_segments(part, self._own_language(part.language or decoded.language)):
                     self._segments.append(segment)
                     yield SegmentReady(segment)
             self._note(window.end_s, window.end_s)
             yield Progress(window.end_s, self._total_s)
 
-    def _to_segments(self, part: WirePart) -> Iterator[Segment]:
+    def _own_language(self, detected: str) -> str | None:
+        """What a segment says of its language: a translation is in English whatever was spoken."""
+        return detected if self._decoding.language_changes and self._options.task == "transcribe" else None
+
+    def _to_segments(self, part: WirePart, language: str | None) -> Iterator[Segment]:
         stats = WindowStats(part.temperature, part.avg_logprob, part.compression_ratio, part.no_speech_prob)
         words = [_word(word) for word in part.words]
         groups = split_into_segments(words, self._transcriber.settings.segmentation)
         for number, group in enumerate(groups, start=len(self._segments)):
-            yield Segment(number, group[0].start, group[-1].end, group, stats, part.start_s)
+            yield Segment(number, group[0].start, group[-1].end, group, stats, part.start_s, language)
 
     def _transcript(self, duration_s: float) -> Transcript:
-        language = "en" if self._options.task == "translate" else self._language or UNDETERMINED
+        heard = next(iter(languages_of(self._segments)), UNDETERMINED)
+        language = "en" if self._options.task == "translate" else self._language or heard
         return Transcript(self._options.task, language, duration_s, tuple(self._segments))
 
 

@@ -1,7 +1,7 @@
 import { createMemo, createUniqueId, For, type JSX, Show } from "solid-js";
 import { locale, t } from "../i18n/locale";
 import { type LanguageChoice, languageChoices } from "../lib/languages";
-import type { Task } from "../lib/types";
+import { MIXED, PROFILES, type Profile, type Task } from "../lib/types";
 import { useApp } from "../state/context";
 
 export function OptionsPanel(): JSX.Element {
@@ -9,7 +9,9 @@ export function OptionsPanel(): JSX.Element {
     <fieldset class="options">
       <legend class="visually-hidden">{t().options.title}</legend>
       <LanguageSelect />
+      <ProfileSelect />
       <TaskSelect />
+      <HotwordsField />
     </fieldset>
   );
 }
@@ -22,7 +24,7 @@ function LanguageSelect(): JSX.Element {
     return languageChoices(known.kind === "known" ? known.status.languages : [], locale());
   });
   return (
-    <div class="field">
+    <div class="field field--wide">
       <label for={id}>{t().options.language}</label>
       <select
         id={id}
@@ -32,6 +34,7 @@ function LanguageSelect(): JSX.Element {
         onChange={(event) => session.setOptions("language", event.currentTarget.value)}
       >
         <option value="">{t().options.auto}</option>
+        <option value={MIXED}>{t().options.mixed}</option>
         <Group label={t().options.common} choices={choices().common} chosen={session.options.language} />
         <Group label={t().options.others} choices={choices().others} chosen={session.options.language} />
       </select>
@@ -53,6 +56,62 @@ function Group(props: { label: string; choices: LanguageChoice[]; chosen: string
         </For>
       </optgroup>
     </Show>
+  );
+}
+
+/** Shows the service's own profile until one is chosen. */
+function ProfileSelect(): JSX.Element {
+  const { service, session } = useApp();
+  const id = createUniqueId();
+  const shown = (): Profile => {
+    const known = service();
+    return session.options.profile || (known.kind === "known" ? known.status.profile : "balanced");
+  };
+  return (
+    <div class="field">
+      <label for={id}>{t().options.profile}</label>
+      <select
+        id={id}
+        class="select"
+        data-testid="profile"
+        value={shown()}
+        onChange={(event) => session.setOptions("profile", event.currentTarget.value as Profile)}
+      >
+        <For each={PROFILES}>
+          {(profile) => (
+            <option value={profile} selected={profile === shown()}>
+              {t().options.profiles[profile]}
+            </option>
+          )}
+        </For>
+      </select>
+    </div>
+  );
+}
+
+/** The names are of people who are cared for: they stay in this browser until the field is cleared. */
+function HotwordsField(): JSX.Element {
+  const { session } = useApp();
+  const id = createUniqueId();
+  return (
+    <div class="field field--wide">
+      <label for={id}>{t().options.hotwords}</label>
+      <input
+        id={id}
+        class="select"
+        type="text"
+        autocomplete="off"
+        spellcheck={false}
+        data-testid="hotwords"
+        placeholder={t().options.hotwordsExample}
+        aria-describedby={`${id}-hint`}
+        value={session.options.hotwords}
+        onInput={(event) => session.setOptions("hotwords", event.currentTarget.value)}
+      />
+      <p class="field__hint" id={`${id}-hint`}>
+        {t().options.hotwordsHint}
+      </p>
+    </div>
   );
 }
 

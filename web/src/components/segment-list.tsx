@@ -2,7 +2,7 @@ import { createEffect, createMemo, createSignal, Index, type JSX, on } from "sol
 import { t } from "../i18n/locale";
 import { moveFocus, segmentAt } from "../lib/segments";
 import { clock } from "../lib/time";
-import type { Options, Segment } from "../lib/types";
+import { MIXED, type Options, type Segment } from "../lib/types";
 import { useApp } from "../state/context";
 import type { Entry } from "../state/entries";
 
@@ -100,6 +100,7 @@ function reveal(row: Element | undefined): void {
 /** Lets browsers choose glyphs, and screen readers a voice. */
 function textLanguage(detected: string | undefined, { language, task }: Options): string | undefined {
   if (task === "translate") return "en";
+  if (language === MIXED) return undefined;
   const code = detected ?? language;
   return code === "zh" ? "zh-Hant" : code || undefined;
 }

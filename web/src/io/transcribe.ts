@@ -1,4 +1,5 @@
 import { decode, type JobEvent } from "../lib/job";
+import { fields } from "../lib/options";
 import { localProblem, parseProblem } from "../lib/problem";
 import { feed } from "../lib/sse";
 import type { Options, Problem } from "../lib/types";
@@ -51,8 +52,7 @@ export function transcribe(upload: Upload, emit: (event: JobEvent) => void): () 
 function form({ audio, name, options }: Upload): FormData {
   const data = new FormData();
   // Fields first: a server that reads the body as a stream knows the options before the audio comes.
-  if (options.language) data.append("language", options.language);
-  data.append("task", options.task);
+  for (const [field, value] of fields(options)) data.append(field, value);
   data.append("file", audio, name);
   return data;
 }

@@ -25,6 +25,8 @@ export interface ServiceStatus {
   stage: ServiceStage | null;
   model: string;
   models: string[];
+  /** What counts where nothing is chosen. */
+  profile: Profile;
   languages: SpokenLanguage[];
   limits: { max_body_bytes: number; max_duration_s: number };
 }
@@ -56,8 +58,18 @@ export interface Problem {
 
 export type Task = "transcribe" | "translate";
 
+export const PROFILES = ["fast", "balanced", "accurate"] as const;
+export type Profile = (typeof PROFILES)[number];
+
+/** In the place of a language: it changes within the recording. */
+export const MIXED = "mixed";
+
 export interface Options {
-  /** ISO 639-1; empty lets the model find out. */
+  /** ISO 639-1 or `MIXED`; empty lets the model find out. */
   language: string;
   task: Task;
+  /** Empty leaves it to the service. */
+  profile: Profile | "";
+  /** Names and terms to favour, separated by commas. */
+  hotwords: string;
 }

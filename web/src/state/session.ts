@@ -1,8 +1,10 @@
 import { createEffect, on } from "solid-js";
 import { createStore } from "solid-js/store";
+import { load, save } from "../io/storage";
 import { transcribe } from "../io/transcribe";
 import { isFinal, type JobEvent, waitingJob } from "../lib/job";
 import { extensionOf } from "../lib/media-type";
+import { knownProfile } from "../lib/options";
 import { localProblem } from "../lib/problem";
 import { isReady, type Service } from "../lib/service";
 import { stamp } from "../lib/time";
@@ -14,7 +16,12 @@ export type Session = ReturnType<typeof createSession>;
 /** What is recorded or chosen is kept, sent as soon as the service is ready, and followed until it is text. */
 export function createSession(service: () => Service) {
   const entries = createEntries();
-  const [options, setOptions] = createStore<Options>({ language: "", task: "transcribe" });
+  const [options, setOptions] = createStore<Options>({
+    language: "",
+    task: "transcribe",
+    profile: knownProfile(load("profile")),
+    hotwords: load("hotwords") ?? "",
+  });
   const running = new Map<number, () => void>();
   const ready = (): boolean => isReady(service());
 
@@ -40,6 +47,8 @@ export function createSession(service: () => Service) {
   };
   const add = (entry: Omit<NewEntry, "options">): void => send(entries.add({ ...entry, options: { ...options } }));
 
+  createEffect(() => save("profile", options.profile));
+  createEffect(() => save("hotwords", options.hotwords));
   createEffect(
     on(ready, (now) => {
       if (!now) return;

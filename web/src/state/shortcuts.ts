@@ -9,11 +9,16 @@ export interface Shortcuts {
   cancel(): void;
 }
 
+/** With a modifier it is meant for the browser, in the middle of a composition for the input method. */
+function isForAnother({ ctrlKey, metaKey, altKey, isComposing }: KeyboardEvent): boolean {
+  return ctrlKey || metaKey || altKey || isComposing;
+}
+
 /** R, Space and Escape, wherever they are not meant for the control that has the focus, while what they do is in sight. */
 export function createShortcuts(inSight: () => boolean, shortcuts: Shortcuts): void {
   const onKeyDown = (event: KeyboardEvent): void => {
     if (!inSight()) return;
-    if (event.defaultPrevented || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.defaultPrevented || event.repeat || isForAnother(event)) return;
     const target = event.target instanceof Element ? event.target : document.body;
     if (event.key === "Escape") shortcuts.cancel();
     else if (event.code === "KeyR" && !target.matches(TEXT_FIELDS)) shortcuts.toggleRecording();

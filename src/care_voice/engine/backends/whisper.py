@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -18,6 +18,7 @@ from care_voice.engine.alignment import AlignedWord, align_words, longest_skip_s
 from care_voice.engine.backends.runtime import Generated, Request, Runtime
 from care_voice.engine.backends.tokenizer import Tokenizer
 from care_voice.engine.bytelevel import token_bytes
+from care_voice.engine.context import context_tokens
 from care_voice.engine.features import LogMel
 from care_voice.engine.rails import (
     FULL_WINDOW_S,
@@ -29,12 +30,15 @@ from care_voice.engine.rails import (
     judge,
     window_samples,
 )
+from care_voice.engine.stretches import Stretch, stretches
 
 SAMPLE_RATE = 16_000
 FRAMES_PER_S = 100
 MAX_POSITIONS = 448
 MAX_PROMPT_TOKENS = MAX_POSITIONS // 2 - 1
 _MIN_SPLIT_S = 2.0
+_MIN_TELLING_S = 1.0
+"""A shorter span of speech does not tell its language."""
 
 Samples = npt.NDArray[np.float32]
 
@@ -66,7 +70,14 @@ class DecodeOptions:
     prompt: str | None
     temperatures: tuple[float, ...]
     beam_size: int
+    hotwords: str | None = None
+    both_sizes: bool = False
     patient: bool = False
+
+    @property
+    def context(self) -> str:
+        """All that the decoder is told beforehand; empty where that is nothing."""
+        return " ".join(text.strip() for text in (self.hotwords, self.prompt) if text and text.strip())
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +88,7 @@ class Decoded:
     hypothesis: Hypothesis
     words: tuple[AlignedWord, ...]
     passes: int
+    language: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +148,37 @@ class WhisperBackend:
         Raises:
             InvalidParameter: The model knows none of the candidates.
         """
+        shares = self._language_shares(samples, candidates, full=True)
+        return max(shares.items(), key=lambda pair: pair[1])
+
+    def language_stretches(
+        self, samples: Samples, speech: Sequence[tuple[float, float]], candidates: Sequence[str]
+    ) -> list[Stretch]:
+        """Cut a window where the language of its speech changes. Else as `detect_language`."""
+        whole = [(0.0, len(samples) / SAMPLE_RATE)]
+        if not any(end - start >= _MIN_TELLING_S for start, end in speech):
+            language, share = self.detect_language(samples, candidates)
+            return [Stretch(*whole[0], tuple(speech), language, share)]
+        shares = [self._span_shares(samples, span, candidates) for span in speech]
+        return stretches(speech, shares, len(samples) / SAMPLE_RATE)
+
+    def _span_shares(
+        self, samples: Samples, span: tuple[float, float], candidates: Sequence[str]
+    ) -> Mapping[str, float]:
+        start, end = span
+        if end - start < _MIN_TELLING_S:
+            return {}
+        piece = samples[round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)]
+        return self._language_shares(piece, candidates, full=False)
+
+    def _language_shares(self, samples: Samples, candidates: Sequence[str], *, full: bool) -> Mapping[str, float]:
         if not self.multilingual:
-            return "en", 1.0
-        codes = self.runtime.languages(self._encode(samples, full=True))
-        found = next((pair for pair in codes if not candidates or pair[0] in candidates), None)
-        if found is None:
+            return {"en": 1.0}
+        pairs = self.runtime.languages(self._encode(samples, full=full))
+        shares = {code: share for code, share in pairs if not candidates or code in candidates}
+        if not shares:
             raise InvalidParameter(param="languages", why="this model knows none of them")
-        return found
+        return shares
 
     def decode(self, samples: Samples, speech: Sequence[tuple[float, float]], options: DecodeOptions) -> list[Decoded]:
         """Decode a window of at most 30 s alone; more than one result where it had to be cut in two.
@@ -164,8 +200,16 @@ class WhisperBackend:
 
     def open(self, key: int, samples: Samples, speech: Sequence[tuple[float, float]], options: DecodeOptions) -> None:
         """Take a window in hand, beside those that are; `step` gives its parts under `key`. Else as `decode`."""
-        self._check(options)
-        asking = self._window(samples, speech, options)
+        self._begin(key, [options], self._window(samples, speech, options))
+
+    def open_stretches(self, key: int, samples: Samples, parts: Sequence[Stretch], options: DecodeOptions) -> None:
+        """As `open`, for a window whose language changes."""
+        wanted = [replace(options, language=part.language) for part in parts]
+        self._begin(key, wanted, self._one_after_the_other(samples, parts, wanted))
+
+    def _begin(self, key: int, wanted: Sequence[DecodeOptions], asking: Asking) -> None:
+        for options in wanted:
+            self._check(options)
         self.runtime.add(key, next(asking))
         self._windows[key] = asking
 
@@ -192,8 +236,8 @@ class WhisperBackend:
 
     def _window(self, samples: Samples, speech: Sequence[tuple[float, float]], options: DecodeOptions) -> Asking:
         chosen, passes = yield from self._search(samples, options)
-        if echoes(chosen.hypothesis.text, options.prompt):
-            options, before = replace(options, prompt=None), passes
+        if echoes(chosen.hypothesis.text, options.context):
+            options, before = replace(options, prompt=None, hotwords=None), passes
             chosen, passes = yield from self._search(samples, options)
             passes += before
         divisible = len(samples) > 2 * _MIN_SPLIT_S * SAMPLE_RATE
@@ -203,7 +247,17 @@ class WhisperBackend:
         skipped = options.task == "transcribe" and longest_skip_s(words, speech) > self._settings.rails.max_skip_s
         if divisible and skipped:
             return (yield from self._halves(samples, speech, options, passes))
-        return [Decoded(0.0, chosen.hypothesis, tuple(words), passes)]
+        return [Decoded(0.0, chosen.hypothesis, tuple(words), passes, options.language)]
+
+    def _one_after_the_other(
+        self, samples: Samples, parts: Sequence[Stretch], wanted: Sequence[DecodeOptions]
+    ) -> Asking:
+        decoded: list[Decoded] = []
+        for part, options in zip(parts, wanted, strict=True):
+            piece = samples[round(part.start_s * SAMPLE_RATE) : round(part.end_s * SAMPLE_RATE)]
+            found = yield from self._window(piece, part.speech, options)
+            decoded.extend(_shifted(one, part.start_s) for one in found)
+        return decoded
 
     def _check(self, options: DecodeOptions) -> None:
         if self.multilingual:
@@ -216,8 +270,11 @@ class WhisperBackend:
             raise InvalidParameter(param="model", why="this model knows English only and cannot translate")
 
     def _search(self, samples: Samples, options: DecodeOptions) -> Generator[Request, Generated, tuple[_Pass, int]]:
-        """Right-sized first, then 30 s, then up the temperature ladder until the guard rails are content."""
+        """Right-sized first, then 30 s, then up the temperature ladder until the guard rails are content; with
+        `both_sizes` at 30 s in any case, and the more probable counts.
+        """
         tried: list[_Pass] = []
+        held: _Pass | None = None
         for full, temperature in self._attempts(len(samples), options.temperatures):
             same = tried and full == tried[-1].hypothesis.full_window
             encoded = tried[-1].request.encoded if same else self._encode(samples, full=full)
@@ -225,6 +282,11 @@ class WhisperBackend:
             generated = yield request
             tried.append(_Pass(request, generated, self._hypothesis(request, generated, options, full=full)))
             verdict = judge(tried[-1].hypothesis, self._settings.rails)
+            if held is not None:
+                return _more_probable(held, tried[-1]) if verdict is Verdict.ACCEPT else held, len(tried)
+            if verdict is Verdict.ACCEPT and options.both_sizes and not full:
+                held = tried[-1]
+                continue
             if verdict is Verdict.NO_SPEECH:
                 return replace(tried[-1], hypothesis=_silence(tried[-1].hypothesis)), len(tried)
             if verdict is Verdict.ACCEPT:
@@ -251,7 +313,7 @@ class WhisperBackend:
         self, encoded: Any, options: DecodeOptions, temperature: float, *, full: bool, seconds: float
     ) -> Request:
         tokenizer = self._tokenizer(options.language, options.task)
-        prompt = self._prompt(tokenizer, options.prompt)
+        prompt = self._prompt(tokenizer, options)
         # One position is left for the end token: alignment reads it too.
         room = MAX_POSITIONS - len(prompt) - 1
         return Request(
@@ -281,11 +343,11 @@ class WhisperBackend:
             capped=len(generated.tokens) >= request.cap - 1,
         )
 
-    def _prompt(self, tokenizer: Tokenizer, text: str | None) -> tuple[int, ...]:
-        before: list[int] = []
-        if text and text.strip():
-            ids = [token for token in tokenizer.encode(" " + text.strip()) if token < tokenizer.eot]
-            before = [tokenizer.sot_prev, *ids[-MAX_PROMPT_TOKENS:]]
+    @staticmethod
+    def _prompt(tokenizer: Tokenizer, options: DecodeOptions) -> tuple[int, ...]:
+        hotwords, prompt = _text_tokens(tokenizer, options.hotwords), _text_tokens(tokenizer, options.prompt)
+        context = context_tokens(hotwords, prompt, MAX_PROMPT_TOKENS)
+        before = [tokenizer.sot_prev, *context] if context else []
         return (*before, *tokenizer.sot_sequence, tokenizer.no_timestamps)
 
     def _tokenizer(self, language: str, task: str) -> Tokenizer:
@@ -351,6 +413,17 @@ def _runtime_for(model_dir: Path, device: str, compute_type: str, threads: int) 
     return partial(CTranslate2Runtime, model_dir, device, compute_type, threads)
 
 
+def _more_probable(left: _Pass, right: _Pass) -> _Pass:
+    return max(left, right, key=lambda one: one.hypothesis.avg_logprob)
+
+
+def _text_tokens(tokenizer: Tokenizer, text: str | None) -> list[int]:
+    """Tokens of a text that has begun before; special tokens in it are left out."""
+    if not text or not text.strip():
+        return []
+    return [token for token in tokenizer.encode(" " + text.strip()) if token < tokenizer.eot]
+
+
 def _token_cap(seconds: float) -> int:
     """Most tokens that a right-sized window may give: no language that Whisper knows needs more for so much speech."""
     return 32 + round(25 * seconds)
@@ -376,7 +449,7 @@ def _silence(hypothesis: Hypothesis) -> Hypothesis:
 
 def _shifted(part: Decoded, offset_s: float) -> Decoded:
     words = (AlignedWord(w.text, w.token_ids, w.start + offset_s, w.end + offset_s, w.logprobs) for w in part.words)
-    return Decoded(part.start_s + offset_s, part.hypothesis, tuple(words), part.passes)
+    return replace(part, start_s=part.start_s + offset_s, words=tuple(words))
 
 
 def _quietest_near_middle(samples: Samples) -> int:

@@ -1,0 +1,29 @@
+import { expect, it } from "vitest";
+import { fields, knownProfile } from "./options";
+import { MIXED, type Options } from "./types";
+
+const NOTHING: Options = { language: "", task: "transcribe", profile: "", hotwords: " " };
+
+it("sends only what was chosen", () => {
+  expect(fields(NOTHING)).toEqual([["task", "transcribe"]]);
+});
+
+it("sends a language, a profile and words to favour", () => {
+  const chosen: Options = { ...NOTHING, language: "zh", profile: "accurate", hotwords: " 左小蕾, 普拿疼 " };
+  expect(fields(chosen)).toEqual([
+    ["language", "zh"],
+    ["task", "transcribe"],
+    ["profile", "accurate"],
+    ["hotwords", "左小蕾, 普拿疼"],
+  ]);
+});
+
+it("asks for detection throughout where languages change", () => {
+  expect(fields({ ...NOTHING, language: MIXED })[0]).toEqual(["language_detection", "window"]);
+});
+
+it("believes a saved profile only where it is one", () => {
+  expect(knownProfile("fast")).toBe("fast");
+  expect(knownProfile("faster")).toBe("");
+  expect(knownProfile(null)).toBe("");
+});

@@ -1,0 +1,17 @@
+import { MIXED, type Options, PROFILES, type Profile } from "./types";
+
+/** What is sent: a field that is left out is the service's to decide. */
+export function fields({ language, task, profile, hotwords }: Options): [string, string][] {
+  const sent: [string, string][] = [];
+  if (language === MIXED) sent.push(["language_detection", "window"]);
+  else if (language) sent.push(["language", language]);
+  sent.push(["task", task]);
+  if (profile) sent.push(["profile", profile]);
+  if (hotwords.trim()) sent.push(["hotwords", hotwords.trim()]);
+  return sent;
+}
+
+/** A profile that was saved, by this version of the page or another one. */
+export function knownProfile(saved: string | null): Profile | "" {
+  return PROFILES.find((profile) => profile === saved) ?? "";
+}
