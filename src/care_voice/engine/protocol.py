@@ -98,7 +98,8 @@ class Ready(Message, frozen=True):
     """The worker holds what it was told to load. `rss_bytes` is its resident memory after that.
 
     `capacity` is how many windows it wants in flight, `capacity_s` how many seconds of audio in all of them (0: any).
-    With `counts_steps` the heartbeat's counter advances while a window is computed, not only when one is done.
+    With `counts_steps` the heartbeat's counter advances while a window is computed, not only when one is done. `device`
+    is what an engine worker computes on: cpu or cuda.
     """
 
     version: int
@@ -111,6 +112,7 @@ class Ready(Message, frozen=True):
     capacity: int = 1
     capacity_s: float = 0.0
     counts_steps: bool = False
+    device: str = ""
 
 
 class Heartbeat(Message, frozen=True):

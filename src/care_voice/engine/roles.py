@@ -76,7 +76,8 @@ class EngineRole:
         self._decoder = WindowDecoder(message)
         answer = ready("engine", self._decoder.detail, started, multilingual=self._decoder.multilingual)
         capacity = self._decoder.capacity
-        return msgspec.structs.replace(answer, capacity=capacity, counts_steps=capacity > 1)
+        device = self._decoder.device
+        return msgspec.structs.replace(answer, capacity=capacity, counts_steps=capacity > 1, device=device)
 
     def handle(self, message: Request) -> Iterator[Answer]:
         """Decode one window, while no other is in hand."""

@@ -41,6 +41,11 @@ class WindowDecoder:
         return self._backend.runtime.detail
 
     @property
+    def device(self) -> str:
+        """What it computes on: cpu or cuda."""
+        return self._backend.runtime.device
+
+    @property
     def capacity(self) -> int:
         """How many windows are worth decoding together."""
         return self._backend.runtime.capacity
