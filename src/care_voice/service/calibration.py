@@ -14,10 +14,9 @@ import structlog
 
 from care_voice.domain.errors import CareVoiceError, WorkerFailed
 from care_voice.engine.protocol import DecodeWindow, MediaWindow, OpenMedia, VadOptions, WindowDecoded
-from care_voice.models.catalogue import CatalogueModel
-from care_voice.models.report import Verified
 from care_voice.scheduler.scheduler import Errand, Scheduler
 from care_voice.scheduler.work import Priority
+from care_voice.service.engine_choice import Limits, Load, Loadable, Tell
 from care_voice.service.selftest import CLIP, wrong_words
 from care_voice.service.tuning_policy import EnginePlan, Measurement, rate_matters, why_hopeless
 from care_voice.supervisor.media_pool import MediaPool
@@ -26,12 +25,8 @@ from care_voice.telemetry.memory import peak_resident_bytes
 
 log = structlog.get_logger(__name__)
 
-Loadable = tuple[CatalogueModel, Verified]
-Load = Callable[[EnginePlan], Awaitable[Loadable]]
-"""The model that a plan runs, with the proof that it is whole; makes it where it is not there yet."""
 Bench = Callable[[EnginePlan, Load], Scheduler]
 """A queue with workers of its own that are not started yet."""
-Tell = Callable[[str], None]
 
 _BEAM_SIZE = 5
 _MAX_DURATION_S = 60.0
@@ -41,17 +36,6 @@ _RUNS_S = 1.5
 _SLOW_S = 4.0
 """A model that takes so long for one window is timed once."""
 _LEAST_WINDOWS = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much is measured: no more than `total_s` seconds, and plans that cannot win only where it is `exhaustive`."""
-
-    total_s: float = 60.0
-    exhaustive: bool = False
-
-
-EXHAUSTIVE = Limits(math.inf, exhaustive=True)
 
 
 class Calibrator:

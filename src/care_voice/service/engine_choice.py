@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -21,7 +22,6 @@ from care_voice.engine.processor import read_processor
 from care_voice.models.catalogue import CatalogueModel
 from care_voice.models.progress import Progress, ProgressCallback
 from care_voice.models.report import Verified
-from care_voice.service.calibration import Limits, Load, Loadable, Tell
 from care_voice.service.model_keeper import GRAPHS, GraphsKeeper, ModelKeeper
 from care_voice.service.tuning_policy import EnginePlan, Measurement, Runtime, choose, narrowed, plans_for
 from care_voice.service.tuning_record import Fingerprint, TuningRecord, TuningStore, fingerprint_of, record_of
@@ -34,8 +34,25 @@ _REMAKE_S = 30.0
 """A worker waits so long for damaged graphs to be made again; then CTranslate2 takes the work."""
 _INT8 = frozenset({"auto", "int8"})
 
+Loadable = tuple[CatalogueModel, Verified]
+Load = Callable[[EnginePlan], Awaitable[Loadable]]
+"""The model that a plan runs, with the proof that it is whole; makes it where it is not there yet."""
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much is measured: for no more than `total_s` seconds, and plans that cannot win only where it is `exhaustive`.
+    The time to make graphs does not count."""
+
+    total_s: float = 60.0
+    exhaustive: bool = False
+
+
+EXHAUSTIVE = Limits(math.inf, exhaustive=True)
+
 Measure = Callable[[Sequence[EnginePlan], Load, Limits, Tell], Awaitable[list[Measurement]]]
-"""`Calibrator.measure`."""
+"""`calibration.Calibrator.measure`."""
 
 
 @dataclass(frozen=True, slots=True)
