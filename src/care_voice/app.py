@@ -20,8 +20,8 @@ from care_voice.engine.protocol import LoadEngine, LoadMedia
 from care_voice.models.build import build_puller
 from care_voice.ops.preflight import Preflight
 from care_voice.scheduler.scheduler import Scheduler
-from care_voice.service.calibration import Calibrator, Load, Loadable
-from care_voice.service.engine_choice import EngineChoice, Machine
+from care_voice.service.calibration import Calibrator
+from care_voice.service.engine_choice import EngineChoice, Load, Loadable, Machine
 from care_voice.service.lifecycle import Lifecycle
 from care_voice.service.model_keeper import GraphsKeeper, ModelKeeper
 from care_voice.service.model_library import ModelLibrary

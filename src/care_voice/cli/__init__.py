@@ -16,6 +16,7 @@ VERBS = {
     "stop": "server",
     "transcribe": "transcribe",
     "bench": "bench",
+    "tune": "tune",
     "doctor": "doctor",
     "models": "models",
 }

@@ -19,7 +19,7 @@ from care_voice.domain.errors import (
     WorkerFailed,
 )
 from care_voice.engine.processor import read_processor
-from care_voice.models.catalogue import CatalogueModel
+from care_voice.models.catalogue import CatalogueModel, memory_of_graphs
 from care_voice.models.progress import Progress, ProgressCallback
 from care_voice.models.report import Verified
 from care_voice.service.model_keeper import GRAPHS, GraphsKeeper, ModelKeeper
@@ -42,8 +42,8 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much is measured: for no more than `total_s` seconds, and plans that cannot win only where it is `exhaustive`.
-    The time to make graphs does not count."""
+    """How much is measured: at most `total_s` seconds, making graphs not counted; plans that cannot win only where it is
+    `exhaustive`."""
 
     total_s: float = 60.0
     exhaustive: bool = False
@@ -167,7 +167,7 @@ class EngineChoice:
             return f"its graphs compute as int8, and the settings ask for {self._settings.compute_type}"
         if model.derived is not None or "int8" in model.format:
             return "its weights are quantised already, and graphs are made from others"
-        return ""
+        return "" if self._room("onnxruntime") else "there is not enough memory for it"
 
     async def _chosen(self, runtimes: Sequence[Runtime], leave: Leave, board: Board) -> EnginePlan:
         plans = self._plans(runtimes)
@@ -183,7 +183,7 @@ class EngineChoice:
         self._adopt(record)
         if self._settings.workers:
             return record.plan
-        return narrowed(record.plan, self._most_workers(), self._machine.cores)
+        return narrowed(record.plan, self._room(record.plan.runtime), self._machine.cores)
 
     async def tune(self, limits: Limits, board: Board) -> TuningRecord:
         """Measure now, whatever was measured before, and keep it.
@@ -207,9 +207,9 @@ class EngineChoice:
         return record
 
     def _plans(self, runtimes: Sequence[Runtime]) -> list[EnginePlan]:
-        wanted, cores = self._settings, self._machine.cores
-        most = self._most_workers()
-        return plans_for(runtimes, cores, workers=wanted.workers, threads=wanted.threads, most_workers=most)
+        room = {runtime: self._room(runtime) for runtime in runtimes}
+        wanted = self._settings
+        return plans_for(room, self._machine.cores, workers=wanted.workers, threads=wanted.threads)
 
     def _adopt(self, record: TuningRecord) -> None:
         self._record = record
@@ -222,10 +222,13 @@ class EngineChoice:
         graphs = self._graphs.model if derived else None
         return fingerprint_of(self._keeper.model, graphs, self._settings, self._machine.cores)
 
-    def _most_workers(self) -> int:
-        """Workers that find room in memory; at least one is always tried."""
-        free, needed = self._machine.free_bytes(), self._keeper.model.memory_bytes
-        return max(1, free // needed) if free is not None and needed else _UNLIMITED
+    def _room(self, runtime: Runtime) -> int:
+        """Workers that find room in memory."""
+        model, free = self._keeper.model, self._machine.free_bytes()
+        needed = model.memory_bytes
+        if runtime == "onnxruntime" and not self._is_graphs:
+            needed = self._graphs.model.memory_bytes or memory_of_graphs(model.total_bytes // 2)
+        return free // needed if free is not None and needed else _UNLIMITED
 
     # --- what workers load --------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ second does: nobody notices 15 % of a second, and every caller behind a busy wor
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -55,14 +55,18 @@ class Measurement:
         return self.windows_per_s or self.plan.workers / self.latency_s
 
 
-def plans_for(
-    runtimes: Sequence[Runtime], cores: int, *, workers: int = 0, threads: int = 0, most_workers: int = _MOST_WORKERS
-) -> list[EnginePlan]:
+def plans_for(room: Mapping[Runtime, int], cores: int, *, workers: int = 0, threads: int = 0) -> list[EnginePlan]:
     """The plans worth comparing, each of which fills the cores: one worker, then twice as many with half the threads,
-    and so on. Numbers that are not 0 are kept; `most_workers` is how many find room in memory.
+    and so on. `room` says how many workers of a runtime find room in memory, the first of which is always tried.
+    Numbers that are not 0 are kept.
     """
-    counts = [workers] if workers else _doubling(cores // threads if threads else cores, most_workers)
-    return [EnginePlan(runtime, count, threads or max(1, cores // count)) for count in counts for runtime in runtimes]
+    counts = [workers] if workers else _doubling(cores // threads if threads else cores)
+    return [
+        EnginePlan(runtime, count, threads or max(1, cores // count))
+        for count in counts
+        for runtime, most in room.items()
+        if count == 1 or workers or count <= most
+    ]
 
 
 def choose(measured: Sequence[Measurement]) -> Measurement | None:
@@ -104,9 +108,9 @@ def narrowed(plan: EnginePlan, most_workers: int, cores: int) -> EnginePlan:
     return EnginePlan(plan.runtime, count, max(plan.threads, cores // count))
 
 
-def _doubling(limit: int, most_workers: int) -> list[int]:
+def _doubling(limit: int) -> list[int]:
     counts = (2**n for n in range(_MOST_WORKERS.bit_length()))
-    return [count for count in counts if count == 1 or count <= min(limit, most_workers, _MOST_WORKERS)]
+    return [count for count in counts if count == 1 or count <= min(limit, _MOST_WORKERS)]
 
 
 def _count(number: int, noun: str) -> str:
