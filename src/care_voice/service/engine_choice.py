@@ -42,8 +42,8 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much is measured: at most `total_s` seconds, making graphs not counted; plans that cannot win only where it is
-    `exhaustive`."""
+    """How much is measured: for at most `total_s` seconds, making graphs not counted, and plans that cannot win only
+    where it is `exhaustive`."""
 
     total_s: float = 60.0
     exhaustive: bool = False
