@@ -7,8 +7,10 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
+import httpx
 import pytest
 
 from care_voice.app import usable_cpus
@@ -57,6 +59,14 @@ def words_of(service: Service, clip: Path) -> str:
 
 def engine_of(service: Service) -> dict[str, object]:
     return dict(service.client.get("/health/ready").json()["engine"])
+
+
+def refusal(service: Service) -> httpx.Response | None:
+    """The answer of the health once it says more than that the service is starting."""
+    with suppress(httpx.TransportError):
+        answer = service.client.get("/health/ready")
+        return answer if answer.json().get("state") == "degraded" else None
+    return None
 
 
 def test_the_first_start_measures_and_the_second_takes_what_it_found(
@@ -117,8 +127,7 @@ def test_a_runtime_that_cannot_be_had_leaves_the_service_up_and_says_what_to_do(
     values = {"CARE_VOICE_ENGINE__RUNTIME": "onnxruntime", "CARE_VOICE_ENGINE__COMPUTE_TYPE": "float32"}
     service = Service(tmp_path / "data", own_store, values)
     try:
-        wait_until(lambda: service.events("start_failed"), "the start was refused", START_S)
-        ready = service.client.get("/health/ready")
+        ready = wait_until(lambda: refusal(service), "the health says why", START_S)
         assert (ready.status_code, ready.json()["code"]) == (503, "runtime_unavailable")
         assert "CARE_VOICE_ENGINE__RUNTIME" in ready.json()["hint"]
         assert service.process.poll() is None
@@ -129,7 +138,7 @@ def test_a_runtime_that_cannot_be_had_leaves_the_service_up_and_says_what_to_do(
 def test_tune_shows_every_plan_and_keeps_the_best(own_store: Path, tmp_path: Path) -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "care_voice", "tune", "--json"],
-        env=environment(tmp_path / "data", own_store, AUTO), capture_output=True, text=True, timeout=350,
+        env=environment(tmp_path / "data", own_store, AUTO), capture_output=True, text=True, timeout=350, check=False,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
     told = json.loads(ran.stdout)
