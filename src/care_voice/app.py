@@ -22,12 +22,16 @@ from care_voice.engine.protocol import LoadEngine, LoadMedia
 from care_voice.models.build import build_puller
 from care_voice.ops.preflight import Preflight
 from care_voice.scheduler.scheduler import Scheduler
+from care_voice.service.calibration import Calibrator
+from care_voice.service.engine_choice import EngineChoice, Load, Loadable, Machine
 from care_voice.service.lifecycle import Lifecycle
-from care_voice.service.model_keeper import ModelKeeper
+from care_voice.service.model_keeper import GraphsKeeper, ModelKeeper
 from care_voice.service.model_library import ModelLibrary
 from care_voice.service.scrub import Scrubber
 from care_voice.service.served_models import ServedModel, ServedModels
 from care_voice.service.transcription import Transcriber
+from care_voice.service.tuning_policy import EnginePlan
+from care_voice.service.tuning_record import TuningStore
 from care_voice.supervisor.conversion import quantize
 from care_voice.supervisor.engine_pool import EnginePool
 from care_voice.supervisor.media_pool import MediaPool
@@ -58,16 +62,15 @@ class Application:
         self._notices: list[CareVoiceError] = []
         # A mistake in the list of own models must not keep the service from serving one that it knows by itself.
         self.puller = build_puller(settings.models, convert=quantize, on_invalid=self._notice)
-        self.library = ModelLibrary(
-            self.puller, lambda: frozenset({settings.model, *settings.also_served}), self.metrics
-        )
+        self.library = ModelLibrary(self.puller, lambda: self.models.in_use, self.metrics)
         self.keeper = ModelKeeper(settings.model, self.puller, self.metrics, self.library.board)
         self._memory = MemoryGate()
+        self.media = MediaPool(settings.media, self._media_spec, settings.supervisor, self.metrics, spawn=spawn)
+        self._calibrator = Calibrator(self._bench, self.media)
         served = [self._served(self.keeper), *map(self._also_served, settings.also_served)]
         self.models = ServedModels(served, settings.engine.unload_after_s)
         self.scheduler = self.models.default.scheduler
         self.engine = self.scheduler.pool
-        self.media = MediaPool(settings.media, self._media_spec, settings.supervisor, self.metrics, spawn=spawn)
         self.transcriber = Transcriber(self.models, self.media, settings.transcription, self.metrics)
         self.lifecycle = Lifecycle(
             self._preflight().checks(),
@@ -88,8 +91,11 @@ class Application:
 
     async def _mend(self, name: str) -> None:
         """Repair a model that the scrub found damaged; the served one with a word about it in the health."""
+        damage, choice = ModelDamaged(name=name, why="the scrub found wrong bytes"), self.lifecycle.choice
         if name == self.settings.model:
-            await self.lifecycle.mend(ModelDamaged(name=name, why="the scrub found wrong bytes"))
+            await self.lifecycle.mend(damage)
+        elif name == choice.uses_graphs:
+            await choice.mend(damage)
         else:
             await asyncio.to_thread(self.puller.pull, name)
 
@@ -110,7 +116,7 @@ class Application:
         store = self.puller.store
         return Preflight(
             model=lambda: self.keeper.model,
-            workers=self.settings.engine.workers,
+            workers=max(1, self.settings.engine.workers),
             directories=(self.settings.data_dir, self.settings.models.directory, self.settings.incoming_dir),
             store=self.settings.models.directory,
             installed=lambda: any(manifest.name == self.settings.model for manifest in store.installed()),
@@ -121,29 +127,51 @@ class Application:
 
     def _served(self, keeper: ModelKeeper) -> ServedModel:
         settings, default = self.settings, keeper.name == self.settings.model
+        choice = EngineChoice(
+            keeper,
+            GraphsKeeper(keeper, self.puller, self.metrics, self.library.board),
+            settings.engine,
+            Machine(usable_cpus()),
+            (TuningStore(settings.tuning_dir), self._calibrator.measure),
+        )
         pool = EnginePool(
-            settings.engine.workers,
-            partial(self._engine_spec, keeper),
+            choice.plan.workers,
+            partial(self._engine_spec, choice),
             settings.supervisor,
             self.metrics,
             name="engine" if default else f"engine-{keeper.name}",
             memory=self._memory,
             spawn=self._spawn if default else spawn,
         )
-        return ServedModel(keeper, Scheduler(keeper.name, pool, settings.scheduler, settings.supervisor, self.metrics))
+        scheduler = Scheduler(keeper.name, pool, settings.scheduler, settings.supervisor, self.metrics)
+        return ServedModel(keeper, scheduler, choice)
 
-    async def _engine_spec(self, keeper: ModelKeeper) -> WorkerSpec:
+    def _bench(self, plan: EnginePlan, load: Load) -> Scheduler:
+        """A queue and workers to measure a plan with, beside those that serve and apart from their metrics."""
+        settings, metrics = self.settings, Metrics()
+
+        async def spec() -> WorkerSpec:
+            return self._spec_of(plan, await load(plan))
+
+        pool = EnginePool(plan.workers, spec, settings.supervisor, metrics, name="tuning", memory=self._memory)
+        return Scheduler("tuning", pool, settings.scheduler, settings.supervisor, metrics)
+
+    async def _engine_spec(self, choice: EngineChoice) -> WorkerSpec:
         """Runs before each start of an engine worker: no worker ever loads bytes that were not verified."""
-        verified = await keeper.require()
+        loadable = await choice.next_load()
+        return self._spec_of(choice.plan, loadable)
+
+    def _spec_of(self, plan: EnginePlan, loadable: Loadable) -> WorkerSpec:
+        model, verified = loadable
         engine = self.settings.engine
         load = LoadEngine(
-            model_name=keeper.name,
+            model_name=model.name,
             model_dir=str(verified.view),
             device=engine.device,
             compute_type=engine.compute_type,
-            threads=engine.threads or max(1, usable_cpus() // engine.workers),
+            threads=plan.threads,
         )
-        return WorkerSpec("engine", load, self.settings.log_format, self.settings.log_level, keeper.model.memory_bytes)
+        return WorkerSpec("engine", load, self.settings.log_format, self.settings.log_level, model.memory_bytes)
 
     async def _media_spec(self) -> WorkerSpec:
         load = LoadMedia(self.settings.media.max_memory_bytes)

@@ -77,6 +77,11 @@ class Settings:
         return self.data_dir / "incoming"
 
     @property
+    def tuning_dir(self) -> Path:
+        """What was measured of the models on this machine."""
+        return self.data_dir / "tuning"
+
+    @property
     def run_dir(self) -> Path:
         """Pid file and log of a server in the background."""
         return self.data_dir / "run"

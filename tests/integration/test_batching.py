@@ -25,7 +25,11 @@ def onnx_service(model_store: Path, tmp_path_factory: pytest.TempPathFactory) ->
     except RuntimeError as error:
         pytest.skip(str(error))
     data = tmp_path_factory.mktemp("onnx")
-    settings = {"MODELS__DIRECTORIES": str(model_store / "views"), "MODELS__SOURCES": "directory"}
+    settings = {
+        "MODELS__DIRECTORIES": str(model_store / "views"),
+        "MODELS__SOURCES": "directory",
+        "ENGINE__RUNTIME": "auto",
+    }
     with running_service(data, data / "models", MODEL="base-onnx-int8", **settings) as running:
         yield running
 

@@ -10,6 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from care_voice.api.problems import headers_of, problem_body
 from care_voice.api.services import Services
+from care_voice.service.engine_choice import EngineChoice
 
 router = APIRouter(tags=["Health"])
 
@@ -25,6 +26,7 @@ async def ready(services: Services) -> Response:
     """200 when the known clip was decoded and an engine worker was heard within seconds; else 503 and the reason.
 
     `crash_looping` says how many workers of one slot ended unexpectedly within a minute, and why the last one did.
+    `engine` says what runs the model, and when that was measured.
     """
     lifecycle = services.lifecycle
     reason, loop = lifecycle.reason, lifecycle.crash_loop
@@ -34,7 +36,19 @@ async def ready(services: Services) -> Response:
         return JSONResponse(body, 503, headers_of(reason, 503), media_type="application/problem+json")
     warning = lifecycle.warning
     shown = warning and {"code": warning.code, "detail": warning.message}
-    return JSONResponse({"status": "ready", "warning": shown, "crash_looping": looping})
+    engine = _engine(lifecycle.choice)
+    return JSONResponse({"status": "ready", "warning": shown, "crash_looping": looping, "engine": engine})
+
+
+def _engine(choice: EngineChoice) -> dict[str, Any]:
+    return {
+        "runtime": choice.plan.runtime,
+        "workers": choice.plan.workers,
+        "threads": choice.plan.threads,
+        "graphs": choice.uses_graphs,
+        "measured_at": choice.measured_at,
+        "detail": choice.detail,
+    }
 
 
 @router.get("/health/startup", summary="How far is the start?")

@@ -31,13 +31,15 @@ _ACCEPTED, _NO_CONTENT = 202, 204
 async def list_models(services: Services) -> dict[str, Any]:
     """Every model in the order of the catalogue. States show what is known without hashing."""
     views, usage = await services.library.models(), await services.library.disk()
-    return {"models": [_model(view, usage) for view in views], "disk": _disk(usage)}
+    runtime_of = services.transcriber.models.runtime_of
+    return {"models": [_model(view, usage, runtime_of(view.name)) for view in views], "disk": _disk(usage)}
 
 
 @router.get("/{name}", responses=MODEL_DOCS, summary="One model")
 async def get_model(name: str, services: Services) -> dict[str, Any]:
     """As in the list."""
-    return _model(await services.library.model(name), await services.library.disk())
+    view, usage = await services.library.model(name), await services.library.disk()
+    return _model(view, usage, services.transcriber.models.runtime_of(name))
 
 
 @router.delete("/{name}", status_code=_NO_CONTENT, responses=REMOVAL_DOCS, summary="Remove a model")
@@ -129,12 +131,13 @@ def _progress(snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
-def _model(view: ModelView, usage: Usage) -> dict[str, Any]:
+def _model(view: ModelView, usage: Usage, runtime: str | None) -> dict[str, Any]:
     return {
         "name": view.name,
         "state": view.state,
         "why": view.why,
         "in_use": view.in_use,
+        "runtime": runtime,
         **_description(view),
         **_installation(view),
         **_space(view.name, usage),

@@ -190,6 +190,11 @@ _MODEL = _object({
     },
     "why": {"type": "string", "description": "What is wrong with a damaged model."},
     "in_use": {"type": "boolean", "description": "The service serves it, so that it cannot be removed."},
+    "runtime": {
+        "type": ["string", "null"],
+        "enum": ["ctranslate2", "onnxruntime", None],
+        "description": "What runs it, where it is in use.",
+    },
     "languages": {"type": ["string", "null"], "enum": ["multilingual", "english", None]},
     "note": {"type": "string", "description": "What it is good for, in English."},
     "licence": _TEXT,

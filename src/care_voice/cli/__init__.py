@@ -15,6 +15,7 @@ VERBS = {
     "stop": "server",
     "transcribe": "transcribe",
     "bench": "bench",
+    "tune": "tune",
     "doctor": "doctor",
     "models": "models",
 }

@@ -50,6 +50,8 @@
         ├── Overloaded
         ├── DeadlineExceeded
         ├── NotEnoughMemory
+        ├── RuntimeUnavailable
+        ├── EngineFallback
         ├── StorageFull
         ├── PreflightFailed
         ├── SelfTestFailed
@@ -432,6 +434,20 @@ class NotEnoughMemory(ServiceError):
 
     code = "not_enough_memory"
     hint = "Close other programs, serve a smaller model or fewer workers, or add memory."
+
+
+class RuntimeUnavailable(ServiceError):
+    """The model '{name}' cannot be run by {runtime}: {why}."""
+
+    code = "runtime_unavailable"
+    hint = "Mend the cause, or set CARE_VOICE_ENGINE__RUNTIME=auto and restart the service."
+
+
+class EngineFallback(ServiceError):
+    """The model '{name}' is run by CTranslate2, as ONNX Runtime cannot be used: {why}."""
+
+    code = "engine_fallback"
+    hint = "The service works. Mend the cause and restart it, or set CARE_VOICE_ENGINE__RUNTIME=ctranslate2."
 
 
 class StorageFull(ServiceError):

@@ -114,7 +114,7 @@ class Ready(Message, frozen=True):
     `capacity` is how many windows it wants in flight, `capacity_s` how many seconds of audio in all of them (0: any).
     With `preempts` it computes others before patient ones, and wants `capacity` of the others whatever patient ones it
     has. With `counts_steps` the heartbeat's counter advances while a window is computed, not only when one is done.
-    With `computes_on_cpu` the process uses CPU time for as long as it computes.
+    `device` is what an engine worker computes on: cpu or cuda.
     """
 
     version: int
@@ -128,7 +128,7 @@ class Ready(Message, frozen=True):
     capacity_s: float = 0.0
     counts_steps: bool = False
     preempts: bool = False
-    computes_on_cpu: bool = False
+    device: str = ""
 
 
 class Heartbeat(Message, frozen=True):

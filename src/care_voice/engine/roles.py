@@ -85,7 +85,7 @@ class EngineRole:
             capacity=capacity,
             counts_steps=capacity > 1,
             preempts=self._decoder.preempts,
-            computes_on_cpu=self._decoder.device == "cpu",
+            device=self._decoder.device,
         )
 
     def handle(self, message: Request) -> Iterator[Answer]:

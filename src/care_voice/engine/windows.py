@@ -59,7 +59,7 @@ class WindowDecoder:
 
     @property
     def device(self) -> str:
-        """Where the model runs."""
+        """What it computes on: cpu or cuda."""
         return self._backend.runtime.device
 
     @property

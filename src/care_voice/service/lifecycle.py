@@ -16,6 +16,7 @@ import structlog
 
 from care_voice.domain.errors import CareVoiceError, Draining, NotReady
 from care_voice.models.progress import Progress
+from care_voice.service.engine_choice import EngineChoice, Leave
 from care_voice.service.model_keeper import ModelKeeper
 from care_voice.service.selftest import run_self_test
 from care_voice.service.startup import Stage, StartupBoard
@@ -29,7 +30,7 @@ from care_voice.telemetry.metrics import Metrics
 log = structlog.get_logger(__name__)
 
 State = Literal["starting", "ready", "degraded", "draining"]
-WORK_STAGES = ("model", "media_worker", "engine_worker", "self_test")
+WORK_STAGES = ("model", "tuning", "media_worker", "engine_worker", "self_test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,7 @@ class Lifecycle:
         self._media = media
         self._models = transcriber.models
         self._engine = self._models.default.pool
+        self._choice = self._models.default.choice
         self._transcriber = transcriber
         self._settings = settings
         self._metrics = metrics
@@ -105,7 +107,8 @@ class Lifecycle:
     @property
     def warning(self) -> CareVoiceError | None:
         """What an operator should know though the service works; None when there is nothing."""
-        return self._damage or self._keeper.signature_problem or next(iter(self._notices), None)
+        signature = self._keeper.signature_problem or self._choice.signature_problem
+        return self._damage or signature or self._choice.notice or next(iter(self._notices), None)
 
     @property
     def reason(self) -> CareVoiceError | None:
@@ -151,12 +154,13 @@ class Lifecycle:
         await asyncio.gather(self._models.close(), self._media.close())
 
     async def start_and_wait(self, *, repair: bool = True) -> None:
-        """Start and wait, for a caller that has no use for a service that is degraded.
+        """Start and wait, for a caller that has no use for a service that is degraded. Nothing is measured: what was
+        measured before counts.
 
         Raises:
             CareVoiceError: The first stage that failed; a damaged model too, unless `repair` lets it be pulled.
         """
-        await self._start_once(repair=repair)
+        await self._start_once(Leave(repair=repair, measure=False))
 
     async def _run(self) -> None:
         backoff = Backoff(self._settings.retry_first_s, self._settings.retry_max_s)
@@ -170,21 +174,23 @@ class Lifecycle:
 
     async def _try_start(self) -> bool:
         try:
-            await self._start_once(repair=True)
+            await self._start_once(Leave())
         except CareVoiceError as error:
             self._trouble = error
             log.error("start_failed", code=error.code, detail=error.message, hint=error.advice)
             return False
         return True
 
-    async def _start_once(self, *, repair: bool) -> None:
+    async def _start_once(self, leave: Leave) -> None:
         self._media.open()
         for check in self._checks:
             with self.board.run(check.name) as stage:
                 stage.say(await asyncio.to_thread(check.run))
         with self.board.run("model") as stage:
-            await (self._keeper.ensure(_shown_on(stage)) if repair else self._keeper.require())
+            await (self._keeper.ensure(_shown_on(stage)) if leave.repair else self._keeper.require())
             stage.say(f"{self._keeper.name}: every digest is right")
+        with self.board.run("tuning") as stage:
+            stage.say(await self._models.default.settle(leave, stage))
         self._engine.open()
         await self._wait_for("media_worker", self._media)
         await self._wait_for("engine_worker", self._engine)
@@ -203,6 +209,7 @@ class Lifecycle:
 
     async def _watch(self) -> None:
         """Look after the model's files; the workers look after themselves, and serve from memory meanwhile."""
+        await self._choice.look_after()
         if await self._keeper.unchanged():
             return
         damage = await self._keeper.damage()
@@ -224,6 +231,11 @@ class Lifecycle:
             self._mending.reset()
             self._engine.retry_now()
             log.info("model_mended", model=self._keeper.name)
+
+    @property
+    def choice(self) -> EngineChoice:
+        """What runs the default model."""
+        return self._choice
 
     @property
     def crash_loop(self) -> CrashLooping | None:

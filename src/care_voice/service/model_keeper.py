@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from typing import Final
 
 import structlog
 
-from care_voice.domain.errors import ModelError, SignatureProblem
-from care_voice.models.catalogue import CatalogueModel
+from care_voice.domain.errors import ModelDamaged, ModelError, SignatureProblem
+from care_voice.models.catalogue import CatalogueModel, Quantization
 from care_voice.models.progress import Progress, ProgressCallback
 from care_voice.models.puller import Pulled, Puller
 from care_voice.models.report import Verified
@@ -17,6 +18,8 @@ from care_voice.service.model_operations import OperationBoard
 from care_voice.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
+
+GRAPHS: Final[Quantization] = "onnx-int8"
 
 
 class ModelKeeper:
@@ -48,7 +51,7 @@ class ModelKeeper:
             cancel = threading.Event()
             try:
                 with self._board.shown(self.model) as show:
-                    pulled = await asyncio.to_thread(self._puller.pull, self.name, _both(show, progress), cancel)
+                    pulled = await asyncio.to_thread(self._pull, _both(show, progress), cancel)
             finally:
                 cancel.set()
             self._accept(pulled)
@@ -93,6 +96,9 @@ class ModelKeeper:
             return error
         return None
 
+    def _pull(self, progress: ProgressCallback, cancel: threading.Event) -> Pulled:
+        return self._puller.pull(self.name, progress, cancel)
+
     def _accept(self, pulled: Pulled) -> None:
         self._verified = pulled.verified
         self._stamp()
@@ -102,6 +108,27 @@ class ModelKeeper:
 
     def _stamp(self) -> None:
         self._metrics.model_verified.labels(self.name).set(time.time())
+
+
+class GraphsKeeper(ModelKeeper):
+    """Owns the graphs for ONNX Runtime that are made from a model, and made again where they are missing or damaged."""
+
+    def __init__(
+        self, parent: ModelKeeper, puller: Puller, metrics: Metrics, board: OperationBoard | None = None
+    ) -> None:
+        """`parent` owns the model that they are made from."""
+        super().__init__(f"{parent.name}-{GRAPHS}", puller, metrics, board)
+        self._parent = parent
+
+    async def require(self) -> Verified:
+        """As for any model; graphs of another version of their parent do not count as whole."""
+        derived, parent = self.model.derived, self._parent.model
+        if derived is None or derived.parent_digest != parent.digest:
+            raise ModelDamaged(name=self.name, why=f"it was not made from the version of {parent.name} that is served")
+        return await super().require()
+
+    def _pull(self, progress: ProgressCallback, cancel: threading.Event) -> Pulled:
+        return self._puller.derive(self._parent.name, GRAPHS, progress, cancel)
 
 
 def _both(first: ProgressCallback, second: ProgressCallback | None) -> ProgressCallback:

@@ -11,6 +11,7 @@ import structlog
 
 from care_voice.domain.errors import CareVoiceError
 from care_voice.scheduler.scheduler import Scheduler
+from care_voice.service.engine_choice import Board, EngineChoice, Leave
 from care_voice.service.model_keeper import ModelKeeper
 from care_voice.supervisor.engine_pool import EnginePool
 
@@ -23,6 +24,7 @@ class ServedModel:
 
     keeper: ModelKeeper
     scheduler: Scheduler
+    choice: EngineChoice
     users: int = 0
     loaded: bool = False
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -31,6 +33,12 @@ class ServedModel:
     @property
     def name(self) -> str:
         return self.keeper.name
+
+    async def settle(self, leave: Leave, board: Board) -> str:
+        """Choose what runs it, and with how many workers; returns that for people. Raises RuntimeUnavailable."""
+        detail = await self.choice.settle(leave, board)
+        await self.pool.resize(self.choice.plan.workers)
+        return detail
 
     @property
     def pool(self) -> EnginePool:
@@ -42,6 +50,12 @@ class ServedModel:
         if self.pool.workers:
             return self.pool.multilingual
         return self.keeper.model.languages == "multilingual"
+
+
+class _Unseen:
+    """Nobody looks."""
+
+    def say(self, detail: str, progress: float | None = None) -> None: ...
 
 
 class ServedModels:
@@ -61,6 +75,16 @@ class ServedModels:
     def __getitem__(self, name: str) -> ServedModel:
         return self._models[name]
 
+    @property
+    def in_use(self) -> frozenset[str]:
+        """The models whose files are needed: those that are served, and what is made from them to run them."""
+        return frozenset().union(*(model.choice.names for model in self._models.values()))
+
+    def runtime_of(self, name: str) -> str | None:
+        """What runs a served model, or the served model that is run by these graphs; None where it is neither."""
+        found = (model.choice.plan.runtime for model in self._models.values() if name in model.choice.names)
+        return next(found, None)
+
     @asynccontextmanager
     async def using(self, model: ServedModel) -> AsyncIterator[Scheduler]:
         """Hold a model while it is used; it is loaded first where it is not.
@@ -68,6 +92,7 @@ class ServedModels:
         Raises:
             ModelError: It is not installed, or not whole.
             NotEnoughMemory: There is no room for it beside what is loaded.
+            RuntimeUnavailable: The settings ask for a runtime that cannot run it.
             WorkerFailed: Its worker does not start.
         """
         model.users += 1
@@ -94,6 +119,8 @@ class ServedModels:
             if model.loaded:
                 return
             await model.keeper.require()
+            # A request waits for this: it is run as was measured before, or else without measuring.
+            await model.settle(Leave(measure=False), _Unseen())
             model.pool.open()
             try:
                 detail = await model.pool.wait_ready()

@@ -96,6 +96,15 @@ class EnginePool:
         await asyncio.gather(*(slot.close() for slot in self.slots))
         self.keeper.stopped()
 
+    async def resize(self, count: int) -> None:
+        """Have so many workers from now on; what one that goes had in hand is given to another."""
+        surplus, self.slots = self.slots[count:], self.slots[:count]
+        await asyncio.gather(*(slot.close() for slot in surplus))
+        while len(self.slots) < count:
+            self.slots.append(self._new_slot())
+            if self._upkeep is not None:
+                self.slots[-1].open()
+
     @property
     def workers(self) -> list[EngineWorker]:
         """Those that are ready, in the order in which they became so."""

@@ -41,7 +41,7 @@ class EngineWorker:
         """Set while it has no window."""
         self.emptied.set()
         self.loaded_bytes = 0
-        """Resident memory once it has settled; 0 before."""
+        """Resident memory once it has settled, and no less than was reckoned with; 0 before."""
         self._answered = 0
         self._ready = process.ready
         self._window_timeout_s = window_timeout_s
@@ -103,4 +103,5 @@ class EngineWorker:
     def _settle(self) -> None:
         self._answered += 1
         if self._answered >= _SETTLED_AFTER and self.loaded_bytes == 0:
-            self.loaded_bytes = self.resident_bytes
+            # Windows that share a step need buffers that three in a row may not have needed: that growth is no leak.
+            self.loaded_bytes = max(self.resident_bytes, self.process.spec.needed_bytes)

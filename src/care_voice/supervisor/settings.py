@@ -58,8 +58,12 @@ class SupervisorSettings:
 class EngineSettings:
     """What the engine workers hold and how many there are."""
 
-    workers: int = 1
-    """Processes that hold the model, each with its own copy in memory."""
+    runtime: Literal["auto", "ctranslate2", "onnxruntime"] = "auto"
+    """What runs the model. auto takes the faster one on this machine: both are measured once, at the first start, where
+    int8 graphs for ONNX Runtime can be made from the model. `care-voice tune` measures again."""
+
+    workers: int = 0
+    """Processes that hold the model, each with its own copy in memory; 0 chooses by that measurement."""
 
     threads: int = 0
     """CPU threads of one worker; 0 shares the cores that this process may use among the workers."""

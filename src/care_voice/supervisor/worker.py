@@ -319,7 +319,7 @@ class WorkerProcess:
 def _stall_watch(ready: Ready, settings: SupervisorSettings) -> StallWatch:
     """A worker on another device may wait for it without using the CPU: there only its steps show that it goes on."""
     limit_s = settings.hang_timeout_s if ready.counts_steps else settings.window_timeout_s
-    return StallWatch(limit_s, settings.hang_timeout_s if ready.computes_on_cpu else None)
+    return StallWatch(limit_s, settings.hang_timeout_s if ready.device == "cpu" else None)
 
 
 def is_suspended(pid: int) -> bool:

@@ -41,6 +41,7 @@ export interface Model {
   state: ModelState;
   why: string;
   in_use: boolean;
+  runtime: string | null;
   languages: "multilingual" | "english" | null;
   note: string;
   licence: string;

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from care_voice.engine.backends.onnxrt.decoding import Job, Outcome, Suppression
 from care_voice.engine.backends.onnxrt.lanes import Heard, Lanes
 from care_voice.engine.backends.onnxrt.session import Array, Decoder, Encoder, Sound, session_options
 from care_voice.engine.backends.runtime import Alignment, Generated, Mel, Request
+from care_voice.engine.processor import read_processor
 from care_voice.engine.warping import attention, matrix_of, warp
 
 PARAMETERS_FILE = "onnx.json"
@@ -118,20 +118,10 @@ class OnnxRuntime:
 
 def require_exact_products() -> None:
     """Raise RuntimeError on an x86 processor without VNNI: there 8-bit products saturate, and accuracy is lost."""
-    flags = _processor_flags()
-    if flags and not flags & {"avx512_vnni", "avx_vnni"}:
+    if not read_processor().exact_products:
         raise RuntimeError(
             "this processor lacks VNNI, which int8 graphs need; serve the model that they were made from"
         )
-
-
-def _processor_flags() -> set[str]:
-    """What an x86 processor can do; empty on others, and where it cannot be found out."""
-    with suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("flags"):
-                return set(line.partition(":")[2].split())
-    return set()
 
 
 def _generated(outcome: Outcome) -> Generated:
