@@ -24,12 +24,14 @@ from care_voice.service.lifecycle import Lifecycle
 from care_voice.service.model_keeper import ModelKeeper
 from care_voice.service.model_library import ModelLibrary
 from care_voice.service.scrub import Scrubber
+from care_voice.service.selftest import known_window, wrong_words
 from care_voice.service.served_models import ServedModel, ServedModels
 from care_voice.service.transcription import Transcriber
 from care_voice.supervisor.conversion import quantize
 from care_voice.supervisor.engine_pool import EnginePool
 from care_voice.supervisor.media_pool import MediaPool
 from care_voice.supervisor.memory import MemoryGate
+from care_voice.supervisor.pool import WindowPool
 from care_voice.supervisor.worker import WorkerSpec
 from care_voice.telemetry.metrics import Metrics
 
@@ -51,12 +53,12 @@ class Application:
         self._notices: list[CareVoiceError] = []
         # A mistake in the list of own models must not keep the service from serving one that it knows by itself.
         self.puller = build_puller(settings.models, convert=quantize, on_invalid=self._notice)
-        self.library = ModelLibrary(
-            self.puller, lambda: frozenset({settings.model, *settings.also_served}), self.metrics
-        )
-        self.keeper = ModelKeeper(settings.model, self.puller, self.metrics, self.library.board)
+        local = settings.engine.kind == "local"
+        in_use = frozenset({settings.model, *settings.also_served} if local else ())
+        self.library = ModelLibrary(self.puller, lambda: in_use, self.metrics)
+        self.keeper = self._keeper_of(settings.model)
         self._memory = MemoryGate()
-        served = [self._served(self.keeper), *map(self._also_served, settings.also_served)]
+        served = [self._served(settings.model, self.keeper), *map(self._also_served, settings.also_served)]
         self.models = ServedModels(served, settings.engine.unload_after_s)
         self.scheduler = self.models.default.scheduler
         self.engine = self.scheduler.pool
@@ -81,7 +83,7 @@ class Application:
 
     async def _mend(self, name: str) -> None:
         """Repair a model that the scrub found damaged; the served one with a word about it in the health."""
-        if name == self.settings.model:
+        if self.keeper is not None and name == self.keeper.name:
             await self.lifecycle.mend(ModelDamaged(name=name, why="the scrub found wrong bytes"))
         else:
             await asyncio.to_thread(self.puller.pull, name)
@@ -102,19 +104,30 @@ class Application:
     def _preflight(self) -> Preflight:
         store = self.puller.store
         return Preflight(
-            model=lambda: self.keeper.model,
+            model=lambda: self.keeper.model if self.keeper is not None else None,
             workers=self.settings.engine.workers,
             directories=(self.settings.data_dir, self.settings.models.directory, self.settings.incoming_dir),
             store=self.settings.models.directory,
             installed=lambda: any(manifest.name == self.settings.model for manifest in store.installed()),
         )
 
-    def _also_served(self, name: str) -> ServedModel:
-        return self._served(ModelKeeper(name, self.puller, self.metrics, self.library.board))
+    def _keeper_of(self, name: str) -> ModelKeeper | None:
+        """None where the model is elsewhere: then no file of it is needed here, and none is pulled or verified."""
+        if self.settings.engine.kind == "remote":
+            return None
+        return ModelKeeper(name, self.puller, self.metrics, self.library.board)
 
-    def _served(self, keeper: ModelKeeper) -> ServedModel:
+    def _also_served(self, name: str) -> ServedModel:
+        return self._served(name, self._keeper_of(name))
+
+    def _served(self, name: str, keeper: ModelKeeper | None) -> ServedModel:
+        pool = self._remote_pool(name) if keeper is None else self._engine_pool(keeper)
+        scheduler = Scheduler(name, pool, self.settings.scheduler, self.settings.supervisor, self.metrics)
+        return ServedModel(name, scheduler, keeper)
+
+    def _engine_pool(self, keeper: ModelKeeper) -> WindowPool:
         settings, default = self.settings, keeper.name == self.settings.model
-        pool = EnginePool(
+        return EnginePool(
             settings.engine.workers,
             partial(self._engine_spec, keeper),
             settings.supervisor,
@@ -122,7 +135,14 @@ class Application:
             name="engine" if default else f"engine-{keeper.name}",
             memory=self._memory,
         )
-        return ServedModel(keeper, Scheduler(keeper.name, pool, settings.scheduler, settings.supervisor, self.metrics))
+
+    def _remote_pool(self, name: str) -> WindowPool:
+        from care_voice.remote.pool import KnownClip, RemotePool  # noqa: PLC0415 - 30 ms that a local engine never pays
+
+        remote = self.settings.remote
+        sent = remote.model if remote.model and name == self.settings.model else name
+        clip = KnownClip(lambda: known_window(self.media), wrong_words)
+        return RemotePool(name, sent, remote, clip, self.metrics)
 
     async def _engine_spec(self, keeper: ModelKeeper) -> WorkerSpec:
         """Runs before each start of an engine worker: no worker ever loads bytes that were not verified."""

@@ -18,6 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 from care_voice.api.settings import ApiSettings
 from care_voice.domain.errors import SettingsInvalid
 from care_voice.models.settings import ModelSettings
+from care_voice.remote.settings import RemoteSettings
 from care_voice.scheduler.settings import SchedulerSettings
 from care_voice.service.lifecycle import LifecycleSettings
 from care_voice.service.scrub import ScrubSettings
@@ -65,6 +66,7 @@ class Settings:
 
     api: ApiSettings = field(default_factory=ApiSettings)
     engine: EngineSettings = field(default_factory=EngineSettings)
+    remote: RemoteSettings = field(default_factory=RemoteSettings)
     media: MediaWorkerSettings = field(default_factory=MediaWorkerSettings)
     supervisor: SupervisorSettings = field(default_factory=SupervisorSettings)
     scheduler: SchedulerSettings = field(default_factory=SchedulerSettings)
@@ -97,11 +99,14 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     values.setdefault("models", {}).setdefault("directory", data_dir / "models")
     _refuse_unknown(Settings, values, "")
     try:
-        return TypeAdapter(Settings).validate_python(values)
+        settings = TypeAdapter(Settings).validate_python(values)
     except ValidationError as error:
         first = error.errors()[0]
         name = PREFIX + SEPARATOR.join(str(part).upper() for part in first["loc"])
         raise SettingsInvalid(name=name, why=first["msg"]) from error
+    if settings.engine.kind == "remote" and not settings.remote.url:
+        raise SettingsInvalid(name=f"{PREFIX}REMOTE{SEPARATOR}URL", why="a remote engine needs it")
+    return settings
 
 
 def setting_names() -> list[tuple[str, Any, str]]:

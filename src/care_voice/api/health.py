@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter
@@ -24,17 +25,19 @@ async def live() -> dict[str, str]:
 async def ready(services: Services) -> Response:
     """200 when the known clip was decoded and an engine worker was heard within seconds; else 503 and the reason.
 
+    `engine` says what decodes: workers here, or a server elsewhere and the state of the circuit breaker towards it.
     `crash_looping` says how many workers of one slot ended unexpectedly within a minute, and why the last one did.
     """
     lifecycle = services.lifecycle
     reason, loop = lifecycle.reason, lifecycle.crash_loop
     looping = loop and {"count": loop.count, "last_cause": loop.cause}
+    common = {"crash_looping": looping, "engine": asdict(lifecycle.engine)}
     if reason is not None:
-        body = {**problem_body(reason), "state": lifecycle.state, "status": 503, "crash_looping": looping}
+        body = {**problem_body(reason), "state": lifecycle.state, "status": 503, **common}
         return JSONResponse(body, 503, headers_of(reason, 503), media_type="application/problem+json")
     warning = lifecycle.warning
     shown = warning and {"code": warning.code, "detail": warning.message}
-    return JSONResponse({"status": "ready", "warning": shown, "crash_looping": looping})
+    return JSONResponse({"status": "ready", "warning": shown, **common})
 
 
 @router.get("/health/startup", summary="How far is the start?")

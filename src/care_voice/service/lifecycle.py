@@ -14,15 +14,15 @@ from typing import Literal
 
 import structlog
 
-from care_voice.domain.errors import CareVoiceError, Draining, NotReady
+from care_voice.domain.errors import CareVoiceError, Draining, NotReady, RemoteUnavailable
 from care_voice.models.progress import Progress
 from care_voice.service.model_keeper import ModelKeeper
 from care_voice.service.selftest import run_self_test
 from care_voice.service.startup import Stage, StartupBoard
 from care_voice.service.transcription import Transcriber
 from care_voice.supervisor.backoff import Backoff
-from care_voice.supervisor.engine_pool import EnginePool
 from care_voice.supervisor.media_pool import MediaPool
+from care_voice.supervisor.pool import EngineFacts, WindowPool
 from care_voice.supervisor.vigilance import CrashLooping
 from care_voice.telemetry.metrics import Metrics
 
@@ -30,6 +30,8 @@ log = structlog.get_logger(__name__)
 
 State = Literal["starting", "ready", "degraded", "draining"]
 WORK_STAGES = ("model", "media_worker", "engine_worker", "self_test")
+REMOTE_STAGES = ("media_worker", "remote_engine", "self_test")
+"""Where a server elsewhere decodes: no model is looked at here, so none is shown as verified."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class Lifecycle:
     def __init__(
         self,
         checks: Sequence[Check],
-        keeper: ModelKeeper,
+        keeper: ModelKeeper | None,
         media: MediaPool,
         transcriber: Transcriber,
         settings: LifecycleSettings,
@@ -91,7 +93,8 @@ class Lifecycle:
         self._mending = Backoff(settings.retry_first_s, settings.retry_max_s)
         self._damage: CareVoiceError | None = None
         self._task: asyncio.Task[None] | None = None
-        self.board = StartupBoard([check.name for check in checks] + list(WORK_STAGES))
+        stages = REMOTE_STAGES if keeper is None else WORK_STAGES
+        self.board = StartupBoard([check.name for check in checks] + list(stages))
         metrics.ready.set_function(lambda: float(self.state == "ready"))
 
     @property
@@ -105,7 +108,8 @@ class Lifecycle:
     @property
     def warning(self) -> CareVoiceError | None:
         """What an operator should know though the service works; None when there is nothing."""
-        return self._damage or self._keeper.signature_problem or next(iter(self._notices), None)
+        unsigned = self._keeper.signature_problem if self._keeper else None
+        return self._damage or unsigned or next(iter(self._notices), None)
 
     @property
     def reason(self) -> CareVoiceError | None:
@@ -116,19 +120,27 @@ class Lifecycle:
             return self._trouble
         if not self.board.complete:
             return NotReady(why=_describe(self.board.current))
-        trouble = self._engine.trouble or self._media.trouble or self._stale_heartbeat()
+        if (refusal := self._engine.refusal) is not None:
+            return refusal
+        trouble = self._media.trouble or self._stale_heartbeat()
         return NotReady(why=trouble) if trouble else None
+
+    @property
+    def engine(self) -> EngineFacts:
+        """What decodes the windows of the default model."""
+        return self._engine.facts
 
     def admit(self) -> None:
         """Let work in, or say why not: a worker that is being restarted is worth waiting for, one that fails is not.
 
         Raises:
-            Draining, NotReady, ModelError: What keeps the service from working.
+            Draining, NotReady, RemoteUnavailable: What keeps the service from working.
         """
         reason = self.reason
         restarting = self.board.complete and not self._draining and self._trouble is None
         if reason is not None and not (restarting and self._workers_are_coming()):
-            raise reason if isinstance(reason, Draining | NotReady) else NotReady(why=reason.message)
+            passed_on = isinstance(reason, Draining | NotReady | RemoteUnavailable)
+            raise reason if passed_on else NotReady(why=reason.message)
 
     def start(self) -> None:
         """Begin, in the background."""
@@ -182,27 +194,28 @@ class Lifecycle:
         for check in self._checks:
             with self.board.run(check.name) as stage:
                 stage.say(await asyncio.to_thread(check.run))
-        with self.board.run("model") as stage:
-            await (self._keeper.ensure(_shown_on(stage)) if repair else self._keeper.require())
-            stage.say(f"{self._keeper.name}: every digest is right")
+        if self._keeper is not None:
+            with self.board.run("model") as stage:
+                await (self._keeper.ensure(_shown_on(stage)) if repair else self._keeper.require())
+                stage.say(f"{self._keeper.name}: every digest is right")
         self._engine.open()
         await self._wait_for("media_worker", self._media)
-        await self._wait_for("engine_worker", self._engine)
+        await self._wait_for("remote_engine" if self._keeper is None else "engine_worker", self._engine)
         with self.board.run("self_test") as stage:
             stage.say(await run_self_test(self._transcriber, self._settings.self_test_timeout_s))
         self._trouble = None
         self.board.finish()
         for stage in self.board.stages:
             self._metrics.startup_seconds.labels(stage.name).set(stage.seconds)
-        log.info("ready", total_s=round(self.board.total_s or 0, 3), model=self._keeper.name)
+        log.info("ready", total_s=round(self.board.total_s or 0, 3), model=self._models.default.name)
 
-    async def _wait_for(self, name: str, pool: EnginePool | MediaPool) -> None:
+    async def _wait_for(self, name: str, pool: WindowPool | MediaPool) -> None:
         with self.board.run(name) as stage:
             stage.say(await pool.wait_ready())
 
     async def _watch(self) -> None:
         """Look after the model's files; the workers look after themselves, and serve from memory meanwhile."""
-        if await self._keeper.unchanged():
+        if self._keeper is None or await self._keeper.unchanged():
             return
         damage = await self._keeper.damage()
         if damage is not None:
@@ -210,6 +223,7 @@ class Lifecycle:
 
     async def mend(self, damage: CareVoiceError) -> None:
         """Have the served model pulled again, and say meanwhile what is wrong with it."""
+        assert self._keeper is not None
         self._damage = damage
         log.warning("model_needs_mending", model=self._keeper.name, damage=damage.message)
         try:
@@ -233,8 +247,7 @@ class Lifecycle:
         return self._engine.hopeful and self._media.hopeful
 
     def _stale_heartbeat(self) -> str | None:
-        workers = [slot.worker for slot in self._engine.slots if slot.worker is not None]
-        if any(worker.heard_ago_s <= self._settings.heartbeat_fresh_s for worker in workers):
+        if self._engine.heard_within(self._settings.heartbeat_fresh_s):
             return None
         return "no engine worker has sent a heartbeat lately"
 

@@ -12,34 +12,32 @@ import structlog
 from care_voice.domain.errors import CareVoiceError
 from care_voice.scheduler.scheduler import Scheduler
 from care_voice.service.model_keeper import ModelKeeper
-from care_voice.supervisor.engine_pool import EnginePool
+from care_voice.supervisor.pool import WindowPool
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(eq=False, slots=True)
 class ServedModel:
-    """One model with its workers and its queue; `users` counts the transcriptions that hold it."""
+    """One model with its workers and its queue; `users` counts the transcriptions that hold it. Nothing keeps a model
+    whose files are elsewhere."""
 
-    keeper: ModelKeeper
+    name: str
     scheduler: Scheduler
+    keeper: ModelKeeper | None
     users: int = 0
     loaded: bool = False
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
     unloading: asyncio.TimerHandle | None = None
 
     @property
-    def name(self) -> str:
-        return self.keeper.name
-
-    @property
-    def pool(self) -> EnginePool:
+    def pool(self) -> WindowPool:
         return self.scheduler.pool
 
     @property
     def multilingual(self) -> bool:
         """Whether it knows more than English: as its worker says, else as the catalogue does."""
-        if self.pool.workers:
+        if self.pool.workers or self.keeper is None:
             return self.pool.multilingual
         return self.keeper.model.languages == "multilingual"
 
@@ -69,6 +67,7 @@ class ServedModels:
             ModelError: It is not installed, or not whole.
             NotEnoughMemory: There is no room for it beside what is loaded.
             WorkerFailed: Its worker does not start.
+            RemoteUnavailable, RemoteMisconfigured: The server that has it does not work.
         """
         model.users += 1
         try:
@@ -93,7 +92,8 @@ class ServedModels:
         async with model.changing:
             if model.loaded:
                 return
-            await model.keeper.require()
+            if model.keeper is not None:
+                await model.keeper.require()
             model.pool.open()
             try:
                 detail = await model.pool.wait_ready()
