@@ -15,6 +15,7 @@ _BEGINS_UNSPACED = re.compile(rf"[{_UNSPACED}]")
 _PIECE = re.compile(rf"\s*(?:[{_UNSPACED}][^\w\s]*|[^\s{_UNSPACED}]+)")
 _FURTHEST = 80
 """A word is looked for within so many characters: one that the text lacks must not lead far ahead."""
+_ROUNDING_S = 1e-6
 
 
 def joinable(text: str) -> str:
@@ -77,7 +78,7 @@ def _at(spans: Sequence[Span], offset_s: float, *, ending: bool) -> float:
     """The time after so many seconds of speech; at a gap its beginning for what ends there, else its end."""
     for start, end in spans[:-1]:
         length = end - start
-        if offset_s < length or (ending and offset_s <= length):
+        if offset_s < length + (_ROUNDING_S if ending else -_ROUNDING_S):
             return start + offset_s
         offset_s -= length
     start, end = spans[-1]
