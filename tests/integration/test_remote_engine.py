@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import io
+import ssl
 import wave
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 from care_voice.domain.errors import (
     CareVoiceError,
@@ -29,6 +36,7 @@ from care_voice.scheduler.work import Priority
 from care_voice.service.selftest import wrong_words
 from care_voice.supervisor.settings import SupervisorSettings
 from care_voice.telemetry.metrics import Metrics
+from support.authority import new_key, write_private
 from support.remote_server import RemoteServer, Reply, Silence, cut, fails, half, raw, remote_server, says
 from support.waiting import until
 
@@ -160,9 +168,9 @@ async def test_what_may_pass_is_tried_again(server: RemoteServer, fault: Reply) 
 async def test_a_server_that_does_not_answer_is_asked_again(server: RemoteServer) -> None:
     silence = Silence()
     server.script.append(silence)
-    async with ready(server.url, replace(FAST, timeout_s=0.5)) as engine:
+    async with ready(server.url, replace(FAST, timeout_s=3)) as engine:
         await engine.decode(window())
-        assert engine.count("care_voice_remote_requests_total", outcome="timeout") == 1
+        assert engine.count("care_voice_remote_requests_total", outcome="timeout") >= 1
     assert silence.left.is_set()
 
 
@@ -261,7 +269,7 @@ async def test_a_deadline_ends_the_request(server: RemoteServer) -> None:
     server.script.append(silence)
     async with ready(server.url) as engine:
         with pytest.raises(DeadlineExceeded):
-            await engine.decode(window(), timeout_s=0.5)
+            await engine.decode(window(), timeout_s=3)
         await until(silence.left.is_set, "the request was ended")
 
 
@@ -388,3 +396,36 @@ async def test_closing_ends_what_is_under_way_and_it_can_be_opened_again(server:
     await engine.pool.wait_ready()
     assert len(words_of(await engine.decode(window()))) == 2
     await engine.pool.close()
+
+
+@pytest.fixture
+def own_authority(tmp_path: Path) -> tuple[ssl.SSLContext, Path]:
+    """A server's certificate for 127.0.0.1 that nobody else has signed: (its context, what to trust it by)."""
+    key, now = new_key(), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "speech")])
+    address = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, now - timedelta(days=1), now + timedelta(days=1))
+    certificate = builder.add_extension(address, critical=False).sign(key, hashes.SHA256())
+    trusted = tmp_path / "ca.pem"
+    trusted.write_bytes(certificate.public_bytes(Encoding.PEM))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(trusted, write_private(tmp_path / "key.pem", key))
+    return context, trusted
+
+
+async def test_a_certificate_that_is_not_trusted_is_refused_and_gets_no_sound(
+    own_authority: tuple[ssl.SSLContext, Path],
+) -> None:
+    with remote_server(CLIP, HELLO, KNOWN, own_authority[0]) as server:
+        engine = Engine(server.url)
+        engine.pool.open()
+        with pytest.raises(RemoteUnavailable, match="certificate is not trusted"):
+            await engine.pool.wait_ready()
+        await engine.pool.close()
+        assert server.clips == []
+
+
+async def test_an_authority_of_ones_own_can_be_trusted(own_authority: tuple[ssl.SSLContext, Path]) -> None:
+    with remote_server(CLIP, HELLO, KNOWN, own_authority[0]) as server:
+        async with ready(server.url, replace(FAST, ca_file=own_authority[1])) as engine:
+            assert len(words_of(await engine.decode(window()))) == 2
