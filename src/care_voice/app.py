@@ -23,19 +23,21 @@ from care_voice.models.build import build_puller
 from care_voice.ops.preflight import Preflight
 from care_voice.scheduler.scheduler import Scheduler
 from care_voice.service.calibration import Calibrator
-from care_voice.service.engine_choice import EngineChoice, Load, Loadable, Machine
+from care_voice.service.engine_choice import Board, EngineChoice, Limits, Load, Loadable, Machine
 from care_voice.service.lifecycle import Lifecycle
 from care_voice.service.model_keeper import GraphsKeeper, ModelKeeper
 from care_voice.service.model_library import ModelLibrary
 from care_voice.service.scrub import Scrubber
-from care_voice.service.served_models import ServedModel, ServedModels
+from care_voice.service.selftest import known_window, wrong_words
+from care_voice.service.served_models import LocalEngine, ServedModel, ServedModels
 from care_voice.service.transcription import Transcriber
 from care_voice.service.tuning_policy import EnginePlan
-from care_voice.service.tuning_record import TuningStore
+from care_voice.service.tuning_record import TuningRecord, TuningStore
 from care_voice.supervisor.conversion import quantize
 from care_voice.supervisor.engine_pool import EnginePool
 from care_voice.supervisor.media_pool import MediaPool
 from care_voice.supervisor.memory import MemoryGate
+from care_voice.supervisor.pool import WindowPool
 from care_voice.supervisor.spawning import spawn
 from care_voice.supervisor.worker import Spawn, WorkerSpec
 from care_voice.telemetry.metrics import Metrics
@@ -63,18 +65,16 @@ class Application:
         # A mistake in the list of own models must not keep the service from serving one that it knows by itself.
         self.puller = build_puller(settings.models, convert=quantize, on_invalid=self._notice)
         self.library = ModelLibrary(self.puller, lambda: self.models.in_use, self.metrics)
-        self.keeper = ModelKeeper(settings.model, self.puller, self.metrics, self.library.board)
         self._memory = MemoryGate()
         self.media = MediaPool(settings.media, self._media_spec, settings.supervisor, self.metrics, spawn=spawn)
         self._calibrator = Calibrator(self._bench, self.media)
-        served = [self._served(self.keeper), *map(self._also_served, settings.also_served)]
+        served = [self._served(name) for name in (settings.model, *settings.also_served)]
         self.models = ServedModels(served, settings.engine.unload_after_s)
         self.scheduler = self.models.default.scheduler
         self.engine = self.scheduler.pool
         self.transcriber = Transcriber(self.models, self.media, settings.transcription, self.metrics)
         self.lifecycle = Lifecycle(
             self._preflight().checks(),
-            self.keeper,
             self.media,
             self.transcriber,
             settings.lifecycle,
@@ -92,9 +92,9 @@ class Application:
     async def _mend(self, name: str) -> None:
         """Repair a model that the scrub found damaged; the served one with a word about it in the health."""
         damage, choice = ModelDamaged(name=name, why="the scrub found wrong bytes"), self.lifecycle.choice
-        if name == self.settings.model:
+        if choice is not None and name == self.settings.model:
             await self.lifecycle.mend(damage)
-        elif name == choice.uses_graphs:
+        elif choice is not None and name == choice.uses_graphs:
             await choice.mend(damage)
         else:
             await asyncio.to_thread(self.puller.pull, name)
@@ -113,20 +113,26 @@ class Application:
         await asyncio.gather(self.library.close(), self.lifecycle.close())
 
     def _preflight(self) -> Preflight:
-        store = self.puller.store
+        store, local = self.puller.store, self.models.default.local
         return Preflight(
-            model=lambda: self.keeper.model,
+            model=lambda: local.keeper.model if local is not None else None,
             workers=max(1, self.settings.engine.workers),
             directories=(self.settings.data_dir, self.settings.models.directory, self.settings.incoming_dir),
             store=self.settings.models.directory,
             installed=lambda: any(manifest.name == self.settings.model for manifest in store.installed()),
         )
 
-    def _also_served(self, name: str) -> ServedModel:
-        return self._served(ModelKeeper(name, self.puller, self.metrics, self.library.board))
+    def _served(self, name: str) -> ServedModel:
+        """Where the model is elsewhere no file of it is needed here, and none is pulled or verified."""
+        settings = self.settings
+        local = self._local_engine(name) if settings.engine.kind == "local" else None
+        pool: WindowPool = local.pool if local is not None else self._remote_pool(name)
+        scheduler = Scheduler(name, pool, settings.scheduler, settings.supervisor, self.metrics)
+        return ServedModel(name, scheduler, local)
 
-    def _served(self, keeper: ModelKeeper) -> ServedModel:
-        settings, default = self.settings, keeper.name == self.settings.model
+    def _local_engine(self, name: str) -> LocalEngine:
+        settings, default = self.settings, name == self.settings.model
+        keeper = ModelKeeper(name, self.puller, self.metrics, self.library.board)
         choice = EngineChoice(
             keeper,
             GraphsKeeper(keeper, self.puller, self.metrics, self.library.board),
@@ -139,14 +145,33 @@ class Application:
             partial(self._engine_spec, choice),
             settings.supervisor,
             self.metrics,
-            name="engine" if default else f"engine-{keeper.name}",
+            name="engine" if default else f"engine-{name}",
             memory=self._memory,
             spawn=self._spawn if default else spawn,
         )
-        scheduler = Scheduler(keeper.name, pool, settings.scheduler, settings.supervisor, self.metrics)
-        return ServedModel(keeper, scheduler, choice)
+        return LocalEngine(keeper, choice, pool)
 
-    def _bench(self, plan: EnginePlan, load: Load) -> Scheduler:
+    def _remote_pool(self, name: str) -> WindowPool:
+        from care_voice.remote.pool import KnownClip, RemotePool  # noqa: PLC0415 - 30 ms that a local engine never pays
+
+        remote = self.settings.remote
+        sent = remote.model if remote.model and name == self.settings.model else name
+        clip = KnownClip(lambda: known_window(self.media), wrong_words)
+        return RemotePool(name, sent, remote, clip, self.metrics)
+
+    async def tune(self, limits: Limits, board: Board) -> TuningRecord:
+        """Measure what runs the default model best, and keep it; for an application that does nothing else.
+
+        Raises:
+            RuntimeUnavailable: The settings ask for a runtime that cannot be used.
+            CareVoiceError: The model is not whole, or nothing could be measured.
+        """
+        local = self.models.default.local or self._local_engine(self.settings.model)
+        await local.keeper.require()
+        self.media.open()
+        return await local.choice.tune(limits, board)
+
+    def _bench(self, plan: EnginePlan, load: Load) -> tuple[EnginePool, Scheduler]:
         """A queue and workers to measure a plan with, beside those that serve and apart from their metrics."""
         settings, metrics = self.settings, Metrics()
 
@@ -154,7 +179,7 @@ class Application:
             return self._spec_of(plan, await load(plan))
 
         pool = EnginePool(plan.workers, spec, settings.supervisor, metrics, name="tuning", memory=self._memory)
-        return Scheduler("tuning", pool, settings.scheduler, settings.supervisor, metrics)
+        return pool, Scheduler("tuning", pool, settings.scheduler, settings.supervisor, metrics)
 
     async def _engine_spec(self, choice: EngineChoice) -> WorkerSpec:
         """Runs before each start of an engine worker: no worker ever loads bytes that were not verified."""

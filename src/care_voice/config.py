@@ -17,6 +17,7 @@ from care_voice.api.settings import ApiSettings
 from care_voice.domain.errors import SettingsInvalid
 from care_voice.domain.values import BadValue, made
 from care_voice.models.settings import ModelSettings
+from care_voice.remote.settings import RemoteSettings
 from care_voice.scheduler.settings import SchedulerSettings
 from care_voice.service.lifecycle import LifecycleSettings
 from care_voice.service.scrub import ScrubSettings
@@ -64,6 +65,7 @@ class Settings:
 
     api: ApiSettings = field(default_factory=ApiSettings)
     engine: EngineSettings = field(default_factory=EngineSettings)
+    remote: RemoteSettings = field(default_factory=RemoteSettings)
     media: MediaWorkerSettings = field(default_factory=MediaWorkerSettings)
     supervisor: SupervisorSettings = field(default_factory=SupervisorSettings)
     scheduler: SchedulerSettings = field(default_factory=SchedulerSettings)
@@ -100,10 +102,13 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     values["data_dir"] = data_dir
     values.setdefault("models", {}).setdefault("directory", data_dir / "models")
     try:
-        return made(Settings, values)
+        settings = made(Settings, values)
     except BadValue as error:
         name = PREFIX + SEPARATOR.join(error.path).upper()
         raise SettingsInvalid(name=name, why=error.why) from error
+    if settings.engine.kind == "remote" and not settings.remote.url:
+        raise SettingsInvalid(name=f"{PREFIX}REMOTE{SEPARATOR}URL", why="a remote engine needs it")
+    return settings
 
 
 def setting_names() -> list[tuple[str, Any, str]]:

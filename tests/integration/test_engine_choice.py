@@ -297,10 +297,8 @@ async def test_both_engines_are_measured_in_workers_of_their_own_and_hear_the_wo
     application = Application(load_settings(environment(tmp_path, pulled_store, values)))
     shown = Shown()
     try:
-        await application.keeper.require()
-        application.media.open()
         async with asyncio.timeout(200):
-            record = await application.lifecycle.choice.tune(Limits(180.0), shown)
+            record = await application.tune(Limits(180.0), shown)
     finally:
         await application.lifecycle.close()
     assert {each.plan.runtime for each in record.measurements} == {"ctranslate2", "onnxruntime"}

@@ -29,12 +29,19 @@ class Service:
     """`python -m care_voice serve`; `log` is its stderr, one JSON object a line."""
 
     def __init__(
-        self, data_dir: Path, model_store: Path, settings: Mapping[str, str], module: str = "care_voice"
+        self,
+        data_dir: Path,
+        model_store: Path,
+        settings: Mapping[str, str],
+        module: str = "care_voice",
+        *,
+        port: int | None = None,
     ) -> None:
+        """`port` is for one that comes back where it was."""
         data_dir.mkdir(parents=True, exist_ok=True)
         self.data_dir = data_dir
         self.log = data_dir / "service.log"
-        self.port = free_port()
+        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.client = httpx.Client(base_url=self.url, timeout=60)
         with self.log.open("ab") as log:

@@ -71,7 +71,7 @@ def test_the_drawing_shows_the_tree_as_it_is() -> None:
 def test_every_error_has_a_status_that_fits_its_branch(cls: type[CareVoiceError]) -> None:
     status = status_of(made(cls))
 
-    assert (400 <= status < 500) if issubclass(cls, RequestError) else (status in (404, 422, 500, 503, 504, 507))
+    assert (400 <= status < 500) if issubclass(cls, RequestError) else (status in (404, 422, 500, 502, 503, 504, 507))
 
 
 @pytest.mark.parametrize(
@@ -91,6 +91,9 @@ def test_every_error_has_a_status_that_fits_its_branch(cls: type[CareVoiceError]
         (errors.NotReady(why="w"), 503),
         (errors.ModelDamaged(name="n", why="w"), 503),
         (errors.SettingsInvalid(name="n", why="w"), 500),
+        (errors.RemoteUnavailable(why="w", retry_after_s=7), 503),
+        (errors.RemoteMisconfigured(why="w"), 502),
+        (errors.RemoteRefused(why="w"), 422),
     ],
     ids=lambda value: value.code if isinstance(value, CareVoiceError) else str(value),
 )

@@ -37,6 +37,10 @@ def test_the_page_parses_and_has_every_metric_before_anything_happened() -> None
         "care_voice_model_signature_expires_timestamp_seconds",
         "care_voice_model_operations",
         "care_voice_startup_stage_seconds",
+        "care_voice_remote_requests",
+        "care_voice_remote_retries",
+        "care_voice_remote_breaker_state",
+        "care_voice_remote_breaker_opened",
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter
@@ -25,22 +26,26 @@ async def live() -> dict[str, str]:
 async def ready(services: Services) -> Response:
     """200 when the known clip was decoded and an engine worker was heard within seconds; else 503 and the reason.
 
+    `engine` says what decodes: workers here, what runs the model and when that was measured; or a server elsewhere and
+    the state of the circuit breaker towards it.
     `crash_looping` says how many workers of one slot ended unexpectedly within a minute, and why the last one did.
-    `engine` says what runs the model, and when that was measured.
     """
     lifecycle = services.lifecycle
     reason, loop = lifecycle.reason, lifecycle.crash_loop
     looping = loop and {"count": loop.count, "last_cause": loop.cause}
+    common = {"crash_looping": looping, "engine": asdict(lifecycle.engine) | _plan(lifecycle.choice)}
     if reason is not None:
-        body = {**problem_body(reason), "state": lifecycle.state, "status": 503, "crash_looping": looping}
+        body = {**problem_body(reason), "state": lifecycle.state, "status": 503, **common}
         return JSONResponse(body, 503, headers_of(reason, 503), media_type="application/problem+json")
     warning = lifecycle.warning
     shown = warning and {"code": warning.code, "detail": warning.message}
-    engine = _engine(lifecycle.choice)
-    return JSONResponse({"status": "ready", "warning": shown, "crash_looping": looping, "engine": engine})
+    return JSONResponse({"status": "ready", "warning": shown, **common})
 
 
-def _engine(choice: EngineChoice) -> dict[str, Any]:
+def _plan(choice: EngineChoice | None) -> dict[str, Any]:
+    """Of an engine here: what runs the model, and when that was measured."""
+    if choice is None:
+        return {}
     return {
         "runtime": choice.plan.runtime,
         "workers": choice.plan.workers,

@@ -114,6 +114,8 @@ def _read_transcription(fields: Fields, model: ServedModel) -> _Wish:
     logprobs = "logprobs" in fields.many("include", ("logprobs",))
     if logprobs and response_format != "json":
         raise InvalidParameter(param="include", why="logprobs need response_format=json")
+    if logprobs and not model.pool.gives_tokens:
+        raise UnsupportedParameter(param="include", why="the remote engine gives no log-probabilities of tokens")
     stream = fields.flag("stream")
     if stream and response_format not in ("json", "text"):
         raise InvalidParameter(param="stream", why="a stream needs response_format json or text")

@@ -24,6 +24,8 @@ _STATUS: list[tuple[type[errors.CareVoiceError], int]] = [
     (errors.MediaError, 422),
     (errors.RequestError, 400),
     (errors.WindowQuarantined, 422),
+    (errors.RemoteRefused, 422),
+    (errors.RemoteMisconfigured, 502),
     (errors.WorkerFailed, 500),
     (errors.StorageFull, 507),
     (errors.DeadlineExceeded, 504),

@@ -69,6 +69,8 @@ def bench(
     """
     with errors_explained(), ExitStack() as stack:
         settings = load_settings()
+        # It measures this machine, whatever decodes for the service.
+        settings = replace(settings, engine=replace(settings.engine, kind="local"))
         configure_logging(settings.log_format, "error")
         recordings = [Recording(path, language) for path in files or ()] or [stack.enter_context(shipped_recording())]
         names = models or _installed(settings)
@@ -106,8 +108,7 @@ async def _measure_model(settings: Settings, recordings: Sequence[Recording], ef
         await application.lifecycle.start_and_wait(repair=False)
         speeds = [await measure(application.transcriber, recording, effort) for recording in recordings]
         stage = application.lifecycle.board["engine_worker"]
-        workers = [slot.worker.pid for slot in application.engine.slots if slot.worker is not None]
-        memory = sum(map(peak_resident_bytes, workers))
+        memory = sum(map(peak_resident_bytes, application.engine.pids))
         return _Measured(settings.model, stage.detail, stage.seconds, memory, tuple(speeds))
     except CareVoiceError as error:
         return _Measured(settings.model, error=error)

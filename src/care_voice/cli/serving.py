@@ -31,6 +31,8 @@ def _serve(head_start: HeadStart) -> None:
     pid_file = PidFile(settings.run_dir)
     if not pid_file.acquire():
         give_up(f"a server with the data directory {settings.data_dir} is running already.")
+    if settings.engine.kind == "remote":
+        head_start.end("engine")
     from care_voice.app import serve as run_service  # noqa: PLC0415
 
     try:

@@ -49,9 +49,7 @@ async def _tune(settings: Settings) -> TuningRecord:
     application = Application(settings)
     try:
         with Console(stderr=True).status("starting") as status:
-            await application.keeper.require()
-            application.media.open()
-            return await application.lifecycle.choice.tune(EXHAUSTIVE, _Shown(status))
+            return await application.tune(EXHAUSTIVE, _Shown(status))
     finally:
         await application.lifecycle.close()
 

@@ -56,7 +56,10 @@
         ├── PreflightFailed
         ├── SelfTestFailed
         ├── WorkerFailed
-        └── WindowQuarantined
+        ├── WindowQuarantined
+        ├── RemoteUnavailable         a server elsewhere that decodes
+        ├── RemoteMisconfigured
+        └── RemoteRefused
 
 A docstring is the message: its fields are the keyword arguments the error was raised with. `code` is stable, so clients
 may depend on it. `hint` says what the reader can do. The HTTP status is chosen in `care_voice.api.problems` alone.
@@ -483,3 +486,24 @@ class WindowQuarantined(ServiceError):
 
     code = "window_quarantined"
     hint = "The other parts are fine; send the request id to whoever runs this service."
+
+
+class RemoteUnavailable(ServiceError):
+    """The remote engine does not work now: {why}."""
+
+    code = "remote_unavailable"
+    hint = "Try again in {retry_after_s} seconds."
+
+
+class RemoteMisconfigured(ServiceError):
+    """The remote engine cannot be used as it is set up: {why}."""
+
+    code = "remote_misconfigured"
+    hint = "Whoever runs this service must check the settings CARE_VOICE_REMOTE__URL, API_KEY and MODEL."
+
+
+class RemoteRefused(ServiceError):
+    """The remote engine refused a part of this recording: {why}."""
+
+    code = "remote_refused"
+    hint = "It would refuse it again; try other options, or send the request id to whoever runs this service."

@@ -24,9 +24,9 @@ _OVERHEAD_BYTES = 400 * 1024**2
 
 @dataclass(frozen=True, slots=True)
 class Preflight:
-    """What the checks need to know."""
+    """What the checks need to know; `model` gives None where a server elsewhere holds it."""
 
-    model: Callable[[], CatalogueModel]
+    model: Callable[[], CatalogueModel | None]
     workers: int
     directories: tuple[Path, ...]
     store: Path
@@ -43,7 +43,8 @@ class Preflight:
 
     def _settings(self) -> str:
         model = self.model()
-        return f"model {model.name}, Python {platform.python_version()}, {os.cpu_count()} CPUs"
+        engine = f"model {model.name}" if model else "a remote engine"
+        return f"{engine}, Python {platform.python_version()}, {os.cpu_count()} CPUs"
 
     def _directories(self) -> str:
         for directory in self.directories:
@@ -52,19 +53,21 @@ class Preflight:
 
     def _disk(self) -> str:
         free = shutil.disk_usage(self.store).free
-        needed = _RESERVE_BYTES + (0 if self.installed() else self.model().total_bytes)
+        model = self.model()
+        needed = _RESERVE_BYTES + (0 if model is None or self.installed() else model.total_bytes)
         if free < needed:
             why = f"{_mb(free)} free in {self.store}, {_mb(needed)} needed"
             raise PreflightFailed(name="disk", why=why, advice="Free some space, or set CARE_VOICE_DATA_DIR.")
         return f"{_mb(free)} free, {_mb(needed)} needed"
 
     def _memory(self) -> str:
-        needed = self.model().memory_bytes * self.workers + _OVERHEAD_BYTES
+        model = self.model()
+        needed = (model.memory_bytes * self.workers if model else 0) + _OVERHEAD_BYTES
         available = available_memory()
         if available is None:
             return f"{_mb(needed)} needed; this system does not say how much is available"
         if available < needed:
-            why = f"{_mb(available)} available, {_mb(needed)} needed for {self.model().name}"
+            why = f"{_mb(available)} available, {_mb(needed)} needed{f' for {model.name}' if model else ''}"
             advice = "Close other programs, serve a smaller model (CARE_VOICE_MODEL), or add memory."
             raise PreflightFailed(name="memory", why=why, advice=advice)
         return f"{_mb(available)} available, {_mb(needed)} needed"

@@ -1,4 +1,4 @@
-"""Windows in, hypotheses out: the plan put to work over a pool of engine workers."""
+"""Windows in, hypotheses out: the plan put to work over a pool of whatever decodes them."""
 
 from __future__ import annotations
 
@@ -27,8 +27,7 @@ from care_voice.scheduler.rate import RateMeter
 from care_voice.scheduler.settings import SchedulerSettings
 from care_voice.scheduler.suspicion import Suspicion, Verdict
 from care_voice.scheduler.work import Caller, Priority, Window
-from care_voice.supervisor.engine_pool import EnginePool, Outcome
-from care_voice.supervisor.engine_worker import EngineWorker, audio_seconds
+from care_voice.supervisor.pool import Outcome, WindowPool, WindowTaker, audio_seconds
 from care_voice.supervisor.settings import SupervisorSettings
 from care_voice.supervisor.worker import WorkerDied
 from care_voice.telemetry.metrics import Metrics
@@ -56,7 +55,7 @@ class Scheduler:
     """Owns all windows of one model until they are answered: no end of a worker loses one."""
 
     def __init__(
-        self, model: str, pool: EnginePool, settings: SchedulerSettings, limits: SupervisorSettings, metrics: Metrics
+        self, model: str, pool: WindowPool, settings: SchedulerSettings, limits: SupervisorSettings, metrics: Metrics
     ) -> None:
         self.pool = pool
         pool.keeper = self
@@ -67,7 +66,7 @@ class Scheduler:
         self._jobs: dict[int, _Job] = {}
         self._rate = RateMeter()
         self._outage: asyncio.TimerHandle | None = None
-        self._plan: Plan[EngineWorker] = Plan(
+        self._plan: Plan[WindowTaker] = Plan(
             WindowQueue(settings.patience_s), Suspicion(limits.max_kills, limits.max_attempts)
         )
         interactive, bulk = settings.max_interactive_s, settings.max_bulk_s
@@ -114,7 +113,7 @@ class Scheduler:
         Raises:
             WindowQuarantined: It stopped workers.
             DeadlineExceeded: It was not done in time.
-            NotReady: No worker could be started, or the service stops.
+            NotReady, RemoteUnavailable: No worker could be started or reached, or the service stops.
             CareVoiceError: What the worker found wrong with the request.
         """
         loop, number = asyncio.get_running_loop(), next(self._numbers)
@@ -122,6 +121,7 @@ class Scheduler:
         window = Window(number, errand.client, errand.priority, audio_seconds(request), errand.deadline)
         self._jobs[number] = _Job(msgspec.structs.replace(request, patient=window.patient), answer)
         self._plan.add(window, loop.time())
+        self._watch_outage()
         self._hand_out()
         try:
             async with asyncio.timeout_at(None if math.isinf(errand.deadline) else errand.deadline):
@@ -150,7 +150,7 @@ class Scheduler:
     # --- what the pool reports ----------------------------------------------------------------------------------------
 
     def workers_changed(self) -> None:
-        """A worker has come or has room."""
+        """A worker has come, has gone or has room."""
         self._watch_outage()
         self._hand_out()
 
@@ -165,7 +165,7 @@ class Scheduler:
             self._fail(number, outcome or WorkerFailed(why="it dropped a window that was waited for"))
         self._hand_out()
 
-    def lost(self, worker: EngineWorker, death: WorkerDied) -> None:
+    def lost(self, worker: WindowTaker, death: WorkerDied) -> None:
         """A worker has ended: its windows go to the next one, or aside."""
         verdicts = self._plan.lost(worker, asyncio.get_running_loop().time(), blamed=death.blames_work)
         for number, verdict in verdicts.items():
@@ -185,7 +185,8 @@ class Scheduler:
         if self._outage is not None:
             self._outage.cancel()
             self._outage = None
-        self._fail_all("the service is stopping")
+        for number in list(self._jobs):
+            self._fail(number, NotReady(why="the service is stopping"))
 
     def _watch_outage(self) -> None:
         """While there is no worker, a clock runs at whose end all that waits is given up."""
@@ -197,11 +198,8 @@ class Scheduler:
 
     def _give_up(self) -> None:
         self._outage = None
-        self._fail_all(self.pool.trouble or "no engine worker could be started")
-
-    def _fail_all(self, why: str) -> None:
         for number in list(self._jobs):
-            self._fail(number, NotReady(why=why))
+            self._fail(number, self.pool.refusal or NotReady(why="no engine worker could be started"))
 
     def _give(self, number: int, decoded: WindowDecoded) -> None:
         job = self._jobs.pop(number, None)

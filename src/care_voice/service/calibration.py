@@ -7,28 +7,28 @@ import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from importlib.resources import as_file, files
 
+import msgspec
 import structlog
 
 from care_voice.domain.errors import CareVoiceError, WorkerFailed
-from care_voice.engine.protocol import DecodeWindow, MediaWindow, OpenMedia, VadOptions, WindowDecoded
+from care_voice.engine.protocol import DecodeWindow, WindowDecoded
 from care_voice.scheduler.scheduler import Errand, Scheduler
 from care_voice.scheduler.work import Priority
 from care_voice.service.engine_choice import Limits, Load, Loadable, Tell
-from care_voice.service.selftest import CLIP, wrong_words
+from care_voice.service.selftest import known_window, wrong_words
 from care_voice.service.tuning_policy import EnginePlan, Measurement, rate_matters, why_hopeless
+from care_voice.supervisor.engine_pool import EnginePool
 from care_voice.supervisor.media_pool import MediaPool
 from care_voice.supervisor.slot import describe_first_ready
 from care_voice.telemetry.memory import peak_resident_bytes
 
 log = structlog.get_logger(__name__)
 
-Bench = Callable[[EnginePlan, Load], Scheduler]
-"""A queue with workers of its own that are not started yet."""
+Bench = Callable[[EnginePlan, Load], tuple[EnginePool, Scheduler]]
+"""Workers that are not started yet, and a queue of their own."""
 
 _BEAM_SIZE = 5
-_MAX_DURATION_S = 60.0
 _READ_TIMEOUT_S = 60.0
 _RUNS = 4
 _RUNS_S = 1.2
@@ -53,7 +53,7 @@ class Calibrator:
         Raises:
             CareVoiceError: The clip could not be read.
         """
-        window = await known_window(self._media)
+        window = await _known_window(self._media)
         left_s, measured = limits.total_s, list[Measurement]()
         for number, plan in enumerate(plans, 1):
             why = "" if limits.exhaustive else why_hopeless(plan, measured)
@@ -76,49 +76,29 @@ class Calibrator:
         return measured
 
     async def _measured(self, plan: EnginePlan, load: Load, clip: _Clip, left_s: float) -> Measurement:
-        scheduler = self._bench(plan, load)
-        scheduler.pool.open()
+        pool, scheduler = self._bench(plan, load)
+        pool.open()
         try:
             async with asyncio.timeout(None if math.isinf(left_s) else max(0.0, left_s)):
-                for slot in scheduler.pool.slots:
+                for slot in pool.slots:
                     await describe_first_ready([slot])
-                return await _timed(plan, scheduler, clip)
+                found = await _timed(plan, scheduler, clip)
+                return _told_by(pool, found)
         except TimeoutError:
             return Measurement(plan, "skipped", "the time was up")
         except CareVoiceError as error:
             return Measurement(plan, "failed", error.message)
         finally:
-            await scheduler.pool.close()
+            await pool.close()
 
 
-async def known_window(media: MediaPool) -> DecodeWindow:
-    """The clip of the self-test as a window. Raises WorkerFailed where it cannot be read."""
-    with as_file(files("care_voice.service").joinpath(CLIP)) as path:
-        request = OpenMedia(0, "tuning", str(path), _MAX_DURATION_S, VadOptions())
-        try:
-            async with asyncio.timeout(_READ_TIMEOUT_S), media.read(request) as events:
-                async for event in events:
-                    if isinstance(event, MediaWindow):
-                        return _request(event)
-        except TimeoutError:
-            raise WorkerFailed(why="no media worker has read the known clip") from None
-    raise WorkerFailed(why="there is no speech in the known clip")
-
-
-def _request(window: MediaWindow) -> DecodeWindow:
-    return DecodeWindow(
-        id=0,
-        request_id="tuning",
-        pcm=window.pcm,
-        start_s=window.start_s,
-        speech=window.speech,
-        language="en",
-        languages=(),
-        task="transcribe",
-        prompt=None,
-        temperatures=(0.0,),
-        beam_size=_BEAM_SIZE,
-    )
+async def _known_window(media: MediaPool) -> DecodeWindow:
+    """The clip of the self-test. Raises WorkerFailed where it cannot be read."""
+    try:
+        async with asyncio.timeout(_READ_TIMEOUT_S):
+            return msgspec.structs.replace(await known_window(media), beam_size=_BEAM_SIZE)
+    except TimeoutError:
+        raise WorkerFailed(why="no media worker has read the known clip") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,16 +119,16 @@ async def _timed(plan: EnginePlan, scheduler: Scheduler, clip: _Clip) -> Measure
     else:
         latency_s = await _alone(scheduler, clip.window)
     rate = None if slow or not rate_matters(latency_s, clip.rivals) else await _rate(scheduler, clip.window)
-    workers = [slot.worker for slot in scheduler.pool.slots if slot.worker is not None]
-    found = Measurement(
-        plan,
-        latency_s=round(latency_s, 4),
-        windows_per_s=rate and round(rate, 3),
-        memory_bytes=sum(peak_resident_bytes(worker.pid) for worker in workers),
-        device=next((worker.ready.device for worker in workers if worker.ready is not None), ""),
-    )
+    found = Measurement(plan, latency_s=round(latency_s, 4), windows_per_s=rate and round(rate, 3))
     wrong = next(filter(None, (wrong_words(_text(each)) for each in heard)), None)
     return replace(found, outcome="wrong_words", why=wrong) if wrong else found
+
+
+def _told_by(pool: EnginePool, found: Measurement) -> Measurement:
+    """With the memory of the workers and the device that they say."""
+    workers = [slot.worker for slot in pool.slots if slot.worker is not None]
+    device = next((worker.ready.device for worker in workers if worker.ready is not None), "")
+    return replace(found, memory_bytes=sum(peak_resident_bytes(worker.pid) for worker in workers), device=device)
 
 
 async def _alone(scheduler: Scheduler, window: DecodeWindow) -> float:

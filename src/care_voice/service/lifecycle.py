@@ -14,16 +14,16 @@ from typing import Literal
 
 import structlog
 
-from care_voice.domain.errors import CareVoiceError, Draining, NotReady
+from care_voice.domain.errors import CareVoiceError, Draining, NotReady, RemoteUnavailable
 from care_voice.models.progress import Progress
 from care_voice.service.engine_choice import EngineChoice, Leave
-from care_voice.service.model_keeper import ModelKeeper
 from care_voice.service.selftest import run_self_test
+from care_voice.service.served_models import LocalEngine
 from care_voice.service.startup import Stage, StartupBoard
 from care_voice.service.transcription import Transcriber
 from care_voice.supervisor.backoff import Backoff
-from care_voice.supervisor.engine_pool import EnginePool
 from care_voice.supervisor.media_pool import MediaPool
+from care_voice.supervisor.pool import EngineFacts, WindowPool
 from care_voice.supervisor.vigilance import CrashLooping
 from care_voice.telemetry.metrics import Metrics
 
@@ -31,6 +31,8 @@ log = structlog.get_logger(__name__)
 
 State = Literal["starting", "ready", "degraded", "draining"]
 WORK_STAGES = ("model", "tuning", "media_worker", "engine_worker", "self_test")
+REMOTE_STAGES = ("media_worker", "remote_engine", "self_test")
+"""Where a server elsewhere decodes: no model is looked at here, so none is shown as verified."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,6 @@ class Lifecycle:
     def __init__(
         self,
         checks: Sequence[Check],
-        keeper: ModelKeeper,
         media: MediaPool,
         transcriber: Transcriber,
         settings: LifecycleSettings,
@@ -80,11 +81,10 @@ class Lifecycle:
     ) -> None:
         self._notices = notices
         self._checks = checks
-        self._keeper = keeper
         self._media = media
         self._models = transcriber.models
         self._engine = self._models.default.pool
-        self._choice = self._models.default.choice
+        self._local = self._models.default.local
         self._transcriber = transcriber
         self._settings = settings
         self._metrics = metrics
@@ -93,7 +93,8 @@ class Lifecycle:
         self._mending = Backoff(settings.retry_first_s, settings.retry_max_s)
         self._damage: CareVoiceError | None = None
         self._task: asyncio.Task[None] | None = None
-        self.board = StartupBoard([check.name for check in checks] + list(WORK_STAGES))
+        stages = REMOTE_STAGES if self._local is None else WORK_STAGES
+        self.board = StartupBoard([check.name for check in checks] + list(stages))
         metrics.ready.set_function(lambda: float(self.state == "ready"))
 
     @property
@@ -107,8 +108,9 @@ class Lifecycle:
     @property
     def warning(self) -> CareVoiceError | None:
         """What an operator should know though the service works; None when there is nothing."""
-        signature = self._keeper.signature_problem or self._choice.signature_problem
-        return self._damage or signature or self._choice.notice or next(iter(self._notices), None)
+        local = self._local
+        told = (local.keeper.signature_problem, local.choice.signature_problem, local.choice.notice) if local else ()
+        return next(filter(None, (self._damage, *told, *self._notices)), None)
 
     @property
     def reason(self) -> CareVoiceError | None:
@@ -119,19 +121,27 @@ class Lifecycle:
             return self._trouble
         if not self.board.complete:
             return NotReady(why=_describe(self.board.current))
-        trouble = self._engine.trouble or self._media.trouble or self._stale_heartbeat()
+        if (refusal := self._engine.refusal) is not None:
+            return refusal
+        trouble = self._media.trouble or self._stale_heartbeat()
         return NotReady(why=trouble) if trouble else None
+
+    @property
+    def engine(self) -> EngineFacts:
+        """What decodes the windows of the default model."""
+        return self._engine.facts
 
     def admit(self) -> None:
         """Let work in, or say why not: a worker that is being restarted is worth waiting for, one that fails is not.
 
         Raises:
-            Draining, NotReady, ModelError: What keeps the service from working.
+            Draining, NotReady, RemoteUnavailable: What keeps the service from working.
         """
         reason = self.reason
         restarting = self.board.complete and not self._draining and self._trouble is None
         if reason is not None and not (restarting and self._workers_are_coming()):
-            raise reason if isinstance(reason, Draining | NotReady) else NotReady(why=reason.message)
+            passed_on = isinstance(reason, Draining | NotReady | RemoteUnavailable)
+            raise reason if passed_on else NotReady(why=reason.message)
 
     def start(self) -> None:
         """Begin, in the background."""
@@ -186,14 +196,11 @@ class Lifecycle:
         for check in self._checks:
             with self.board.run(check.name) as stage:
                 stage.say(await asyncio.to_thread(check.run))
-        with self.board.run("model") as stage:
-            await (self._keeper.ensure(_shown_on(stage)) if leave.repair else self._keeper.require())
-            stage.say(f"{self._keeper.name}: every digest is right")
-        with self.board.run("tuning") as stage:
-            stage.say(await self._models.default.settle(leave, stage))
+        if self._local is not None:
+            await self._prepare(self._local, leave)
         self._engine.open()
         await self._wait_for("media_worker", self._media)
-        await self._wait_for("engine_worker", self._engine)
+        await self._wait_for("remote_engine" if self._local is None else "engine_worker", self._engine)
         with self.board.run("self_test") as stage:
             stage.say(await run_self_test(self._transcriber, self._settings.self_test_timeout_s))
         self._trouble = None
@@ -201,27 +208,39 @@ class Lifecycle:
         for stage in self.board.stages:
             self._metrics.startup_seconds.labels(stage.name).set(stage.seconds)
         stages = {stage.name: round(stage.seconds, 3) for stage in self.board.stages}
-        log.info("ready", total_s=round(self.board.total_s or 0, 3), model=self._keeper.name, stages=stages)
+        log.info("ready", total_s=round(self.board.total_s or 0, 3), model=self._models.default.name, stages=stages)
 
-    async def _wait_for(self, name: str, pool: EnginePool | MediaPool) -> None:
+    async def _prepare(self, local: LocalEngine, leave: Leave) -> None:
+        """Make the model whole, and choose what runs it."""
+        with self.board.run("model") as stage:
+            await (local.keeper.ensure(_shown_on(stage)) if leave.repair else local.keeper.require())
+            stage.say(f"{local.keeper.name}: every digest is right")
+        with self.board.run("tuning") as stage:
+            stage.say(await local.settle(leave, stage))
+
+    async def _wait_for(self, name: str, pool: WindowPool | MediaPool) -> None:
         with self.board.run(name) as stage:
             stage.say(await pool.wait_ready())
 
     async def _watch(self) -> None:
         """Look after the model's files; the workers look after themselves, and serve from memory meanwhile."""
-        await self._choice.look_after()
-        if await self._keeper.unchanged():
+        if self._local is None:
             return
-        damage = await self._keeper.damage()
+        await self._local.choice.look_after()
+        if await self._local.keeper.unchanged():
+            return
+        damage = await self._local.keeper.damage()
         if damage is not None:
             await self.mend(damage)
 
     async def mend(self, damage: CareVoiceError) -> None:
         """Have the served model pulled again, and say meanwhile what is wrong with it."""
+        assert self._local is not None
+        keeper = self._local.keeper
         self._damage = damage
-        log.warning("model_needs_mending", model=self._keeper.name, damage=damage.message)
+        log.warning("model_needs_mending", model=keeper.name, damage=damage.message)
         try:
-            await self._keeper.ensure()
+            await keeper.ensure()
         except CareVoiceError as error:
             self._damage = error
             log.error("mending_failed", code=error.code, detail=error.message, hint=error.advice)
@@ -230,12 +249,12 @@ class Lifecycle:
             self._damage = None
             self._mending.reset()
             self._engine.retry_now()
-            log.info("model_mended", model=self._keeper.name)
+            log.info("model_mended", model=keeper.name)
 
     @property
-    def choice(self) -> EngineChoice:
-        """What runs the default model."""
-        return self._choice
+    def choice(self) -> EngineChoice | None:
+        """What runs the default model here; None where a server elsewhere does."""
+        return self._local.choice if self._local else None
 
     @property
     def crash_loop(self) -> CrashLooping | None:
@@ -246,8 +265,7 @@ class Lifecycle:
         return self._engine.hopeful and self._media.hopeful
 
     def _stale_heartbeat(self) -> str | None:
-        workers = [slot.worker for slot in self._engine.slots if slot.worker is not None]
-        if any(worker.heard_ago_s <= self._settings.heartbeat_fresh_s for worker in workers):
+        if self._engine.heard_within(self._settings.heartbeat_fresh_s):
             return None
         return "no engine worker has sent a heartbeat lately"
 

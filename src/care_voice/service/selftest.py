@@ -6,8 +6,10 @@ import asyncio
 from importlib.resources import as_file, files
 
 from care_voice.domain.errors import CareVoiceError, SelfTestFailed
+from care_voice.engine.protocol import DecodeWindow, MediaWindow, OpenMedia, VadOptions
 from care_voice.service.options import TranscriptionOptions
 from care_voice.service.transcription import Transcriber
+from care_voice.supervisor.media_pool import MediaPool
 
 CLIP = "selftest.ogg"
 """J. F. Kennedy, inaugural address, 20 January 1961 (public domain): "... ask what you can do for your country"."""
@@ -16,6 +18,7 @@ EXPECTED = ("what", "you", "can", "do", "for", "your", "country")
 """Words that even the smallest model hears; one may be wrong, as models and rounding differ."""
 
 _MAX_MISSED = 1
+_LONGEST_S = 60.0
 
 
 async def run_self_test(transcriber: Transcriber, timeout_s: float) -> str:
@@ -38,6 +41,23 @@ async def run_self_test(transcriber: Transcriber, timeout_s: float) -> str:
     if why is not None:
         raise SelfTestFailed(why=why)
     return f"{len(EXPECTED) - len(missed_words(transcript.text))} of {len(EXPECTED)} known words"
+
+
+async def known_window(media: MediaPool) -> DecodeWindow:
+    """The clip as a window, for an engine that is proved before it gets anything else.
+
+    Raises:
+        SelfTestFailed: No speech was found in it.
+        CareVoiceError: It cannot be decoded now.
+    """
+    with as_file(files("care_voice.service").joinpath(CLIP)) as path:
+        async with media.read(OpenMedia(0, "self-test", str(path), _LONGEST_S, VadOptions())) as events:
+            async for event in events:
+                if isinstance(event, MediaWindow):
+                    return DecodeWindow(
+                        0, "self-test", event.pcm, event.start_s, event.speech, "en", (), "transcribe", None, (0.0,), 1
+                    )
+    raise SelfTestFailed(why="no speech was found in the known clip")
 
 
 def wrong_words(text: str) -> str | None:

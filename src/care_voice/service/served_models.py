@@ -14,25 +14,18 @@ from care_voice.scheduler.scheduler import Scheduler
 from care_voice.service.engine_choice import Board, EngineChoice, Leave
 from care_voice.service.model_keeper import ModelKeeper
 from care_voice.supervisor.engine_pool import EnginePool
+from care_voice.supervisor.pool import WindowPool
 
 log = structlog.get_logger(__name__)
 
 
-@dataclass(eq=False, slots=True)
-class ServedModel:
-    """One model with its workers and its queue; `users` counts the transcriptions that hold it."""
+@dataclass(frozen=True, slots=True)
+class LocalEngine:
+    """A model whose files are here, and the workers that run it."""
 
     keeper: ModelKeeper
-    scheduler: Scheduler
     choice: EngineChoice
-    users: int = 0
-    loaded: bool = False
-    changing: asyncio.Lock = field(default_factory=asyncio.Lock)
-    unloading: asyncio.TimerHandle | None = None
-
-    @property
-    def name(self) -> str:
-        return self.keeper.name
+    pool: EnginePool
 
     async def settle(self, leave: Leave, board: Board) -> str:
         """Choose what runs it, and with how many workers; returns that for people. Raises RuntimeUnavailable."""
@@ -40,14 +33,33 @@ class ServedModel:
         await self.pool.resize(self.choice.plan.workers)
         return detail
 
+
+@dataclass(eq=False, slots=True)
+class ServedModel:
+    """One model and its queue; `local` is None where a server elsewhere decodes. `users` counts the transcriptions that
+    hold it."""
+
+    name: str
+    scheduler: Scheduler
+    local: LocalEngine | None = None
+    users: int = 0
+    loaded: bool = False
+    changing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    unloading: asyncio.TimerHandle | None = None
+
     @property
-    def pool(self) -> EnginePool:
+    def keeper(self) -> ModelKeeper | None:
+        """Who looks after its files; None where they are elsewhere."""
+        return self.local.keeper if self.local else None
+
+    @property
+    def pool(self) -> WindowPool:
         return self.scheduler.pool
 
     @property
     def multilingual(self) -> bool:
         """Whether it knows more than English: as its worker says, else as the catalogue does."""
-        if self.pool.workers:
+        if self.pool.workers or self.keeper is None:
             return self.pool.multilingual
         return self.keeper.model.languages == "multilingual"
 
@@ -78,12 +90,15 @@ class ServedModels:
     @property
     def in_use(self) -> frozenset[str]:
         """The models whose files are needed: those that are served, and what is made from them to run them."""
-        return frozenset().union(*(model.choice.names for model in self._models.values()))
+        return frozenset().union(*(choice.names for choice in self._choices))
 
     def runtime_of(self, name: str) -> str | None:
         """What runs a served model, or the served model that is run by these graphs; None where it is neither."""
-        found = (model.choice.plan.runtime for model in self._models.values() if name in model.choice.names)
-        return next(found, None)
+        return next((choice.plan.runtime for choice in self._choices if name in choice.names), None)
+
+    @property
+    def _choices(self) -> list[EngineChoice]:
+        return [model.local.choice for model in self._models.values() if model.local is not None]
 
     @asynccontextmanager
     async def using(self, model: ServedModel) -> AsyncIterator[Scheduler]:
@@ -94,6 +109,7 @@ class ServedModels:
             NotEnoughMemory: There is no room for it beside what is loaded.
             RuntimeUnavailable: The settings ask for a runtime that cannot run it.
             WorkerFailed: Its worker does not start.
+            RemoteUnavailable, RemoteMisconfigured: The server that has it does not work.
         """
         model.users += 1
         try:
@@ -118,9 +134,10 @@ class ServedModels:
         async with model.changing:
             if model.loaded:
                 return
-            await model.keeper.require()
-            # A request waits for this: it is run as was measured before, or else without measuring.
-            await model.settle(Leave(measure=False), _Unseen())
+            if model.local is not None:
+                await model.local.keeper.require()
+                # A request waits for this: it is run as was measured before, or else without measuring.
+                await model.local.settle(Leave(measure=False), _Unseen())
             model.pool.open()
             try:
                 detail = await model.pool.wait_ready()

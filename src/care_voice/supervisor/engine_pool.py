@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from typing import Protocol
 
 import structlog
 
-from care_voice.domain.errors import CareVoiceError
+from care_voice.domain.errors import CareVoiceError, NotReady
 from care_voice.engine.protocol import Dropped, Failed, ToParent, WindowDecoded
 from care_voice.supervisor.engine_worker import EngineWorker
 from care_voice.supervisor.failures import to_error
 from care_voice.supervisor.memory import MemoryGate
+from care_voice.supervisor.pool import EngineFacts, Outcome, WindowKeeper
 from care_voice.supervisor.settings import SupervisorSettings
 from care_voice.supervisor.slot import (
     PrepareSpec,
@@ -30,30 +30,13 @@ from care_voice.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
-Outcome = WindowDecoded | CareVoiceError | None
-"""What became of a window: its words, what was wrong with it, or nothing because it was given up."""
-
-
-class WindowKeeper(Protocol):
-    """Whoever holds the windows: told of all that happens to them, from the event loop."""
-
-    def workers_changed(self) -> None:
-        """A worker has come or has room."""
-
-    def answered(self, number: int, outcome: Outcome) -> None:
-        """A window that a worker had is done with."""
-
-    def lost(self, worker: EngineWorker, death: WorkerDied) -> None:
-        """The worker has ended, and all that it had is lost."""
-
-    def stopped(self) -> None:
-        """There will be no workers any more."""
-
 
 class EnginePool:
     """`count` workers that hold the same model. Set `keeper` before it is opened."""
 
     keeper: WindowKeeper
+    gives_tokens = True
+    facts = EngineFacts()
 
     def __init__(
         self,
@@ -134,6 +117,21 @@ class EnginePool:
     def trouble(self) -> str | None:
         """Why no worker takes work now; None while one does."""
         return trouble_of(self.slots, "the engine worker is starting")
+
+    @property
+    def refusal(self) -> CareVoiceError | None:
+        """The same as an error."""
+        trouble = self.trouble
+        return NotReady(why=trouble) if trouble else None
+
+    def heard_within(self, limit_s: float) -> bool:
+        """Whether a worker has sent a heartbeat within so many seconds."""
+        return any(slot.worker is not None and slot.worker.heard_ago_s <= limit_s for slot in self.slots)
+
+    @property
+    def pids(self) -> list[int]:
+        """The worker processes."""
+        return [slot.worker.pid for slot in self.slots if slot.worker is not None]
 
     @property
     def hopeful(self) -> bool:

@@ -8,17 +8,12 @@ from dataclasses import dataclass
 
 import msgspec
 
-from care_voice.engine.protocol import SAMPLE_RATE, Cancel, DecodeWindow
+from care_voice.engine.protocol import Cancel, DecodeWindow
+from care_voice.supervisor.pool import audio_seconds
 from care_voice.supervisor.worker import WorkerProcess
 
-_BYTES_PER_S = 2 * SAMPLE_RATE
 _SETTLED_AFTER = 3
 """Windows after which a worker's memory is what it works with: the first ones allocate buffers that it keeps."""
-
-
-def audio_seconds(request: DecodeWindow) -> float:
-    """Length of a window's sound."""
-    return len(request.pcm) / _BYTES_PER_S
 
 
 @dataclass(frozen=True, slots=True)

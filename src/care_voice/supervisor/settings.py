@@ -56,7 +56,11 @@ class SupervisorSettings:
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
-    """What the engine workers hold and how many there are."""
+    """What decodes: engine workers, what they hold and how many there are; or a server elsewhere."""
+
+    kind: Literal["local", "remote"] = "local"
+    """local decodes with workers of this service; remote sends windows to the server that the section REMOTE names
+    (docs/remote.md), and of the settings below only UNLOAD_AFTER_S counts."""
 
     runtime: Literal["auto", "ctranslate2", "onnxruntime"] = "auto"
     """What runs the model. auto takes the faster one on this machine: both are measured once, at the first start, where

@@ -70,6 +70,11 @@ class HeadStart:
         """A worker that was started ahead, else a new one. Raises OSError."""
         return self._waiting.pop(role, None) or spawn(role)
 
+    def end(self, role: WorkerRole) -> None:
+        """End one that nobody will need."""
+        if role in self._waiting:
+            self._waiting.pop(role).end()
+
     def close(self) -> None:
         """End those that nobody needed."""
         while self._waiting:

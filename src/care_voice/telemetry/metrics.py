@@ -21,6 +21,7 @@ class Metrics:
         self._define_transcription()
         self._define_health()
         self._define_models()
+        self._define_remote()
 
     def _define_http(self) -> None:
         self.http_requests = Counter(
@@ -164,6 +165,32 @@ class Metrics:
             "care_voice_model_operations_total",
             "Pulls and verifications of models that ended, by outcome: done, failed or cancelled.",
             ["model", "kind", "outcome"],
+            registry=self.registry,
+        )
+
+    def _define_remote(self) -> None:
+        self.remote_requests = Counter(
+            "care_voice_remote_requests_total",
+            "Requests to the remote engine by outcome: ok, a status, unreachable, timeout, cut or misread.",
+            ["model", "outcome"],
+            registry=self.registry,
+        )
+        self.remote_retries = Counter(
+            "care_voice_remote_retries_total",
+            "Windows that were sent to the remote engine once more.",
+            ["model"],
+            registry=self.registry,
+        )
+        self.breaker_state = Gauge(
+            "care_voice_remote_breaker_state",
+            "The circuit breaker towards the remote engine: 0 closed, 1 half-open, 2 open.",
+            ["model"],
+            registry=self.registry,
+        )
+        self.breaker_opened = Counter(
+            "care_voice_remote_breaker_opened_total",
+            "How often the circuit breaker opened.",
+            ["model"],
             registry=self.registry,
         )
 

@@ -38,6 +38,7 @@ export const en = {
     media_worker: "Starting the audio decoder",
     tuning: "Measuring which engine is faster here",
     engine_worker: "Loading the speech model",
+    remote_engine: "Checking the transcription server",
     self_test: "Transcribing a test recording",
   },
   record: {
@@ -284,6 +285,10 @@ export const en = {
     draining: "The service is being restarted. Please try again in a few seconds.",
     worker_failed: "The service had a failure while transcribing. Please try again.",
     window_quarantined: "A part of this recording could not be transcribed. Please tell whoever runs this service.",
+    remote_unavailable: "The server that transcribes for this service cannot be used now. Please try again shortly.",
+    remote_misconfigured:
+      "The connection to the transcription server is not set up rightly. Please tell whoever runs this service.",
+    remote_refused: "The transcription server refused a part of this recording. Please tell whoever runs this service.",
     internal_error: "The service had an unexpected failure. Please try again.",
     model_not_installed: "The speech model is not installed yet.",
     model_damaged: "The speech model is damaged and has to be downloaded again.",

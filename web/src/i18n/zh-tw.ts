@@ -39,6 +39,7 @@ export const zhTW: Texts = {
     media_worker: "正在啟動音訊解碼程式",
     tuning: "正在測量哪個引擎在這台機器上較快",
     engine_worker: "正在載入語音模型",
+    remote_engine: "正在檢查轉寫伺服器",
     self_test: "正在試轉一段測試錄音",
   },
   record: {
@@ -283,6 +284,9 @@ export const zhTW: Texts = {
     draining: "服務正在重新啟動，請幾秒後再試一次。",
     worker_failed: "轉寫時服務發生錯誤，請再試一次。",
     window_quarantined: "這段錄音有一部分無法轉寫，請通知服務管理人員。",
+    remote_unavailable: "負責轉寫的伺服器目前無法使用，請稍後再試。",
+    remote_misconfigured: "與轉寫伺服器的連線設定有誤，請通知服務管理人員。",
+    remote_refused: "轉寫伺服器拒絕了這段錄音的一部分，請通知服務管理人員。",
     internal_error: "服務發生未預期的錯誤，請再試一次。",
     model_not_installed: "語音模型尚未安裝。",
     model_damaged: "語音模型已損壞，需要重新下載。",

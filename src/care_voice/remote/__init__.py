@@ -1,0 +1,1 @@
+"""Windows decoded by a server elsewhere that speaks the OpenAI transcription API."""
