@@ -35,6 +35,8 @@ class Desk:
         self._taken: set[int] = set()
         self._given_up: set[int] = set()
         self._steps = 0
+        self.halvings = 0
+        """How often memory ran out and batches were made half as large."""
 
     # --- the reader ---------------------------------------------------------------------------------------------------
 
@@ -95,7 +97,7 @@ class Desk:
 
     def snapshot(self, rss_bytes: int) -> Heartbeat:
         """What the worker is doing now."""
-        return Heartbeat(len(self._taken) + len(self._waiting), self._steps, rss_bytes)
+        return Heartbeat(len(self._taken) + len(self._waiting), self._steps, rss_bytes, self.halvings)
 
     def _take(self) -> Request:
         request = self._waiting.pop(next(iter(self._waiting)))

@@ -71,12 +71,22 @@ class EngineRole:
         if not isinstance(message, LoadEngine):
             raise ProtocolError(f"{type(message).__name__} is not for an engine worker")
         started = time.monotonic()
+        if message.gpu is not None:
+            # CUDA counts the devices that it is shown: now the one that was chosen is its first, in whatever order.
+            os.environ["CUDA_VISIBLE_DEVICES"] = message.gpu.uuid
         from care_voice.engine.windows import WindowDecoder  # noqa: PLC0415 - each role imports its own ML library
 
         self._decoder = WindowDecoder(message)
-        answer = ready("engine", self._decoder.detail, started, multilingual=self._decoder.multilingual)
-        capacity = self._decoder.capacity
-        return msgspec.structs.replace(answer, capacity=capacity, counts_steps=capacity > 1)
+        runtime = self._decoder.runtime
+        return msgspec.structs.replace(
+            ready("engine", runtime.detail, started, multilingual=runtime.multilingual),
+            capacity=runtime.capacity,
+            capacity_s=runtime.capacity_s,
+            counts_steps=runtime.counts_steps,
+            device=runtime.device,
+            gpu=runtime.gpu.index if runtime.gpu else None,
+            compute_type=runtime.compute_type,
+        )
 
     def handle(self, message: Request) -> Iterator[Answer]:
         """Decode one window, while no other is in hand."""
@@ -89,6 +99,7 @@ class EngineRole:
             self._let_in(desk)
             for answer in self._decoder.step():
                 desk.answer(answer)
+            desk.halvings = self._decoder.runtime.halvings
             desk.step()
 
     def _let_in(self, desk: Desk) -> None:

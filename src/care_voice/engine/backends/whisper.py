@@ -13,10 +13,11 @@ import tokenizers
 from faster_whisper.feature_extractor import FeatureExtractor
 from faster_whisper.tokenizer import Tokenizer
 
-from care_voice.domain.errors import InvalidParameter
+from care_voice.domain.errors import CareVoiceError, InvalidParameter
 from care_voice.engine.alignment import AlignedWord, align_words, longest_skip_s, snap_to_speech
 from care_voice.engine.backends.runtime import Generated, Request, Runtime
 from care_voice.engine.bytelevel import token_bytes
+from care_voice.engine.protocol import GpuShare
 from care_voice.engine.rails import (
     FULL_WINDOW_S,
     Hypothesis,
@@ -157,7 +158,7 @@ class WhisperBackend:
         done = []
         for key, generated in self.runtime.step():
             try:
-                self.runtime.add(key, self._windows[key].send(generated))
+                self.runtime.add(key, _go_on(self._windows[key], generated))
             except StopIteration as finished:
                 del self._windows[key]
                 done.append((key, finished.value))
@@ -288,8 +289,20 @@ class WhisperBackend:
         return [replace(parts[0], passes=parts[0].passes + passes), *parts[1:]]
 
 
+def _go_on(asking: Asking, result: Generated | CareVoiceError) -> Request:
+    """Tell a window what the runtime made of its request: what it asks for next."""
+    return asking.throw(result) if isinstance(result, CareVoiceError) else asking.send(result)
+
+
 def load_backend(
-    model_dir: Path, device: str, compute_type: str, threads: int, settings: WhisperSettings | None = None
+    model_dir: Path,
+    device: str,
+    compute_type: str,
+    threads: int,
+    settings: WhisperSettings | None = None,
+    *,
+    batch: int = 0,
+    gpu: GpuShare | None = None,
 ) -> WhisperBackend:
     """Load what the directory holds: graphs for ONNX Runtime, or else a CTranslate2 model.
 
@@ -298,6 +311,9 @@ def load_backend(
         device: cpu, cuda, or auto: cuda where there is a device; graphs for ONNX Runtime run on the CPU alone.
         compute_type: A CTranslate2 type, for example int8; auto means int8 on a CPU and float16 on CUDA.
         threads: CPU threads of one operation; 0 lets the library choose.
+        settings: How windows are decoded.
+        batch: Windows of 30 s that CTranslate2 computes together; 0 chooses for the device.
+        gpu: The GPU that CUDA shows as its first and only one, and what may be done there.
 
     Raises:
         RuntimeError, ValueError: The library cannot load what the directory holds, or lacks the device.
@@ -311,7 +327,7 @@ def load_backend(
     else:
         from care_voice.engine.backends.ct2_runtime import CTranslate2Runtime  # noqa: PLC0415
 
-        runtime = CTranslate2Runtime(model_dir, device, compute_type, threads)
+        runtime = CTranslate2Runtime(model_dir, device, compute_type, threads, batch=batch, gpu=gpu)
     return WhisperBackend(runtime, model_dir / "tokenizer.json", settings)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from care_voice.domain.errors import CareVoiceError
 from care_voice.engine.backends.onnxrt.decoding import BatchDecoder, Job, Outcome, Suppression
 from care_voice.engine.backends.onnxrt.session import Array, Decoder, Encoder, Sound, session_options
 from care_voice.engine.backends.runtime import Alignment, Generated, Mel, Request
@@ -33,6 +34,11 @@ class OnnxRuntime:
     """
 
     device = "cpu"
+    compute_type = "int8"
+    gpu = None
+    counts_steps = True
+    capacity_s = 0.0
+    halvings = 0
 
     def __init__(self, model_dir: Path, threads: int) -> None:
         require_exact_products()
@@ -86,7 +92,7 @@ class OnnxRuntime:
         )
         self._batch.add(key, job)
 
-    def step(self) -> list[tuple[int, Generated]]:
+    def step(self) -> list[tuple[int, Generated | CareVoiceError]]:
         return [(key, _generated(outcome)) for key, outcome in self._batch.step()]
 
     def align(self, request: Request, generated: Generated, tokens: list[int], frames: int) -> Alignment:
