@@ -20,9 +20,10 @@ from care_voice.engine.protocol import LoadEngine, LoadMedia
 from care_voice.models.build import build_puller
 from care_voice.ops.preflight import Preflight
 from care_voice.scheduler.scheduler import Scheduler
-from care_voice.service.lifecycle import Lifecycle
+from care_voice.service.lifecycle import Check, Lifecycle
 from care_voice.service.model_keeper import ModelKeeper
 from care_voice.service.model_library import ModelLibrary
+from care_voice.service.placing import Placing
 from care_voice.service.scrub import Scrubber
 from care_voice.service.served_models import ServedModel, ServedModels
 from care_voice.service.transcription import Transcriber
@@ -56,6 +57,7 @@ class Application:
         )
         self.keeper = ModelKeeper(settings.model, self.puller, self.metrics, self.library.board)
         self._memory = MemoryGate()
+        self._placing = Placing(settings.engine)
         served = [self._served(self.keeper), *map(self._also_served, settings.also_served)]
         self.models = ServedModels(served, settings.engine.unload_after_s)
         self.scheduler = self.models.default.scheduler
@@ -63,7 +65,7 @@ class Application:
         self.media = MediaPool(settings.media, self._media_spec, settings.supervisor, self.metrics)
         self.transcriber = Transcriber(self.models, self.media, settings.transcription, self.metrics)
         self.lifecycle = Lifecycle(
-            self._preflight().checks(),
+            [*self._preflight().checks(), Check("devices", lambda: self._placing.describe(self.keeper.model))],
             self.keeper,
             self.media,
             self.transcriber,
@@ -128,14 +130,24 @@ class Application:
         """Runs before each start of an engine worker: no worker ever loads bytes that were not verified."""
         verified = await keeper.require()
         engine = self.settings.engine
+        placement = await self._placing.placement(keeper.model)
         load = LoadEngine(
             model_name=keeper.name,
             model_dir=str(verified.view),
             device=engine.device,
             compute_type=engine.compute_type,
             threads=engine.threads or max(1, usable_cpus() // engine.workers),
+            batch=engine.batch,
+            gpu=placement.share if placement is not None else None,
         )
-        return WorkerSpec("engine", load, self.settings.log_format, self.settings.log_level, keeper.model.memory_bytes)
+        return WorkerSpec(
+            role="engine",
+            load=load,
+            log_format=self.settings.log_format,
+            log_level=self.settings.log_level,
+            needed_bytes=keeper.model.memory_bytes,
+            reserve=partial(self._placing.promised, placement),
+        )
 
     async def _media_spec(self) -> WorkerSpec:
         load = LoadMedia(self.settings.media.max_memory_bytes)

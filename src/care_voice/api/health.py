@@ -24,7 +24,8 @@ async def live() -> dict[str, str]:
 async def ready(services: Services) -> Response:
     """200 when the known clip was decoded and an engine worker was heard within seconds; else 503 and the reason.
 
-    `crash_looping` says how many workers of one slot ended unexpectedly within a minute, and why the last one did.
+    `crash_looping` says how many workers of one slot ended unexpectedly within a minute, and why the last one did;
+    `engines` on what device, on which GPU and with which arithmetic each engine worker computes.
     """
     lifecycle = services.lifecycle
     reason, loop = lifecycle.reason, lifecycle.crash_loop
@@ -34,7 +35,8 @@ async def ready(services: Services) -> Response:
         return JSONResponse(body, 503, headers_of(reason, 503), media_type="application/problem+json")
     warning = lifecycle.warning
     shown = warning and {"code": warning.code, "detail": warning.message}
-    return JSONResponse({"status": "ready", "warning": shown, "crash_looping": looping})
+    engines = [{"device": e.device, "gpu": e.gpu, "compute_type": e.compute_type} for e in lifecycle.engines]
+    return JSONResponse({"status": "ready", "warning": shown, "crash_looping": looping, "engines": engines})
 
 
 @router.get("/health/startup", summary="How far is the start?")

@@ -15,6 +15,7 @@ from typing import Literal
 import structlog
 
 from care_voice.domain.errors import CareVoiceError, Draining, NotReady
+from care_voice.engine.protocol import Ready
 from care_voice.models.progress import Progress
 from care_voice.service.model_keeper import ModelKeeper
 from care_voice.service.selftest import run_self_test
@@ -105,7 +106,13 @@ class Lifecycle:
     @property
     def warning(self) -> CareVoiceError | None:
         """What an operator should know though the service works; None when there is nothing."""
-        return self._damage or self._keeper.signature_problem or next(iter(self._notices), None)
+        lasting = self._damage or self._keeper.signature_problem or next(iter(self._notices), None)
+        return lasting or self._engine.reduced
+
+    @property
+    def engines(self) -> list[Ready]:
+        """What the engine workers of the default model run on."""
+        return self._engine.running
 
     @property
     def reason(self) -> CareVoiceError | None:

@@ -61,6 +61,11 @@ class EngineWorker:
         """Its memory at the last heartbeat."""
         return self.process.heartbeat.rss_bytes if self.process.heartbeat else 0
 
+    @property
+    def halvings(self) -> int:
+        """How often it had run out of memory at the last heartbeat, and made its batches half as large."""
+        return self.process.heartbeat.halvings if self.process.heartbeat else 0
+
     def has_room(self, audio_s: float) -> bool:
         """Whether it wants a window of this length now."""
         if self.leaving or not self.process.alive or self.in_flight >= self._ready.capacity:

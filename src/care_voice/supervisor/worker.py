@@ -9,7 +9,8 @@ import socket
 import sys
 import time
 from asyncio.subprocess import Process
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
@@ -69,6 +70,8 @@ class WorkerSpec:
     log_level: str = "info"
     needed_bytes: int = 0
     """Memory that it takes; it is not started where there is less."""
+    reserve: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
+    """Holds what else it takes, such as GPU memory, while it loads."""
 
     @property
     def what(self) -> str:
