@@ -71,8 +71,8 @@ class EngineSettings:
     where the GPU has too little memory for that."""
 
     batch: int = 0
-    """Windows of 30 s that CTranslate2 computes together, or up to twice as many shorter ones; 0 takes 1 on a CPU, where
-    more save next to nothing, and on CUDA 8, or fewer where memory is short. It is halved when memory runs out."""
+    """Windows of 30 s that CTranslate2 computes together, or twice as many short ones; 0 takes 1 on a CPU, where more
+    save next to nothing, and on CUDA 8, or fewer where memory is short. It is halved when memory runs out."""
 
     unload_after_s: float = 900.0
     """A model other than the default one is unloaded after this long without a request."""
