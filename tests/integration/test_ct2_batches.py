@@ -138,14 +138,18 @@ def test_unlike_windows_are_computed_apart_and_each_as_if_alone(
     assert words(ours) == words(one_by_one(load_backend(verified_model.view, "cpu", "int8", 1, batch=2), windows))
 
 
-def test_samples_do_not_depend_on_company(batched: WhisperBackend, sounds: list[Sound]) -> None:
-    hot = DecodeOptions("en", "transcribe", None, (0.8,), BEAM)
-    windows = [(samples, hot) for _, samples in sounds[:2]]
+def test_samples_of_one_temperature_are_drawn_together(batched: WhisperBackend, sounds: list[Sound]) -> None:
+    windows = [
+        (samples, DecodeOptions("en", "transcribe", None, (temperature,), BEAM))
+        for temperature in (0.2, 0.4)
+        for _, samples in sounds[:2]
+    ]
     model = short_of_memory(batched, 99)
-    ours = together(batched, windows)
+    found = together(batched, windows)
 
-    assert set(model.batches) == {1}
-    assert words(ours) == words(one_by_one(batched, windows))
+    assert model.batches[:2] == [2, 2]
+    assert [parts[0].hypothesis.temperature for parts in found] == [0.2, 0.2, 0.4, 0.4]
+    assert all(words(found))
 
 
 @pytest.mark.parametrize("error", [CUDA_MEMORY, MemoryError("std::bad_alloc")])

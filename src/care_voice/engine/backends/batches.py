@@ -48,11 +48,11 @@ class BatchLimit:
 
 @dataclass(frozen=True, slots=True)
 class Entry(Generic[T]):
-    """A window in hand. Those with equal `likeness` can be computed together; None is like no other."""
+    """A window in hand. Those with equal `likeness` can be computed together."""
 
     key: int
     item: T
-    likeness: Hashable | None
+    likeness: Hashable
     seconds: float
 
 
@@ -76,7 +76,7 @@ class Batches(Generic[T]):
         kept: list[Entry[T]] = []
         seconds = 0.0
         for entry in self._waiting:
-            alike = not batch or (entry.likeness is not None and entry.likeness == batch[0].likeness)
+            alike = not batch or entry.likeness == batch[0].likeness
             if alike and self._limit.has_room(len(batch) + 1, seconds + entry.seconds):
                 batch.append(entry)
                 seconds += entry.seconds

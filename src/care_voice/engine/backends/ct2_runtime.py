@@ -27,6 +27,7 @@ and the first of its windows waits for the last."""
 _FRAMES_PER_S: Final = 100
 _GRID_FRAMES: Final = 500
 """Where there are batches, windows are padded to a multiple of this, so that some are alike: 15, 20, 25 or 30 s."""
+_SEED: Final = 1
 _BY_PREFERENCE: Final = ("float16", "int8_float16", "bfloat16", "float32")
 _SMALLEST_FIRST: Final = ("int8_float16", "int8_float32", "int8", "float16", "bfloat16", "float32")
 
@@ -85,6 +86,8 @@ class CTranslate2Runtime:
                 _probe(model)
             return model
 
+        # Only the seed that is set before the first sample counts: what is drawn depends on what was drawn before.
+        ctranslate2.set_random_seed(_SEED)
         self.device, self._model = open_on(load, device, ctranslate2.get_cuda_device_count())
         self.gpu = gpu if self.device == "cuda" else None
         windows = (self.gpu.batch if self.gpu else batch) or _BATCH[self.device]
@@ -169,7 +172,6 @@ class CTranslate2Runtime:
     def _generate(self, requests: Sequence[Request]) -> list[Generated]:
         """The longest answer that one of them may give is allowed to all: who oversteps its own is known by it."""
         first = requests[0]
-        ctranslate2.set_random_seed(round(first.temperature * 1000))
         results = self._model.generate(
             self._states([request.encoded for request in requests]),
             [list(request.prompt) for request in requests],
@@ -230,13 +232,8 @@ def on_grid(mel: Mel) -> Mel:
     return np.pad(mel, ((0, 0), (0, missing)), constant_values=mel.min()) if missing else mel
 
 
-def _likeness(request: Request) -> Hashable | None:
-    """Everything but the sound, the words of the prompt and the cap must be the same.
-
-    Samples are drawn alone: random numbers go to the rows of a batch in turn, so company would change them.
-    """
-    if request.temperature > 0:
-        return None
+def _likeness(request: Request) -> Hashable:
+    """Everything but the sound, the words of the prompt and the cap must be the same."""
     return request.encoded.mel.shape, len(request.prompt), replace(request, encoded=None, prompt=(), cap=0)
 
 
