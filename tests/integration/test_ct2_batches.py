@@ -14,41 +14,15 @@ from care_voice.domain.errors import EngineOutOfMemory
 from care_voice.engine.backends.ct2_runtime import CTranslate2Runtime, choose_compute_type, on_grid, open_on
 from care_voice.engine.backends.whisper import Decoded, DecodeOptions, WhisperBackend, load_backend
 from care_voice.models.report import Verified
+from support.short_of_memory import CUDA_MEMORY, ShortOfMemory
 from support.sound import RATE, decoded
 
 pytestmark = pytest.mark.timeout(300)
 
 GREEDY = 1
 BEAM = 5
-CUDA_MEMORY = RuntimeError("CUDA failed with error out of memory")
 Sound = tuple[str, np.ndarray]
 """A language and samples."""
-
-
-class ShortOfMemory:
-    """The real model, which runs out of memory over more than `most` windows at a time, in the words that are given."""
-
-    def __init__(self, model: Any, most: int, error: Exception) -> None:
-        self._model = model
-        self._most = most
-        self._error = error
-        self.batches: list[int] = []
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._model, name)
-
-    def encode(self, features: ctranslate2.StorageView, *, to_cpu: bool) -> Any:
-        self._refuse(features.shape[0])
-        return self._model.encode(features, to_cpu=to_cpu)
-
-    def generate(self, features: ctranslate2.StorageView, prompts: list[list[int]], **options: Any) -> Any:
-        self._refuse(len(prompts))
-        self.batches.append(len(prompts))
-        return self._model.generate(features, prompts, **options)
-
-    def _refuse(self, windows: int) -> None:
-        if windows > self._most:
-            raise self._error
 
 
 @pytest.fixture(scope="module")
