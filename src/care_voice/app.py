@@ -24,9 +24,10 @@ from care_voice.ops.preflight import Preflight
 from care_voice.scheduler.scheduler import Scheduler
 from care_voice.service.calibration import Calibrator
 from care_voice.service.engine_choice import Board, EngineChoice, Limits, Load, Loadable, Machine
-from care_voice.service.lifecycle import Lifecycle
+from care_voice.service.lifecycle import Check, Lifecycle
 from care_voice.service.model_keeper import GraphsKeeper, ModelKeeper
 from care_voice.service.model_library import ModelLibrary
+from care_voice.service.placing import Placing
 from care_voice.service.scrub import Scrubber
 from care_voice.service.selftest import known_window, wrong_words
 from care_voice.service.served_models import LocalEngine, ServedModel, ServedModels
@@ -68,13 +69,14 @@ class Application:
         self._memory = MemoryGate()
         self.media = MediaPool(settings.media, self._media_spec, settings.supervisor, self.metrics, spawn=spawn)
         self._calibrator = Calibrator(self._bench, self.media)
+        self._placing = Placing(settings.engine)
         served = [self._served(name) for name in (settings.model, *settings.also_served)]
         self.models = ServedModels(served, settings.engine.unload_after_s)
         self.scheduler = self.models.default.scheduler
         self.engine = self.scheduler.pool
         self.transcriber = Transcriber(self.models, self.media, settings.transcription, self.metrics)
         self.lifecycle = Lifecycle(
-            self._preflight().checks(),
+            self._checks(),
             self.media,
             self.transcriber,
             settings.lifecycle,
@@ -111,6 +113,13 @@ class Application:
     async def close(self) -> None:
         """End everything now."""
         await asyncio.gather(self.library.close(), self.lifecycle.close())
+
+    def _checks(self) -> list[Check]:
+        """What is looked at before anything is loaded."""
+        local, checks = self.models.default.local, list(self._preflight().checks())
+        if local is not None:
+            checks.append(Check("devices", lambda: self._placing.describe(local.keeper.model)))
+        return checks
 
     def _preflight(self) -> Preflight:
         store, local = self.puller.store, self.models.default.local
@@ -176,7 +185,7 @@ class Application:
         settings, metrics = self.settings, Metrics()
 
         async def spec() -> WorkerSpec:
-            return self._spec_of(plan, await load(plan))
+            return await self._spec_of(plan, await load(plan))
 
         pool = EnginePool(plan.workers, spec, settings.supervisor, metrics, name="tuning", memory=self._memory)
         return pool, Scheduler("tuning", pool, settings.scheduler, settings.supervisor, metrics)
@@ -184,19 +193,29 @@ class Application:
     async def _engine_spec(self, choice: EngineChoice) -> WorkerSpec:
         """Runs before each start of an engine worker: no worker ever loads bytes that were not verified."""
         loadable = await choice.next_load()
-        return self._spec_of(choice.plan, loadable)
+        return await self._spec_of(choice.plan, loadable)
 
-    def _spec_of(self, plan: EnginePlan, loadable: Loadable) -> WorkerSpec:
+    async def _spec_of(self, plan: EnginePlan, loadable: Loadable) -> WorkerSpec:
         model, verified = loadable
         engine = self.settings.engine
+        placement = await self._placing.placement(model)
         load = LoadEngine(
             model_name=model.name,
             model_dir=str(verified.view),
             device=engine.device,
             compute_type=engine.compute_type,
             threads=plan.threads,
+            batch=engine.batch,
+            gpu=placement.share if placement is not None else None,
         )
-        return WorkerSpec("engine", load, self.settings.log_format, self.settings.log_level, model.memory_bytes)
+        return WorkerSpec(
+            role="engine",
+            load=load,
+            log_format=self.settings.log_format,
+            log_level=self.settings.log_level,
+            needed_bytes=model.memory_bytes,
+            reserve=partial(self._placing.promised, placement),
+        )
 
     async def _media_spec(self) -> WorkerSpec:
         load = LoadMedia(self.settings.media.max_memory_bytes)

@@ -90,7 +90,7 @@ def test_doctor_finds_every_stage_in_order(tmp_path: Path, model_store: Path) ->
     assert done.returncode == 0, done.stdout + done.stderr
     stages = {stage["name"]: stage for stage in json.loads(done.stdout)}
     assert {stage["state"] for stage in stages.values()} == {"done"}
-    assert {"web_app", "disk", "memory", "model", "engine_worker", "self_test"} <= set(stages)
+    assert {"web_app", "disk", "memory", "devices", "model", "engine_worker", "self_test"} <= set(stages)
 
 
 def test_doctor_says_what_is_missing_and_downloads_nothing(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ def test_the_page_parses_and_has_every_metric_before_anything_happened() -> None
         "care_voice_workers_ready",
         "care_voice_worker_exits",
         "care_voice_worker_resident_memory_bytes",
+        "care_voice_worker_batch_halvings",
         "care_voice_work_retried",
         "care_voice_model_verified_timestamp_seconds",
         "care_voice_model_repairs",

@@ -27,8 +27,9 @@ async def ready(services: Services) -> Response:
     """200 when the known clip was decoded and an engine worker was heard within seconds; else 503 and the reason.
 
     `engine` says what decodes: workers here, what runs the model and when that was measured; or a server elsewhere and
-    the state of the circuit breaker towards it.
-    `crash_looping` says how many workers of one slot ended unexpectedly within a minute, and why the last one did.
+    the state of the circuit breaker towards it. `engines` says on what device, on which GPU and with which arithmetic
+    each engine worker computes; `crash_looping` how many workers of one slot ended unexpectedly within a minute, and
+    why the last one did.
     """
     lifecycle = services.lifecycle
     reason, loop = lifecycle.reason, lifecycle.crash_loop
@@ -39,7 +40,8 @@ async def ready(services: Services) -> Response:
         return JSONResponse(body, 503, headers_of(reason, 503), media_type="application/problem+json")
     warning = lifecycle.warning
     shown = warning and {"code": warning.code, "detail": warning.message}
-    return JSONResponse({"status": "ready", "warning": shown, **common})
+    engines = [{"device": e.device, "gpu": e.gpu, "compute_type": e.compute_type} for e in lifecycle.engines]
+    return JSONResponse({"status": "ready", "warning": shown, "engines": engines, **common})
 
 
 def _plan(choice: EngineChoice | None) -> dict[str, Any]:

@@ -52,6 +52,9 @@
         ├── NotEnoughMemory
         ├── RuntimeUnavailable
         ├── EngineFallback
+        ├── NotEnoughGpuMemory
+        ├── EngineOutOfMemory
+        ├── BatchesReduced
         ├── StorageFull
         ├── PreflightFailed
         ├── SelfTestFailed
@@ -451,6 +454,27 @@ class EngineFallback(ServiceError):
 
     code = "engine_fallback"
     hint = "The service works. Mend the cause and restart it, or set CARE_VOICE_ENGINE__RUNTIME=ctranslate2."
+
+
+class NotEnoughGpuMemory(ServiceError):
+    """There is not enough GPU memory to load the model '{name}': {needed} are needed, {free} are free on {gpu}."""
+
+    code = "not_enough_gpu_memory"
+    hint = "Close other programs on the GPU, serve a smaller model, or set CARE_VOICE_ENGINE__DEVICE to cpu."
+
+
+class EngineOutOfMemory(ServiceError):
+    """The engine ran out of memory over a part of this recording, though it computed nothing beside it."""
+
+    code = "engine_out_of_memory"
+    hint = "Try again; if it comes back, whoever runs this service must free memory or serve a smaller model."
+
+
+class BatchesReduced(ServiceError):
+    """The engine ran out of memory and computes fewer windows together since: halved {halvings} times."""
+
+    code = "batches_reduced"
+    hint = "Free memory, or set CARE_VOICE_ENGINE__BATCH to less; a restarted worker begins with whole batches again."
 
 
 class StorageFull(ServiceError):

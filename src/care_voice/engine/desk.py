@@ -35,6 +35,8 @@ class Desk:
         self._taken: set[int] = set()
         self._given_up: set[int] = set()
         self._steps = 0
+        self.halvings = 0
+        """How often memory ran out and batches were made half as large."""
 
     # --- the reader ---------------------------------------------------------------------------------------------------
 
@@ -95,7 +97,8 @@ class Desk:
 
     def snapshot(self, rss_bytes: int, cpu_s: float) -> Heartbeat:
         """What the worker is doing now, and what its process has used."""
-        return Heartbeat(len(self._taken) + len(self._waiting), self._steps, rss_bytes, cpu_s)
+        busy = len(self._taken) + len(self._waiting)
+        return Heartbeat(busy, self._steps, rss_bytes, cpu_s, self.halvings)
 
     def _take(self) -> Request:
         request = self._waiting.pop(next(iter(self._waiting)))

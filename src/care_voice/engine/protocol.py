@@ -31,10 +31,23 @@ class Message(msgspec.Struct, tag=True, tag_field="type", frozen=True, array_lik
 # --- parent to worker -------------------------------------------------------------------------------------------------
 
 
+class GpuShare(msgspec.Struct, frozen=True):
+    """The GPU that a worker uses, should it use one: `uuid` and `index` are NVML's. `batch` windows of 30 s fit into
+    its memory together; it is `tight` where they fit only with 8-bit weights.
+    """
+
+    uuid: str
+    index: int
+    name: str
+    batch: int
+    tight: bool = False
+
+
 class LoadEngine(Message, frozen=True):
     """First message to an engine worker: which model to hold, on what device ("auto", "cpu" or "cuda") and with which
-    CTranslate2 compute type ("auto" chooses for the device); `threads` are CPU threads of one operation. How to log is
-    told here and not on the command line: the first workers are started before the settings are read.
+    CTranslate2 compute type ("auto" chooses for the device); `threads` are CPU threads of one operation. `batch` is how
+    many windows of 30 s are computed together, 0 what suits the device; a `gpu` says it itself. How to log is told here
+    and not on the command line: the first workers are started before the settings are read.
     """
 
     model_name: str
@@ -42,6 +55,8 @@ class LoadEngine(Message, frozen=True):
     device: str
     compute_type: str
     threads: int
+    batch: int = 0
+    gpu: GpuShare | None = None
     log_format: LogFormat = "auto"
     log_level: str = "info"
 
@@ -114,7 +129,7 @@ class Ready(Message, frozen=True):
     `capacity` is how many windows it wants in flight, `capacity_s` how many seconds of audio in all of them (0: any).
     With `preempts` it computes others before patient ones, and wants `capacity` of the others whatever patient ones it
     has. With `counts_steps` the heartbeat's counter advances while a window is computed, not only when one is done.
-    `device` is what an engine worker computes on: cpu or cuda.
+    `device`, `gpu` (NVML's index, where it is known) and `compute_type` say what an engine worker runs on.
     """
 
     version: int
@@ -129,17 +144,21 @@ class Ready(Message, frozen=True):
     counts_steps: bool = False
     preempts: bool = False
     device: str = ""
+    gpu: int | None = None
+    compute_type: str = ""
 
 
 class Heartbeat(Message, frozen=True):
     """Sent by a thread of its own. `busy` counts the requests that are not answered yet; the computing thread advances
     `steps`: where it stands still while there is work, that thread hangs. `cpu_s` is the process's CPU time so far.
+    `halvings` counts how often memory ran out and batches were made half as large.
     """
 
     busy: int
     steps: int
     rss_bytes: int
     cpu_s: float
+    halvings: int = 0
 
 
 class WireToken(msgspec.Struct, frozen=True, array_like=True):

@@ -75,17 +75,22 @@ class EngineRole:
         if not isinstance(message, LoadEngine):
             raise ProtocolError(f"{type(message).__name__} is not for an engine worker")
         started = time.monotonic()
+        if message.gpu is not None:
+            # CUDA counts the devices that it is shown: now the one that was chosen is its first, in whatever order.
+            os.environ["CUDA_VISIBLE_DEVICES"] = message.gpu.uuid
         from care_voice.engine.windows import WindowDecoder  # noqa: PLC0415 - each role imports its own ML library
 
         self._decoder = WindowDecoder(message)
-        answer = ready("engine", self._decoder.detail, started, multilingual=self._decoder.multilingual)
-        capacity = self._decoder.capacity
+        runtime = self._decoder.runtime
         return msgspec.structs.replace(
-            answer,
-            capacity=capacity,
-            counts_steps=capacity > 1,
-            preempts=self._decoder.preempts,
-            device=self._decoder.device,
+            ready("engine", runtime.detail, started, multilingual=runtime.multilingual),
+            capacity=runtime.capacity,
+            capacity_s=runtime.capacity_s,
+            counts_steps=runtime.counts_steps,
+            preempts=runtime.preempts,
+            device=runtime.device,
+            gpu=runtime.gpu.index if runtime.gpu else None,
+            compute_type=runtime.compute_type,
         )
 
     def handle(self, message: Request) -> Iterator[Answer]:
@@ -102,6 +107,7 @@ class EngineRole:
                     desk.answer(result)
                 else:
                     self._fail(desk, result.request, result.error)
+            desk.halvings = self._decoder.runtime.halvings
             desk.step()
 
     def _let_in(self, desk: Desk) -> None:

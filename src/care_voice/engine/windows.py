@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from care_voice.engine.alignment import AlignedWord
+from care_voice.engine.backends.runtime import Runtime
 from care_voice.engine.backends.whisper import Decoded, DecodeOptions, Finished, Samples, load_backend
 from care_voice.engine.protocol import (
     SAMPLE_RATE,
@@ -45,7 +46,9 @@ class WindowDecoder:
     """Translates between the wire and the backend; windows join between two steps and leave when they are done."""
 
     def __init__(self, load: LoadEngine) -> None:
-        self._backend = load_backend(Path(load.model_dir), load.device, load.compute_type, load.threads)
+        self._backend = load_backend(
+            Path(load.model_dir), load.device, load.compute_type, load.threads, batch=load.batch, gpu=load.gpu
+        )
         self._begun: dict[int, _Begun] = {}
 
     @property
@@ -53,9 +56,9 @@ class WindowDecoder:
         return self._backend.multilingual
 
     @property
-    def detail(self) -> str:
-        """What runs the model, for people."""
-        return self._backend.runtime.detail
+    def runtime(self) -> Runtime:
+        """What runs the model."""
+        return self._backend.runtime
 
     @property
     def device(self) -> str:

@@ -115,6 +115,16 @@ class CatalogueModel:
         return sum(entry.size for entry in self.files)
 
     @property
+    def weights(self) -> int:
+        """About how many numbers the model consists of; 0 while the files are not known.
+
+        Models are stored as float16 unless they were derived to something else.
+        """
+        size = next((entry.size for entry in self.files if entry.name == WEIGHTS), self.total_bytes)
+        to = self.derived.to if self.derived is not None else "float16"
+        return size if "int8" in to else size // (4 if to == "float32" else 2)
+
+    @property
     def memory_bytes(self) -> int:
         """Estimated peak memory of a process that loads the model as int8 on a CPU, in bytes.
 

@@ -15,6 +15,7 @@ from typing import Literal
 import structlog
 
 from care_voice.domain.errors import CareVoiceError, Draining, NotReady, RemoteUnavailable
+from care_voice.engine.protocol import Ready
 from care_voice.models.progress import Progress
 from care_voice.service.engine_choice import EngineChoice, Leave
 from care_voice.service.selftest import run_self_test
@@ -108,9 +109,21 @@ class Lifecycle:
     @property
     def warning(self) -> CareVoiceError | None:
         """What an operator should know though the service works; None when there is nothing."""
+        return next(filter(None, (self._damage, *self._told, *self._notices, self._reduced)), None)
+
+    @property
+    def engines(self) -> list[Ready]:
+        """What the engine workers of the default model run on."""
+        return self._local.pool.running if self._local else []
+
+    @property
+    def _told(self) -> tuple[CareVoiceError | None, ...]:
         local = self._local
-        told = (local.keeper.signature_problem, local.choice.signature_problem, local.choice.notice) if local else ()
-        return next(filter(None, (self._damage, *told, *self._notices)), None)
+        return (local.keeper.signature_problem, local.choice.signature_problem, local.choice.notice) if local else ()
+
+    @property
+    def _reduced(self) -> CareVoiceError | None:
+        return self._local.pool.reduced if self._local else None
 
     @property
     def reason(self) -> CareVoiceError | None:

@@ -8,8 +8,8 @@ import time
 
 import structlog
 
-from care_voice.domain.errors import CareVoiceError, NotReady
-from care_voice.engine.protocol import Dropped, Failed, ToParent, WindowDecoded
+from care_voice.domain.errors import BatchesReduced, CareVoiceError, NotReady
+from care_voice.engine.protocol import Dropped, Failed, Ready, ToParent, WindowDecoded
 from care_voice.supervisor.engine_worker import EngineWorker
 from care_voice.supervisor.failures import to_error
 from care_voice.supervisor.memory import MemoryGate
@@ -97,6 +97,17 @@ class EnginePool:
     def capacity(self) -> int:
         """Windows that all workers together want in flight; at least 1."""
         return max(1, sum(process.ready.capacity for process in self._workers if process.ready is not None))
+
+    @property
+    def running(self) -> list[Ready]:
+        """What the workers that are ready said of themselves."""
+        return [process.ready for process in self._workers if process.ready is not None]
+
+    @property
+    def reduced(self) -> BatchesReduced | None:
+        """A worker ran out of memory and computes less at a time since; None while none did."""
+        halvings = max((worker.halvings for worker in self.workers), default=0)
+        return BatchesReduced(halvings=halvings) if halvings else None
 
     @property
     def multilingual(self) -> bool:
@@ -192,6 +203,7 @@ class EnginePool:
                 if worker is None:
                     continue
                 self._metrics.worker_memory.labels(slot.name).set(worker.resident_bytes)
+                self._metrics.batch_halvings.labels(slot.name).set(worker.halvings)
                 age_s = time.monotonic() - worker.started_at
                 reason = self._renewal.due(age_s, worker.loaded_bytes, worker.resident_bytes)
                 if reason is not None:

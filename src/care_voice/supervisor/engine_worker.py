@@ -57,6 +57,11 @@ class EngineWorker:
         """Its memory at the last heartbeat."""
         return self.process.heartbeat.rss_bytes if self.process.heartbeat else 0
 
+    @property
+    def halvings(self) -> int:
+        """How often it had run out of memory at the last heartbeat, and made its batches half as large."""
+        return self.process.heartbeat.halvings if self.process.heartbeat else 0
+
     def has_room(self, audio_s: float, *, patient: bool) -> bool:
         """Whether it wants a window of this length now."""
         aside = 0 if patient or not self._ready.preempts else sum(window.patient for window in self._windows.values())

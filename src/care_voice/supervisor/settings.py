@@ -73,10 +73,15 @@ class EngineSettings:
     """CPU threads of one worker; 0 shares the cores that this process may use among the workers."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """auto takes CUDA where CTranslate2 finds a device."""
+    """auto takes CUDA where there is a device that can be used, and there the GPU with the most free memory."""
 
     compute_type: str = "auto"
-    """Arithmetic of the model, as CTranslate2 names it; auto is int8 on a CPU and float16 on CUDA."""
+    """Arithmetic of the model, as CTranslate2 names it; auto is int8 on a CPU and float16 on CUDA, or int8_float16
+    where the GPU has too little memory for that."""
+
+    batch: int = 0
+    """Windows of 30 s that CTranslate2 computes together, or twice as many short ones; 0 takes 1 on a CPU, where more
+    save next to nothing, and on CUDA 8, or fewer where memory is short. It is halved when memory runs out."""
 
     unload_after_s: float = 900.0
     """A model other than the default one is unloaded after this long without a request."""

@@ -146,7 +146,7 @@ class WorkerSlot:
         self._restart_now.clear()
         try:
             spec = await self._prepare()
-            with self._memory.promised(spec.what, spec.needed_bytes):
+            with self._memory.promised(spec.what, spec.needed_bytes), spec.reserve():
                 worker = await WorkerProcess.start(spec, self._settings, self._spawn)
         except (WorkerDied, CareVoiceError) as error:
             self._note_failed_start(error)

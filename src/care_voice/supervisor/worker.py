@@ -7,6 +7,7 @@ import contextlib
 import signal
 import time
 from collections.abc import Callable, Coroutine
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import Popen
@@ -72,6 +73,8 @@ class WorkerSpec:
     log_level: str = "info"
     needed_bytes: int = 0
     """Memory that it takes; it is not started where there is less."""
+    reserve: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
+    """Holds what else it takes, such as GPU memory, while it loads."""
 
     @property
     def what(self) -> str:

@@ -117,6 +117,12 @@ class Metrics:
             ["slot"],
             registry=self.registry,
         )
+        self.batch_halvings = Gauge(
+            "care_voice_worker_batch_halvings",
+            "How often a worker ran out of memory and made its batches half as large, at its last heartbeat.",
+            ["slot"],
+            registry=self.registry,
+        )
         self.retried = Counter(
             "care_voice_work_retried_total",
             "Requests sent again because the worker that had them ended.",

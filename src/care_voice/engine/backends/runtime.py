@@ -8,6 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from care_voice.domain.errors import CareVoiceError
+from care_voice.engine.protocol import GpuShare
+
 Mel = npt.NDArray[np.float32]
 
 
@@ -78,8 +81,28 @@ class Runtime(Protocol):
     def preempts(self) -> bool:
         """Whether windows that are not `patient` go before those that are in hand."""
 
+    @property
+    def capacity_s(self) -> float:
+        """How many seconds of sound all of them together are worth having in hand; 0: any."""
+
+    @property
+    def counts_steps(self) -> bool:
+        """Whether `step` takes about as long as a token, so that a counter of steps shows that it goes on."""
+
+    @property
+    def compute_type(self) -> str:
+        """The arithmetic of the model."""
+
+    @property
+    def gpu(self) -> GpuShare | None:
+        """The GPU that it runs on, where it is known."""
+
+    @property
+    def halvings(self) -> int:
+        """How often memory ran out and batches were made half as large."""
+
     def encode(self, mel: Mel) -> Any:
-        """Encode (mels, frames), now or when it is needed; what it gives is for requests of the same runtime."""
+        """Encode (mels, frames), or note it for later; what it gives is for requests of the same runtime."""
 
     def languages(self, encoded: Any) -> list[tuple[str, float]]:
         """Codes and probabilities, the most probable first."""
@@ -87,8 +110,11 @@ class Runtime(Protocol):
     def add(self, key: int, request: Request) -> None:
         """Take a request in hand; `step` gives its result under `key`. Where it raises, nothing was taken."""
 
-    def step(self) -> list[tuple[int, Generated]]:
-        """Go on with what is in hand, for about as long as a token takes; what is done now."""
+    def step(self) -> list[tuple[int, Generated | CareVoiceError]]:
+        """Go on with what is in hand, for about as long as a token or a batch takes; what is done now.
+
+        An error in the place of a result is that of this request alone.
+        """
 
     def align(self, request: Request, generated: Generated, /, tokens: list[int], frames: int) -> Alignment:
         """Where in the first `frames` of the mel spectrogram `tokens`, the text tokens of the result, were heard."""

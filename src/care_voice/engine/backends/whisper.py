@@ -13,13 +13,14 @@ import numpy as np
 import numpy.typing as npt
 import tokenizers
 
-from care_voice.domain.errors import InvalidParameter
+from care_voice.domain.errors import CareVoiceError, InvalidParameter
 from care_voice.engine.alignment import AlignedWord, align_words, longest_skip_s, snap_to_speech
 from care_voice.engine.backends.runtime import Generated, Request, Runtime
 from care_voice.engine.backends.tokenizer import Tokenizer
 from care_voice.engine.bytelevel import token_bytes
 from care_voice.engine.context import context_tokens
 from care_voice.engine.features import LogMel
+from care_voice.engine.protocol import GpuShare
 from care_voice.engine.rails import (
     FULL_WINDOW_S,
     Hypothesis,
@@ -219,14 +220,14 @@ class WhisperBackend:
         What goes wrong in one window ends that one alone. An exception of the runtime's own step concerns all of them,
         and is raised.
         """
-        continued = [self._continue(key, generated) for key, generated in self.runtime.step()]
+        continued = [self._continue(key, result) for key, result in self.runtime.step()]
         return [finished for finished in continued if finished is not None]
 
-    def _continue(self, key: int, generated: Generated) -> Finished | None:
+    def _continue(self, key: int, result: Generated | CareVoiceError) -> Finished | None:
         """The runtime holds nothing of this window now, and nothing again when an error ends it here."""
         asking = self._windows.pop(key)
         try:
-            self.runtime.add(key, asking.send(generated))
+            self.runtime.add(key, _go_on(asking, result))
         except StopIteration as finished:
             return Finished(key, finished.value)
         except Exception as error:  # noqa: BLE001 - whatever it is, the other windows must go on
@@ -380,8 +381,20 @@ class WhisperBackend:
         return [replace(parts[0], passes=parts[0].passes + passes), *parts[1:]]
 
 
+def _go_on(asking: Asking, result: Generated | CareVoiceError) -> Request:
+    """Tell a window what the runtime made of its request: what it asks for next."""
+    return asking.throw(result) if isinstance(result, CareVoiceError) else asking.send(result)
+
+
 def load_backend(
-    model_dir: Path, device: str, compute_type: str, threads: int, settings: WhisperSettings | None = None
+    model_dir: Path,
+    device: str,
+    compute_type: str,
+    threads: int,
+    settings: WhisperSettings | None = None,
+    *,
+    batch: int = 0,
+    gpu: GpuShare | None = None,
 ) -> WhisperBackend:
     """Load what the directory holds: graphs for ONNX Runtime, or else a CTranslate2 model.
 
@@ -390,11 +403,14 @@ def load_backend(
         device: cpu, cuda, or auto: cuda where there is a device; graphs for ONNX Runtime run on the CPU alone.
         compute_type: A CTranslate2 type, for example int8; auto means int8 on a CPU and float16 on CUDA.
         threads: CPU threads of one operation; 0 lets the library choose.
+        settings: How windows are decoded.
+        batch: Windows of 30 s that CTranslate2 computes together; 0 chooses for the device.
+        gpu: The GPU that CUDA shows as its first and only one, and what may be done there.
 
     Raises:
         RuntimeError, ValueError: The library cannot load what the directory holds, or lacks the device.
     """
-    load_runtime = _runtime_for(model_dir, device, compute_type, threads)
+    load_runtime = _runtime_for(model_dir, device, compute_type, threads, batch=batch, gpu=gpu)
     # Reading the tokens takes as long as reading the weights. It holds the interpreter's lock all the while, which the
     # weights do not need, but an import would: that is done by now.
     with ThreadPoolExecutor(1) as beside:
@@ -402,7 +418,9 @@ def load_backend(
         return WhisperBackend(load_runtime(), vocabulary.result(), settings)
 
 
-def _runtime_for(model_dir: Path, device: str, compute_type: str, threads: int) -> Callable[[], Runtime]:
+def _runtime_for(
+    model_dir: Path, device: str, compute_type: str, threads: int, *, batch: int, gpu: GpuShare | None
+) -> Callable[[], Runtime]:
     """What loads the model; each library is imported only where it is used, since they take long."""
     if (model_dir / "decoder.onnx").is_file():
         from care_voice.engine.backends.onnxrt.runtime import OnnxRuntime  # noqa: PLC0415
@@ -410,7 +428,7 @@ def _runtime_for(model_dir: Path, device: str, compute_type: str, threads: int) 
         return partial(OnnxRuntime, model_dir, threads)
     from care_voice.engine.backends.ct2_runtime import CTranslate2Runtime  # noqa: PLC0415
 
-    return partial(CTranslate2Runtime, model_dir, device, compute_type, threads)
+    return partial(CTranslate2Runtime, model_dir, device, compute_type, threads, batch=batch, gpu=gpu)
 
 
 def _more_probable(left: _Pass, right: _Pass) -> _Pass:

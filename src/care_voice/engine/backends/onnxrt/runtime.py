@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from care_voice.domain.errors import CareVoiceError
 from care_voice.engine.backends.onnxrt.decoding import Job, Outcome, Suppression
 from care_voice.engine.backends.onnxrt.lanes import Heard, Lanes
 from care_voice.engine.backends.onnxrt.session import Array, Decoder, Encoder, Sound, session_options
@@ -37,6 +38,11 @@ class OnnxRuntime:
     """
 
     device = "cpu"
+    compute_type = "int8"
+    gpu = None
+    counts_steps = True
+    capacity_s = 0.0
+    halvings = 0
 
     def __init__(self, model_dir: Path, threads: int) -> None:
         require_exact_products()
@@ -95,7 +101,7 @@ class OnnxRuntime:
         lane = self._lanes.patient if request.patient else self._lanes.urgent
         lane.add(key, request.encoded.by(lane), job)
 
-    def step(self) -> list[tuple[int, Generated]]:
+    def step(self) -> list[tuple[int, Generated | CareVoiceError]]:
         return [(key, _generated(outcome)) for key, outcome in self._lanes.step()]
 
     def align(self, request: Request, generated: Generated, tokens: list[int], frames: int) -> Alignment:

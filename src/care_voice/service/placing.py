@@ -1,0 +1,77 @@
+"""Where the engine workers of a model go: what the settings, the model and the machine's GPUs say together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+
+from care_voice.domain.errors import PreflightFailed
+from care_voice.models.catalogue import CatalogueModel
+from care_voice.supervisor.devices import Gpu, GpuGate, GpuNeed, Placement, megabytes
+from care_voice.supervisor.settings import EngineSettings
+
+
+class Placing:
+    """Asked before each start of an engine worker."""
+
+    def __init__(self, settings: EngineSettings, gate: GpuGate | None = None) -> None:
+        self._settings = settings
+        self._gate = gate or GpuGate()
+
+    async def placement(self, model: CatalogueModel) -> Placement | None:
+        """A worker's place on a GPU; None where it uses none, or has to look for one itself.
+
+        Whoever gets one holds it with `promised` before anything else is awaited.
+
+        Raises:
+            NotEnoughGpuMemory: The model does not fit on any.
+        """
+        if not self._may_use_gpu(model):
+            return None
+        gpus = await asyncio.to_thread(self._gate.gpus)
+        return self._gate.place(gpus, self._need(model))
+
+    def promised(self, placement: Placement | None) -> AbstractContextManager[None]:
+        """Hold the place while the worker loads: the next one sees what is left beside it."""
+        return self._gate.promised(placement)
+
+    def describe(self, model: CatalogueModel) -> str:
+        """The devices that there are and the one that the next worker would use, for people.
+
+        Raises:
+            PreflightFailed: A GPU is asked for, and there is none.
+            NotEnoughGpuMemory: The model does not fit on any.
+        """
+        if not self._may_use_gpu(model):
+            return "cpu"
+        gpus = self._gate.gpus()
+        if gpus is None:
+            return "NVML tells of no GPU here; CTranslate2 looks for one itself and takes the first, else the cpu"
+        if gpus:
+            placement = self._gate.place(gpus, self._need(model))
+            return f"{_listed(gpus)}; {_chosen(placement)}"
+        if self._settings.device == "cuda":
+            advice = "Set CARE_VOICE_ENGINE__DEVICE to auto or cpu, or check the driver with nvidia-smi."
+            raise PreflightFailed(name="devices", why="there is no NVIDIA GPU that may be used", advice=advice)
+        return "no GPU; cpu"
+
+    def _may_use_gpu(self, model: CatalogueModel) -> bool:
+        graphs = model.derived is not None and model.derived.to == "onnx-int8"
+        return self._settings.device != "cpu" and not graphs
+
+    def _need(self, model: CatalogueModel) -> GpuNeed:
+        return GpuNeed(model.name, model.weights, self._settings.compute_type, self._settings.batch)
+
+
+def _listed(gpus: Sequence[Gpu]) -> str:
+    return ", ".join(
+        f"{gpu.label} with {megabytes(gpu.free_bytes)} of {megabytes(gpu.total_bytes)} free" for gpu in gpus
+    )
+
+
+def _chosen(placement: Placement | None) -> str:
+    assert placement is not None
+    share = placement.share
+    weights = ", 8-bit weights" if share.tight else ""
+    return f"next: cuda:{share.index}, {share.batch} windows at a time{weights}, {megabytes(placement.needed_bytes)}"
