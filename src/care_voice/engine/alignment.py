@@ -104,3 +104,27 @@ def _without_overlap(words: Sequence[AlignedWord]) -> list[AlignedWord]:
         ordered.append(AlignedWord(word.text, word.token_ids, start, end, word.logprobs))
         clock = start
     return ordered
+
+
+_OPENING = "\"'“¿([{-「『《（"
+_CLOSING = "\"'.。,，!！?？:：”)]}、」』》）…"
+
+
+def join_bare_marks(words: Sequence[AlignedWord]) -> list[AlignedWord]:
+    """Punctuation belongs to the word it stands with: a closing mark to the one before, an opening one to the next."""
+    joined: list[AlignedWord] = []
+    for word in words:
+        bare = word.text.strip()
+        before = joined[-1] if joined else None
+        if before is not None and bare and all(c in _CLOSING for c in bare) and not word.text.startswith(" "):
+            joined[-1] = _merged(before, word, start=before.start, end=before.end)
+        elif before is not None and before.text.strip() and all(c in _OPENING for c in before.text.strip()):
+            joined[-1] = _merged(before, word, start=word.start, end=word.end)
+        else:
+            joined.append(word)
+    return joined
+
+
+def _merged(left: AlignedWord, right: AlignedWord, *, start: float, end: float) -> AlignedWord:
+    ids, logprobs = left.token_ids + right.token_ids, left.logprobs + right.logprobs
+    return AlignedWord(left.text + right.text, ids, start, end, logprobs)

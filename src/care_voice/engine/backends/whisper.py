@@ -14,7 +14,13 @@ import numpy.typing as npt
 import tokenizers
 
 from care_voice.domain.errors import CareVoiceError, InvalidParameter
-from care_voice.engine.alignment import AlignedWord, align_words, longest_skip_s, snap_to_speech
+from care_voice.engine.alignment import (
+    AlignedWord,
+    align_words,
+    join_bare_marks,
+    longest_skip_s,
+    snap_to_speech,
+)
 from care_voice.engine.backends.runtime import Generated, Request, Runtime
 from care_voice.engine.backends.tokenizer import Tokenizer
 from care_voice.engine.bytelevel import token_bytes
@@ -365,7 +371,7 @@ class WhisperBackend:
         frames = min(length * FRAMES_PER_S // SAMPLE_RATE, round(FULL_WINDOW_S * FRAMES_PER_S))
         result = self.runtime.align(chosen.request, chosen.generated, ids, frames)
         words, word_tokens = tokenizer.split_to_word_tokens(ids)
-        return _join_bare_marks(align_words(words, word_tokens, result.path, result.token_probs))
+        return join_bare_marks(align_words(words, word_tokens, result.path, result.token_probs))
 
     def _halves(
         self, samples: Samples, speech: Sequence[tuple[float, float]], options: DecodeOptions, passes: int
@@ -476,27 +482,3 @@ def _quietest_near_middle(samples: Samples) -> int:
     first, last = len(samples) * 3 // 8 // hop, len(samples) * 5 // 8 // hop
     energies = [float(np.square(samples[n * hop : (n + 1) * hop]).mean()) for n in range(first, last)]
     return (first + int(np.argmin(energies))) * hop + hop // 2
-
-
-_OPENING = "\"'“¿([{-「『《（"
-_CLOSING = "\"'.。,，!！?？:：”)]}、」』》）…"
-
-
-def _join_bare_marks(words: Sequence[AlignedWord]) -> list[AlignedWord]:
-    """Punctuation belongs to the word it stands with: a closing mark to the one before, an opening one to the next."""
-    joined: list[AlignedWord] = []
-    for word in words:
-        bare = word.text.strip()
-        before = joined[-1] if joined else None
-        if before is not None and bare and all(c in _CLOSING for c in bare) and not word.text.startswith(" "):
-            joined[-1] = _merged(before, word, start=before.start, end=before.end)
-        elif before is not None and before.text.strip() and all(c in _OPENING for c in before.text.strip()):
-            joined[-1] = _merged(before, word, start=word.start, end=word.end)
-        else:
-            joined.append(word)
-    return joined
-
-
-def _merged(left: AlignedWord, right: AlignedWord, *, start: float, end: float) -> AlignedWord:
-    ids, logprobs = left.token_ids + right.token_ids, left.logprobs + right.logprobs
-    return AlignedWord(left.text + right.text, ids, start, end, logprobs)
