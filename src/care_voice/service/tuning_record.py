@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import structlog
@@ -69,6 +68,8 @@ def fingerprint_of(
     model: CatalogueModel, graphs: CatalogueModel | None, settings: EngineSettings, cores: int
 ) -> Fingerprint:
     """The fingerprint of this machine, these models and these settings."""
+    from importlib.metadata import version  # noqa: PLC0415 - the start is not to wait for it
+
     processor = read_processor()
     return Fingerprint(
         measuring=_MEASURING,
@@ -79,8 +80,12 @@ def fingerprint_of(
         libraries=tuple(f"{name} {version(name)}" for name in _LIBRARIES),
         model=model.digest,
         graphs=graphs.origin if graphs is not None else "",
-        asked=f"{settings.runtime} {settings.workers} {settings.threads} {settings.device} {settings.compute_type}",
+        asked=" ".join(map(str, _asked(settings))),
     )
+
+
+def _asked(settings: EngineSettings) -> tuple[str | int, ...]:
+    return settings.runtime, settings.workers, settings.threads, settings.device, settings.compute_type, settings.batch
 
 
 def record_of(
