@@ -52,10 +52,6 @@ class WindowDecoder:
         self._begun: dict[int, _Begun] = {}
 
     @property
-    def multilingual(self) -> bool:
-        return self._backend.multilingual
-
-    @property
     def runtime(self) -> Runtime:
         """What runs the model."""
         return self._backend.runtime

@@ -22,8 +22,8 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 _BATCH: Final = {"cpu": 1, "cuda": 8}
-"""Windows of 30 s that are computed together where nothing else is asked for. On a CPU a batch saves no more than 5 %,
-and the first of its windows waits for the last."""
+"""Windows of 30 s that are computed together where nothing else is asked for. On a CPU a batch saves a few percent
+at best, and the first of its windows waits for the last."""
 _FRAMES_PER_S: Final = 100
 _GRID_FRAMES: Final = 500
 """Where there are batches, windows are padded to a multiple of this, so that some are alike: 15, 20, 25 or 30 s."""
