@@ -61,7 +61,7 @@ def together(backend: WhisperBackend, windows: list[tuple[np.ndarray, DecodeOpti
         backend.open(key, samples, [(0.0, len(samples) / RATE)], wanted)
     found: dict[int, list[Decoded]] = {}
     while len(found) < len(windows):
-        found |= dict(backend.step())
+        found |= {each.key: each.parts for each in backend.step()}
     return [found[key] for key in range(len(windows))]
 
 

@@ -56,21 +56,6 @@ class WindowDecoder:
         """What runs the model."""
         return self._backend.runtime
 
-    @property
-    def device(self) -> str:
-        """What it computes on: cpu or cuda."""
-        return self._backend.runtime.device
-
-    @property
-    def capacity(self) -> int:
-        """How many windows are worth decoding together."""
-        return self._backend.runtime.capacity
-
-    @property
-    def preempts(self) -> bool:
-        """Whether windows that are not patient go before those in hand that are."""
-        return self._backend.runtime.preempts
-
     def __len__(self) -> int:
         """Windows in hand."""
         return len(self._begun)

@@ -234,8 +234,9 @@ def on_grid(mel: Mel) -> Mel:
 
 
 def _likeness(request: Request) -> Hashable:
-    """Everything but the sound, the words of the prompt and the cap must be the same."""
-    return request.encoded.mel.shape, len(request.prompt), replace(request, encoded=None, prompt=(), cap=0)
+    """Everything that the decoder is told but the sound, the words of the prompt and the cap must be the same."""
+    told = replace(request, encoded=None, prompt=(), cap=0, patient=False)
+    return request.encoded.mel.shape, len(request.prompt), told
 
 
 def _probe(model: Any) -> None:
