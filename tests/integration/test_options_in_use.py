@@ -14,7 +14,7 @@ import pytest
 
 from care_voice.engine.backends.onnxrt.export import write_onnx
 from care_voice.engine.backends.onnxrt.runtime import require_exact_products
-from care_voice.engine.backends.runtime import Request
+from care_voice.engine.backends.runtime import Mel, Request
 from care_voice.engine.protocol import DecodeWindow, LoadEngine, WindowDecoded
 from care_voice.engine.windows import WindowDecoder
 from care_voice.models.report import Verified
@@ -174,6 +174,23 @@ def test_each_language_of_a_window_comes_out_in_its_own(decoder: WindowDecoder, 
 
 
 # --- through the API --------------------------------------------------------------------------------------------------
+
+
+def test_a_window_is_encoded_once_to_detect_its_language_and_to_be_decoded(
+    decoder: WindowDecoder, speech: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encode, lengths = decoder.runtime.encode, list[int]()
+
+    def counted(mel: Mel) -> object:
+        lengths.append(mel.shape[1])
+        return encode(mel)
+
+    monkeypatch.setattr(decoder.runtime, "encode", counted)
+    answer = decoder.decode(window(decoded(speech / "en/jfk.flac"), language=None))
+
+    assert answer.language == "en"
+    assert "ask not what your country can do for you" in text(answer)
+    assert lengths == [1500], "15 s: the length that it is decoded at"
 
 
 @pytest.fixture(scope="module")

@@ -136,6 +136,7 @@ class WhisperBackend:
         self.runtime = runtime
         self._vocabulary = vocabulary
         self._features = LogMel(runtime.mels)
+        self._last_heard: tuple[Samples, int, Any] | None = None
         self._tokenizers: dict[tuple[str, str], Tokenizer] = {}
         self._suppressed = _suppressed(Tokenizer(vocabulary, False, task="transcribe", language="en"))
         self._windows: dict[int, Asking] = {}
@@ -155,7 +156,7 @@ class WhisperBackend:
         Raises:
             InvalidParameter: The model knows none of the candidates.
         """
-        shares = self._language_shares(samples, candidates, full=True)
+        shares = self._language_shares(samples, candidates)
         return max(shares.items(), key=lambda pair: pair[1])
 
     def language_stretches(
@@ -176,12 +177,14 @@ class WhisperBackend:
         if end - start < _MIN_TELLING_S:
             return {}
         piece = samples[round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)]
-        return self._language_shares(piece, candidates, full=False)
+        return self._language_shares(piece, candidates)
 
-    def _language_shares(self, samples: Samples, candidates: Sequence[str], *, full: bool) -> Mapping[str, float]:
+    def _language_shares(self, samples: Samples, candidates: Sequence[str]) -> Mapping[str, float]:
         if not self.multilingual:
             return {"en": 1.0}
-        pairs = self.runtime.languages(self._encode(samples, full=full))
+        encoded = self._encode(samples, full=False)
+        pairs = self.runtime.languages(encoded)
+        self._last_heard = (samples, self._padded(len(samples), full=False), encoded)
         shares = {code: share for code, share in pairs if not candidates or code in candidates}
         if not shares:
             raise InvalidParameter(param="languages", why="this model knows none of them")
@@ -261,7 +264,9 @@ class WhisperBackend:
     ) -> Asking:
         decoded: list[Decoded] = []
         for part, options in zip(parts, wanted, strict=True):
-            piece = samples[round(part.start_s * SAMPLE_RATE) : round(part.end_s * SAMPLE_RATE)]
+            # The whole window stays the same object, so that what its language was detected by is found again.
+            start, end = round(part.start_s * SAMPLE_RATE), round(part.end_s * SAMPLE_RATE)
+            piece = samples if (start, end) == (0, len(samples)) else samples[start:end]
             found = yield from self._window(piece, part.speech, options)
             decoded.extend(_shifted(one, part.start_s) for one in found)
         return decoded
@@ -312,7 +317,11 @@ class WhisperBackend:
         return window_samples(length, SAMPLE_RATE, self._settings.margin_s, minimum)
 
     def _encode(self, samples: Samples, *, full: bool) -> Any:
+        """What was encoded last to detect its language is not encoded again, and not kept for longer either."""
         size = self._padded(len(samples), full=full)
+        heard, self._last_heard = self._last_heard, None
+        if heard is not None and heard[0] is samples and heard[1] == size:
+            return heard[2]
         frames = size * FRAMES_PER_S // SAMPLE_RATE // 2 * 2
         return self.runtime.encode(self._features(samples, size)[..., :frames])
 
