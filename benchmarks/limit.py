@@ -127,16 +127,18 @@ class CTranslate2Probe:
         )
 
 
-class RuntimeProbe:
-    """Any runtime of Care Voice's engine (care_voice.engine.backends.runtime)."""
+class OnnxProbe:
+    """ONNX Runtime as Care Voice's engine uses it."""
 
     def __init__(self, model_dir: Path, threads: int) -> None:
-        from care_voice.engine.backends.whisper import load_backend  # noqa: PLC0415 - with --onnx alone
+        from care_voice.engine.backends.onnxrt.runtime import OnnxRuntime  # noqa: PLC0415 - with --onnx alone
 
-        self._runtime = load_backend(model_dir, "cpu", "int8", threads).runtime
+        self._runtime = OnnxRuntime(model_dir, threads)
 
     def encode(self, mel: Mel) -> Any:
-        return self._runtime.encode(mel)
+        heard = self._runtime.encode(mel)
+        heard.by(self._runtime.urgent).result()
+        return heard
 
     def generate(self, encoded: Any, tokens: int, beam: int) -> object:
         from care_voice.engine.backends.runtime import Request  # noqa: PLC0415
@@ -166,7 +168,7 @@ def main() -> None:
     before = Machine.measured(arguments.threads)
     probes: dict[str, Probe] = {"CTranslate2 (faster-whisper)": CTranslate2Probe(view, arguments.threads)}
     if arguments.onnx:
-        probes["Care Voice, ONNX Runtime"] = RuntimeProbe(arguments.onnx, arguments.threads)
+        probes["Care Voice, ONNX Runtime"] = OnnxProbe(arguments.onnx, arguments.threads)
     taken = list(_measure(probes, sizes_of(view), arguments.tries))
     can = before.or_more(Machine.measured(arguments.threads))
     rows = [Row(part, engine, 1e3 * seconds, 1e3 * work.least_s(can)) for part, engine, seconds, work in taken]

@@ -27,7 +27,9 @@ from care_voice.telemetry.logs import configure_logging
 async def load_message() -> LoadEngine:
     """What the supervisor would tell an engine worker to load."""
     application = Application(load_settings())
-    spec = await application._engine_spec(application.keeper)  # noqa: SLF001 - the same message as in the product
+    local = application.models.default.local
+    assert local is not None
+    spec = await application._engine_spec(local.choice)  # noqa: SLF001 - the same message as in the product
     assert isinstance(spec.load, LoadEngine)
     return spec.load
 
@@ -64,7 +66,7 @@ def main() -> None:
     configure_logging("text", "error")
     began = time.perf_counter()
     engine, reader = WindowDecoder(asyncio.run(load_message())), MediaReader()
-    version = f"Care Voice {__version__}: {engine.detail}"
+    version = f"Care Voice {__version__}: {engine.runtime.detail}"
     say(out, {"version": version, "load_s": time.perf_counter() - began})
     for line in sys.stdin:
         request = json.loads(line)

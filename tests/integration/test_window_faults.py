@@ -166,7 +166,7 @@ def test_an_error_in_one_window_ends_that_one_alone(
     assert [words(answers[n]) for n in (0, 2)] == [expected[0], expected[2]]
     assert len(role._decoder) == len(backend._windows) == 0
     if isinstance(real, OnnxRuntime):
-        batch = real._lanes.urgent.batch
+        batch = real.urgent.batch
         assert len(batch) == batch._rows.count == len(batch._sounds) == 0
     backend.runtime = real
     assert words(served(role, windows[1:2])[1]) == expected[1]
@@ -192,9 +192,9 @@ def test_windows_that_suppress_other_tokens_are_not_decoded_together(graphs: Pat
     backend = load_backend(graphs, "cpu", "auto", 1)
     runtime = backend.runtime
     assert isinstance(runtime, OnnxRuntime)
-    batch = runtime._lanes.urgent.batch
+    batch = runtime.urgent.batch
     heard = backend._encode(np.frombuffer(pcm, "<i2").astype(np.float32) / 32768, full=False)
-    sound = heard.by(runtime._lanes.urgent).result()
+    sound = heard.by(runtime.urgent).result()
 
     def job(*suppressed: int) -> Job:
         return Job(PROMPT, 0, END, NO_SPEECH, Suppression(suppressed, ()), 40, 2)

@@ -9,7 +9,7 @@ import numpy as np
 
 from care_voice.domain.errors import CareVoiceError
 from care_voice.engine.backends.onnxrt.decoding import Job, Outcome, Suppression
-from care_voice.engine.backends.onnxrt.lanes import Heard, Lanes
+from care_voice.engine.backends.onnxrt.lanes import Heard, Lane, Lanes
 from care_voice.engine.backends.onnxrt.session import Array, Decoder, Encoder, Sound, session_options
 from care_voice.engine.backends.runtime import Alignment, Generated, Mel, Request
 from care_voice.engine.processor import read_processor
@@ -75,11 +75,16 @@ class OnnxRuntime:
     def preempts(self) -> bool:
         return True
 
+    @property
+    def urgent(self) -> Lane:
+        """The lane of windows that somebody waits for."""
+        return self._lanes.urgent
+
     def encode(self, mel: Mel) -> Heard:
         return Heard(mel)
 
     def languages(self, encoded: Heard) -> list[tuple[str, float]]:
-        lane = self._lanes.urgent
+        lane = self.urgent
         logprobs = lane.batch.probe(encoded.by(lane).result(), self._start, tuple(self._languages.values()))
         weights = np.exp(logprobs - logprobs.max())
         shares = (weights / weights.sum()).tolist()
@@ -98,7 +103,7 @@ class OnnxRuntime:
             temperature=request.temperature,
             seed=round(request.temperature * 1000),
         )
-        lane = self._lanes.patient if request.patient else self._lanes.urgent
+        lane = self._lanes.patient if request.patient else self.urgent
         lane.add(key, request.encoded.by(lane), job)
 
     def step(self) -> list[tuple[int, Generated | CareVoiceError]]:
