@@ -24,8 +24,8 @@ RepoName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-
 
 WEIGHTS = "model.bin"
 _RUNTIME_BYTES = 160_000_000
-_GRAPH_BUFFERS = 15
-"""Buffers of four windows with five beams each, as a multiple of the graphs: 1,370 MB at most for base, of 80 MB."""
+_GRAPH_BUFFERS = 9
+"""Buffers of five windows of 30 s with five beams each, as a multiple of the graphs: 860 MB at most for base, of 80 MB."""
 
 
 @dataclass(frozen=True)
