@@ -19,7 +19,7 @@ from care_voice.engine.protocol import DecodeWindow
 from care_voice.scheduler.scheduler import Errand
 from care_voice.scheduler.work import Priority
 from care_voice.service.placing import Placing
-from care_voice.supervisor import worker
+from care_voice.supervisor import spawning
 from care_voice.supervisor.devices import Gpu, GpuGate
 from support.server import Service, environment, running_service
 from support.sound import decoded
@@ -106,7 +106,7 @@ async def test_a_gpu_that_turns_out_to_be_useless_is_left_and_the_place_on_it_gi
 async def test_a_worker_that_runs_out_of_memory_answers_all_and_the_health_warns(
     started: Start, speech: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "WORKER_MODULE", "support.short_of_memory")
+    monkeypatch.setattr(spawning, "WORKER_MODULE", "support.short_of_memory")
     monkeypatch.setenv(
         "PYTHONPATH", os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
     )

@@ -8,6 +8,8 @@ import random
 import shutil
 from pathlib import Path
 
+from care_voice.models.build import build_puller
+from care_voice.models.settings import ModelSettings
 from support.hub import Hub
 
 NAME = "visits"
@@ -16,12 +18,17 @@ FILES = {"config.json": b'{"a": 1}\n', "model.bin": random.Random(5).randbytes(3
 
 
 def store_with_own_model(model_store: Path, directory: Path) -> Path:
-    """A store that holds what `model_store` holds, linked, and knows the model `visits` by its digests.
+    """A store that holds `base` as `model_store` does, linked, and knows the model `visits` by its digests.
 
     A test may change the files of `visits` in it, and of no other model.
     """
     left_out = shutil.ignore_patterns("incoming", "locks", "*.lock")
     shutil.copytree(model_store, directory, ignore=left_out, copy_function=os.link)
+    store = build_puller(ModelSettings(directory)).store
+    for manifest in store.installed():
+        if manifest.name != "base":
+            store.remove(manifest.name)
+    shutil.rmtree(directory / "pins", ignore_errors=True)
     (directory / "models.toml").write_text(_entry(), encoding="utf-8")
     return directory
 

@@ -25,7 +25,7 @@ RepoName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-
 WEIGHTS = "model.bin"
 _RUNTIME_BYTES = 160_000_000
 _GRAPH_BUFFERS = 9
-"""Buffers of five windows of 30 s with five beams each, as a multiple of the graphs: 860 MB at most for base, of 80 MB."""
+"""Buffers of five windows of 30 s with five beams, as a multiple of the graphs: 860 MB at most for base, of 80 MB."""
 
 
 @dataclass(frozen=True)
