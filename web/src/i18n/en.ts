@@ -309,8 +309,10 @@ export const en = {
     signature_expired: "The signature of the model has expired. It has to be signed again.",
     deadline_exceeded: "The transcription was not finished in time. Please try again.",
     not_enough_memory: "The server has too little free memory to load the speech model.",
-    runtime_unavailable: "The engine that the settings ask for cannot run the speech model. Please tell whoever runs this service.",
-    engine_fallback: "The faster engine cannot be used, so a slower one runs the speech model. Please tell whoever runs this.",
+    runtime_unavailable:
+      "The engine that the settings ask for cannot run the speech model. Please tell whoever runs this service.",
+    engine_fallback:
+      "The faster engine cannot be used, so a slower one runs the speech model. Please tell whoever runs this.",
     not_enough_gpu_memory: "The server’s GPU has too little free memory to load the speech model.",
     engine_out_of_memory: "The server ran out of memory while transcribing. Please try again.",
     batches_reduced: "The server is short of memory and transcribes fewer recordings at the same time.",
