@@ -117,6 +117,10 @@ def test_what_the_remote_engine_refuses_is_a_422_that_says_so(front: Service, sp
     assert "language" in answer.json()["error"]["message"]
 
 
+def test_the_page_is_told_that_the_sound_does_not_stay_here(front: Service) -> None:
+    assert front.client.get("/api/v1/status").json()["engine"] == "remote"
+
+
 def test_the_key_is_nowhere_to_be_seen(front: Service) -> None:
     pages = ("/health/ready", "/health/startup", "/metrics", "/api/v1/status", "/v1/models")
     assert KEY not in "".join(front.client.get(page).text for page in pages)

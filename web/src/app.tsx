@@ -69,16 +69,28 @@ function Home(props: { onStart: () => void; onFiles: (files: File[]) => void }):
           <RecordPanel onStart={props.onStart} />
           <FilePicker onFiles={props.onFiles} />
           <OptionsPanel />
-          <p class="privacy">
-            <Icon name="lock" />
-            {t().app.privacy}
-          </p>
+          <Privacy />
         </section>
         <TranscriptPanel />
         <History />
       </main>
       <footer class="footer">{t().app.shortcuts}</footer>
     </div>
+  );
+}
+
+/** Says where the sound goes: it may not stay on this server. */
+function Privacy(): JSX.Element {
+  const { service } = useApp();
+  const elsewhere = () => {
+    const known = service();
+    return known.kind === "known" && known.status.engine === "remote";
+  };
+  return (
+    <p class="privacy" data-testid="privacy">
+      <Icon name="lock" />
+      {elsewhere() ? t().app.privacyRemote : t().app.privacy}
+    </p>
   );
 }
 

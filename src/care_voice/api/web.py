@@ -54,6 +54,7 @@ async def status(services: Services) -> dict[str, Any]:
         "stage": stage and {"name": stage.name, "detail": stage.detail, "progress": stage.progress},
         "model": services.transcriber.models.default.name,
         "models": services.models,
+        "engine": lifecycle.engine.kind,
         "profile": services.transcriber.settings.profile,
         "languages": [{"code": c, "name": n} for c, n in LANGUAGES.items() if multilingual or c == "en"],
         "limits": {

@@ -5,6 +5,8 @@ export const en = {
     tagline: "Speech to text",
     skip: "Skip to the transcript",
     privacy: "Audio is processed on this server and not kept. Transcripts stay in this page until you close it.",
+    privacyRemote:
+      "Audio is passed on to another server that your organisation has chosen, and not kept on this one. Transcripts stay in this page until you close it.",
     drop: "Drop the file to transcribe it",
     shortcuts: "Keyboard: R record or stop · Space play or pause · ↑ ↓ move between lines · Esc cancel",
   },
@@ -87,7 +89,7 @@ export const en = {
     profile: "Speed or accuracy",
     profiles: { fast: "Fast", balanced: "Balanced", accurate: "Accurate" },
     hotwords: "Names and terms",
-    hotwordsExample: "Mrs. Jamieson, amlodipine",
+    hotwordsExample: "Tamsui, amlodipine",
     hotwordsHint: "They are written as you write them here. This browser keeps them until you clear the field.",
     task: "Result",
     transcribe: "As spoken",

@@ -6,6 +6,8 @@ export const zhTW: Texts = {
     tagline: "語音轉文字",
     skip: "跳到逐字稿",
     privacy: "音訊只在這台伺服器上處理，不會留存。逐字稿只保留在這個網頁中，關閉網頁後就會消失。",
+    privacyRemote:
+      "音訊會轉送到貴單位選用的另一台伺服器處理，不會留存在這台。逐字稿只保留在這個網頁中，關閉網頁後就會消失。",
     drop: "放開檔案即可開始轉成文字",
     shortcuts: "鍵盤：R 錄音／停止 · 空白鍵 播放／暫停 · ↑ ↓ 上下移動段落 · Esc 取消",
   },
@@ -87,7 +89,7 @@ export const zhTW: Texts = {
     profile: "速度與準確度",
     profiles: { fast: "快速", balanced: "均衡", accurate: "準確" },
     hotwords: "人名與專有名詞",
-    hotwordsExample: "王秀英、脈優錠",
+    hotwordsExample: "長照2.0、脈優錠",
     hotwordsHint: "逐字稿會照這裡的寫法。這個瀏覽器會記住，清空欄位即可刪除。",
     task: "輸出結果",
     transcribe: "原語言",

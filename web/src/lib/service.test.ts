@@ -13,6 +13,7 @@ function known(changes: Partial<ServiceStatus>): Service {
     stage: null,
     model: "base",
     models: ["base"],
+    engine: "local",
     profile: "balanced",
     languages: [],
     limits: { max_body_bytes: 1, max_duration_s: 1 },

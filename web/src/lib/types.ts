@@ -25,6 +25,8 @@ export interface ServiceStatus {
   stage: ServiceStage | null;
   model: string;
   models: string[];
+  /** Whether the words are found here, or by a server elsewhere that is sent the sound. */
+  engine: "local" | "remote";
   /** What counts where nothing is chosen. */
   profile: Profile;
   languages: SpokenLanguage[];
