@@ -1,4 +1,4 @@
-"""How many windows a worker is given: patient ones do not take the room of the others where it can let them wait."""
+"""How many windows a worker is given: where it can let patient ones wait, neither kind takes the room of the other."""
 
 from __future__ import annotations
 
@@ -47,12 +47,13 @@ async def test_patient_windows_leave_room_where_others_go_before_them(*, preempt
     engine.ended()
 
 
-async def test_the_others_fill_a_worker_for_patient_ones_too() -> None:
-    engine = worker(preempts=True)
+@pytest.mark.parametrize("preempts", [True, False])
+async def test_steady_urgent_work_leaves_room_for_patient_windows_where_it_goes_before_them(*, preempts: bool) -> None:
+    engine = worker(preempts=preempts)
     for number in range(2):
         engine.submit(number, window(patient=False))
     assert not engine.has_room(1.0, patient=False)
-    assert not engine.has_room(1.0, patient=True)
+    assert engine.has_room(1.0, patient=True) is preempts
     engine.answered(0)
     assert engine.has_room(1.0, patient=True)
     engine.ended()

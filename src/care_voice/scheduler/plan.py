@@ -70,7 +70,8 @@ class Plan(Generic[S]):
         if self._suspects and free:
             # One worker is kept for the suspects: it gets nothing else until it is empty and can take the first.
             kept = min(free, key=_load)
-            if kept.in_flight == 0 and _has_room(kept, self._suspects[0]):
+            first = self._suspects[0].window
+            if kept.in_flight == 0 and kept.has_room(first.audio_s, patient=first.patient):
                 return self._give(kept, self._suspects.pop(0))
             free.remove(kept)
         return self._next_in_company(free, now)
@@ -119,22 +120,20 @@ class Plan(Generic[S]):
             self._queue.restore(entry, now)
 
     def _next_in_company(self, free: Sequence[S], now: float) -> tuple[S, Window] | None:
-        entry = self._queue.head(now)
-        if entry is None:
-            return None
-        willing = [station for station in free if _has_room(station, entry)]
-        if not willing:
-            return None
-        self._queue.pop(entry, now)
-        return self._give(min(willing, key=_load), entry)
+        """A window whose class no station has room for lets the next class go first."""
+        longest_s = 0.0
+        for entry in self._queue.heads(now):
+            # One that is only too long for the room that is left keeps it: shorter ones would fill it again and again.
+            longest_s = max(longest_s, entry.window.audio_s)
+            willing = [station for station in free if station.has_room(longest_s, patient=entry.window.patient)]
+            if willing:
+                self._queue.pop(entry, now)
+                return self._give(min(willing, key=_load), entry)
+        return None
 
     def _give(self, station: S, entry: Entry) -> tuple[S, Window]:
         self._given[entry.window.number] = _Given(station, entry)
         return station, entry.window
-
-
-def _has_room(station: Station, entry: Entry) -> bool:
-    return station.has_room(entry.window.audio_s, patient=entry.window.patient)
 
 
 def _load(station: Station) -> tuple[float, int]:

@@ -66,16 +66,16 @@ class WindowQueue:
         self._classes[entry.priority].waiting -= 1
         return True
 
-    def head(self, now: float) -> Entry | None:
-        """The window that goes next; those that are past their deadline are dropped on the way."""
-        for priority in self._turns(now):
-            entry = self._first(self._classes[priority], now)
-            if entry is not None:
-                return entry
-        return None
+    def heads(self, now: float) -> list[Entry]:
+        """The first window of each class, in the order in which the classes have their turn.
+
+        Windows that are past their deadline are dropped on the way.
+        """
+        entries = (self._first(self._classes[priority], now) for priority in self._turns(now))
+        return [entry for entry in entries if entry is not None]
 
     def pop(self, entry: Entry, now: float) -> None:
-        """Give out the window that `head` has just named."""
+        """Give out a window that `heads` has just named."""
         each = self._classes[entry.priority]
         heapq.heappop(each.heap)
         self.withdraw(entry.window.number)

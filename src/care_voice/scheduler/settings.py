@@ -20,7 +20,8 @@ class SchedulerSettings:
     """A recording longer than this many seconds is bulk work, which waits for shorter ones."""
 
     patience_s: float = 10.0
-    """Work that waits for more urgent work gets at least one window in this time, however busy it is."""
+    """Work that waits for more urgent work, and has given no window to a worker for this long, goes first as soon as a
+    worker has room for it."""
 
     timeout_s: float = 12 * 3600.0
     """Longest time for a request; X-Request-Timeout may ask for less. Past it the request ends with 504."""

@@ -64,11 +64,11 @@ class EngineWorker:
 
     def has_room(self, audio_s: float, *, patient: bool) -> bool:
         """Whether it wants a window of this length now."""
-        aside = 0 if patient or not self._ready.preempts else sum(window.patient for window in self._windows.values())
-        if self.leaving or not self.process.alive or self.in_flight - aside >= self._ready.capacity:
+        beside = [each for each in self._windows.values() if each.patient == patient or not self._ready.preempts]
+        if self.leaving or not self.process.alive or len(beside) >= self._ready.capacity:
             return False
         limit_s = self._ready.capacity_s
-        return not limit_s or not self._windows or self.load_s + audio_s <= limit_s
+        return not limit_s or not beside or sum(each.audio_s for each in beside) + audio_s <= limit_s
 
     def submit(self, number: int, request: DecodeWindow) -> None:
         """Give it a window; one that is not answered in time ends the worker."""

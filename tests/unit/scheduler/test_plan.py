@@ -17,10 +17,11 @@ from care_voice.scheduler.work import Priority, Window
 
 @dataclass(eq=False)
 class Worker:
-    """A worker that takes what it is given."""
+    """A worker that takes what it is given; `preempts` as in `Ready`."""
 
     capacity: int
     capacity_s: float = 1e9
+    preempts: bool = True
     windows: dict[int, Window] = field(default_factory=dict)
 
     @property
@@ -32,7 +33,7 @@ class Worker:
         return sum(window.audio_s for window in self.windows.values())
 
     def has_room(self, audio_s: float, *, patient: bool) -> bool:
-        busy = self.in_flight if patient else sum(not window.patient for window in self.windows.values())
+        busy = sum(window.patient == patient or not self.preempts for window in self.windows.values())
         return busy < self.capacity and (not self.windows or self.load_s + audio_s <= self.capacity_s)
 
 
@@ -43,9 +44,9 @@ def plan_of(count: int = 0, *, max_losses: int = 8, audio_s: float = 5.0) -> Pla
     return plan
 
 
-def hand_out(plan: Plan[Worker], workers: list[Worker]) -> list[int]:
+def hand_out(plan: Plan[Worker], workers: list[Worker], now: float = 0.0) -> list[int]:
     given_out = []
-    while (each := plan.next(workers, 0.0)) is not None:
+    while (each := plan.next(workers, now)) is not None:
         worker, window = each
         assert worker.has_room(window.audio_s, patient=window.patient)
         worker.windows[window.number] = window
@@ -77,6 +78,46 @@ def test_a_window_that_is_longer_than_a_worker_wants_is_computed_alone() -> None
     plan, worker = plan_of(2, audio_s=100.0), Worker(8, capacity_s=30.0)
 
     assert hand_out(plan, [worker]) == [0]
+
+
+def test_a_patient_window_that_has_its_turn_and_finds_no_room_keeps_no_urgent_one_out() -> None:
+    plan, worker = plan_of(), Worker(2)
+    for number in range(3):
+        plan.add(Window(number, "long", Priority.BULK, 30.0), 0.0)
+    assert hand_out(plan, [worker]) == [0, 1]
+    plan.add(Window(3, "short", Priority.INTERACTIVE, 5.0), 11.0)
+
+    assert hand_out(plan, [worker], 11.0) == [3], "the worker wants as many of each kind"
+    del worker.windows[0]
+    plan.done(0)
+    assert hand_out(plan, [worker], 11.0) == [2]
+
+
+def test_steady_urgent_work_lets_a_patient_window_in_where_a_worker_takes_both() -> None:
+    plan, worker = plan_of(9), Worker(2)
+    assert hand_out(plan, [worker]) == [0, 1]
+    plan.add(Window(9, "long", Priority.BULK, 30.0), 0.0)
+
+    assert hand_out(plan, [worker]) == [9]
+
+
+@pytest.mark.parametrize(("first", "second"), [("urgent", "patient"), ("patient", "urgent")])
+def test_a_window_that_is_too_long_for_the_room_that_is_left_is_not_overtaken_by_shorter_ones(
+    first: str, second: str
+) -> None:
+    """With the patience at its end the patient one is asked first, else the urgent one."""
+    plan, worker = plan_of(), Worker(8, capacity_s=40.0, preempts=False)
+    classes = {"urgent": Priority.INTERACTIVE, "patient": Priority.BULK}
+    plan.add(Window(0, "other", Priority.INTERACTIVE, 20.0), 0.0)
+    assert hand_out(plan, [worker]) == [0]
+    plan.add(Window(1, first, classes[first], 30.0), 0.0)
+    plan.add(Window(2, second, classes[second], 5.0), 0.0)
+    now = 11.0 if first == "patient" else 0.0
+
+    assert hand_out(plan, [worker], now) == []
+    del worker.windows[0]
+    plan.done(0)
+    assert hand_out(plan, [worker], now) == [1, 2]
 
 
 def test_after_a_crash_each_of_its_windows_has_a_worker_to_itself() -> None:
