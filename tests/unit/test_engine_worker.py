@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -56,4 +57,18 @@ async def test_steady_urgent_work_leaves_room_for_patient_windows_where_it_goes_
     assert engine.has_room(1.0, patient=True) is preempts
     engine.answered(0)
     assert engine.has_room(1.0, patient=True)
+    engine.ended()
+
+
+@pytest.mark.parametrize(
+    ("preempts", "patient", "limit_s"), [(True, True, 540.0), (True, False, 60.0), (False, True, 60.0)]
+)
+async def test_a_window_that_others_go_before_has_longer_until_it_counts_as_a_hang(
+    monkeypatch: pytest.MonkeyPatch, *, preempts: bool, patient: bool, limit_s: float
+) -> None:
+    engine, loop = worker(preempts=preempts), asyncio.get_running_loop()
+    with monkeypatch.context() as still:
+        still.setattr(loop, "time", lambda: 0.0)
+        engine.submit(0, window(patient=patient))
+    assert engine._windows[0].deadline.when() == limit_s
     engine.ended()

@@ -18,6 +18,8 @@ import msgspec
 PROTOCOL_VERSION: Final = 3
 SAMPLE_RATE: Final = 16_000
 """Hz; all PCM on the wire is mono, signed 16 bit, little-endian, at this rate."""
+PATIENT_TURN: Final = 8
+"""A worker that preempts computes patient windows in every so many steps, while it has others."""
 MAX_FRAME_BYTES: Final = 64 * 1024 * 1024
 LENGTH_BYTES: Final = 4
 LogFormat = Literal["auto", "json", "text"]
@@ -127,8 +129,8 @@ class Ready(Message, frozen=True):
     """The worker holds what it was told to load. `rss_bytes` is its resident memory after that.
 
     `capacity` is how many windows it wants in flight, `capacity_s` how many seconds of audio in all of them (0: any).
-    With `preempts` it computes others before patient ones, and wants as many of each kind, whatever it has of the other.
-    With `counts_steps` the heartbeat's counter advances while a window is computed, not only when one is done.
+    With `preempts` it computes others before patient ones, and wants as many of each kind, whatever it has of
+    the other. With `counts_steps` the heartbeat's counter advances while a window is computed, not only when one is done.
     `device`, `gpu` (NVML's index, where it is known) and `compute_type` say what an engine worker runs on.
     """
 

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 
 import msgspec
 
-from care_voice.engine.protocol import Cancel, DecodeWindow
+from care_voice.engine.protocol import PATIENT_TURN, Cancel, DecodeWindow
 from care_voice.supervisor.pool import audio_seconds
 from care_voice.supervisor.worker import WorkerProcess
 
 _SETTLED_AFTER = 3
 """Windows after which a worker's memory is what it works with: the first ones allocate buffers that it keeps."""
+_PATIENT_TIMES = PATIENT_TURN + 1
+"""So many times as long a patient window may take where others go before it: while there are always others, each of its
+steps is one of its own and `PATIENT_TURN` of theirs. It does not hang for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,9 @@ class EngineWorker:
 
     def submit(self, number: int, request: DecodeWindow) -> None:
         """Give it a window; one that is not answered in time ends the worker."""
-        deadline = asyncio.get_running_loop().call_later(self._window_timeout_s, self.process.kill, "hang")
+        times = _PATIENT_TIMES if request.patient and self._ready.preempts else 1
+        loop = asyncio.get_running_loop()
+        deadline = loop.call_later(self._window_timeout_s * times, self.process.kill, "hang")
         self._windows[number] = _Outstanding(audio_seconds(request), request.patient, deadline)
         self.emptied.clear()
         self.process.post(msgspec.structs.replace(request, id=number))

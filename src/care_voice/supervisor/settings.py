@@ -17,7 +17,8 @@ class SupervisorSettings:
     """A worker sends a heartbeat each second; one that is silent for this long is stopped or stuck, and is killed."""
 
     window_timeout_s: float = 180.0
-    """Longest time for one window, all guard rails included; a worker past it hangs in native code, and is killed."""
+    """Longest time for one window, all guard rails included; a worker past it hangs in native code, and is killed. A
+    window of bulk work may take nine times as long where the worker lets others go before it."""
 
     hang_timeout_s: float = 30.0
     """An engine worker is killed when it has work and, for this long, uses next to no CPU time (where it computes on

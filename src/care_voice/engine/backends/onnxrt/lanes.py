@@ -9,9 +9,8 @@ from contextlib import suppress
 
 from care_voice.engine.backends.onnxrt.decoding import BatchDecoder, Job, Outcome
 from care_voice.engine.backends.onnxrt.session import Array, Decoder, Encoder, Sound
+from care_voice.engine.protocol import PATIENT_TURN
 
-PATIENT_TURN = 8
-"""While the urgent lane has work, the patient one takes every so many steps."""
 _PAUSE_S = 0.15
 """So long the patient lane stands still, at most, while an urgent window is encoded."""
 _NICENESS = 10
