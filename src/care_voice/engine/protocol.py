@@ -130,8 +130,8 @@ class Ready(Message, frozen=True):
 
     `capacity` is how many windows it wants in flight, `capacity_s` how many seconds of audio in all of them (0: any).
     With `preempts` it computes others before patient ones, and wants as many of each kind, whatever it has of
-    the other. With `counts_steps` the heartbeat's counter advances while a window is computed, not only when one is done.
-    `device`, `gpu` (NVML's index, where it is known) and `compute_type` say what an engine worker runs on.
+    the other. With `counts_steps` the heartbeat's counter advances while a window is computed, and not only when one is
+    done. `device`, `gpu` (NVML's index, where it is known) and `compute_type` say what an engine worker runs on.
     """
 
     version: int

@@ -58,6 +58,8 @@ class EnginePool:
         self._renewal = Renewal(settings.renew_after_s, settings.renew_at_growth)
         self._workers: dict[WorkerProcess, EngineWorker] = {}
         self._upkeep: asyncio.Task[None] | None = None
+        self._changing = asyncio.Lock()
+        """Held while slots are added or removed; a renewal has one too many for a time."""
         self.slots: list[WorkerSlot] = []
         for _ in range(count):
             self.slots.append(self._new_slot())
@@ -81,12 +83,13 @@ class EnginePool:
 
     async def resize(self, count: int) -> None:
         """Have so many workers from now on; what one that goes had in hand is given to another."""
-        surplus, self.slots = self.slots[count:], self.slots[:count]
-        await asyncio.gather(*(slot.close() for slot in surplus))
-        while len(self.slots) < count:
-            self.slots.append(self._new_slot())
-            if self._upkeep is not None:
-                self.slots[-1].open()
+        async with self._changing:
+            surplus, self.slots = self.slots[count:], self.slots[:count]
+            await asyncio.gather(*(slot.close() for slot in surplus))
+            while len(self.slots) < count:
+                self.slots.append(self._new_slot())
+                if self._upkeep is not None:
+                    self.slots[-1].open()
 
     @property
     def workers(self) -> list[EngineWorker]:
@@ -96,7 +99,7 @@ class EnginePool:
     @property
     def capacity(self) -> int:
         """Windows that all workers together want in flight; at least 1."""
-        return max(1, sum(process.ready.capacity for process in self._workers if process.ready is not None))
+        return max(1, sum(ready.capacity for ready in self.running))
 
     @property
     def running(self) -> list[Ready]:
@@ -112,8 +115,7 @@ class EnginePool:
     @property
     def multilingual(self) -> bool:
         """Whether the model knows more than English; True while that is not known yet."""
-        ready = [process.ready for process in self._workers if process.ready is not None]
-        return all(answer.multilingual for answer in ready)
+        return all(ready.multilingual for ready in self.running)
 
     async def wait_ready(self) -> str:
         """Wait for a worker; what it runs on, for people.
@@ -207,21 +209,24 @@ class EnginePool:
                 age_s = time.monotonic() - worker.started_at
                 reason = self._renewal.due(age_s, worker.loaded_bytes, worker.resident_bytes)
                 if reason is not None:
-                    self._metrics.renewals.labels("engine", reason).inc()
                     await self._renew(slot, worker, reason)
 
     async def _renew(self, slot: WorkerSlot, worker: EngineWorker, reason: str) -> None:
         """The next worker first, where there is room for two; then this one, once it has answered what it has."""
-        log.info("worker_renewal", slot=slot.name, pid=worker.process.pid, reason=reason)
-        successor = await self._successor()
-        worker.leaving = True
-        self.keeper.workers_changed()
-        await worker.emptied.wait()
-        if successor is None:
-            worker.process.kill("renewed")
-        else:
-            self.slots.remove(slot)
-            await slot.close()
+        async with self._changing:
+            if slot not in self.slots:
+                return
+            self._metrics.renewals.labels("engine", reason).inc()
+            log.info("worker_renewal", slot=slot.name, pid=worker.process.pid, reason=reason)
+            successor = await self._successor()
+            worker.leaving = True
+            self.keeper.workers_changed()
+            await worker.emptied.wait()
+            if successor is None:
+                worker.process.kill("renewed")
+            else:
+                self.slots.remove(slot)
+                await slot.close()
 
     async def _successor(self) -> WorkerSlot | None:
         """A slot whose worker is ready; None where it could not be started beside the others."""
