@@ -8,16 +8,15 @@ prompt is `guilty` breaks every worker that has it, at once, whatever else that 
 from __future__ import annotations
 
 import ctypes
-import dataclasses
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
-from care_voice.engine.desk import Answer, Desk, Request
+from care_voice.engine.desk import Desk, Request
 from care_voice.engine.protocol import DecodeWindow, Ready, ToWorker
 from care_voice.engine.roles import EngineRole, MediaRole, Role
 from care_voice.engine.worker import main
@@ -32,39 +31,18 @@ FAULTS: Mapping[str, Callable[[], object]] = {
 }
 
 
-@dataclasses.dataclass
-class FaultyRole:
-    """The real engine; with a capacity it takes windows as they come and answers the youngest first."""
-
-    real: EngineRole = dataclasses.field(default_factory=EngineRole)
-
-    def prepare(self) -> None:
-        self.real.prepare()
+class FaultyRole(EngineRole):
+    """The real engine and the loop that serves it, which breaks where it begins a window; it may want several."""
 
     def load(self, message: ToWorker) -> Ready:
-        ready = self.real.load(message)
-        capacity = int(os.environ.get(CAPACITY_VARIABLE, "1"))
-        return msgspec.structs.replace(ready, capacity=capacity)
+        ready = super().load(message)
+        return msgspec.structs.replace(ready, capacity=int(os.environ.get(CAPACITY_VARIABLE, "1")))
 
-    def serve(self, desk: Desk) -> None:
-        held: list[Request] = []
-        while True:
-            if not held:
-                held.append(desk.take())
-            while (more := desk.take_now()) is not None:
-                held.append(more)
-            if any(isinstance(each, DecodeWindow) and each.prompt == GUILTY for each in held):
-                FAULTS["crash"]()
-            request = held.pop()
-            break_if_told(request)
-            for answer in self._answers(desk, request):
-                desk.answer(answer)
-
-    def _answers(self, desk: Desk, request: Request) -> Iterator[Answer]:
-        if desk.is_given_up(request.id):
-            desk.drop(request.id)
-        else:
-            yield from self.real.handle(request)
+    def _begin(self, desk: Desk, request: Request) -> None:
+        if isinstance(request, DecodeWindow) and request.prompt == GUILTY:
+            FAULTS["crash"]()
+        break_if_told(request)
+        super()._begin(desk, request)
 
 
 def break_if_told(request: Request) -> None:

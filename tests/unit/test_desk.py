@@ -56,13 +56,13 @@ def test_a_window_that_was_not_begun_is_dropped_at_once(desk: Desk, sent: list[A
 def test_a_window_in_hand_is_marked_and_the_role_decides(desk: Desk, sent: list[Answer]) -> None:
     desk.put(window(1))
     desk.take()
-    assert not desk.is_given_up(1)
+    assert desk.given_up == []
     desk.cancel(Cancel(1))
-    assert desk.is_given_up(1)
+    assert desk.given_up == [1]
     desk.drop(1)
 
     assert sent == [Dropped(1)]
-    assert not desk.is_given_up(1)
+    assert desk.given_up == []
 
 
 def test_a_cancellation_that_comes_too_late_changes_nothing(desk: Desk, sent: list[Answer]) -> None:
@@ -72,7 +72,7 @@ def test_a_cancellation_that_comes_too_late_changes_nothing(desk: Desk, sent: li
     desk.cancel(Cancel(1))
 
     assert sent == [Failed(1, "EmptyFile", {})]
-    assert not desk.is_given_up(1)
+    assert desk.given_up == []
 
 
 def test_the_heartbeat_counts_what_is_not_answered_and_every_step(desk: Desk) -> None:

@@ -68,9 +68,11 @@ class Desk:
         with self._changed:
             return self._take() if self._waiting else None
 
-    def is_given_up(self, request_id: int) -> bool:
-        """Whether nobody waits for this request any more; it may then be answered with `drop`."""
-        return request_id in self._given_up
+    @property
+    def given_up(self) -> list[int]:
+        """Requests in hand that nobody waits for any more; they may be answered with `drop`."""
+        with self._changed:
+            return list(self._given_up)
 
     def answer(self, answer: Answer) -> None:
         """Send an answer; the last one to a request ends it. Raises ChannelClosed when the parent is gone."""

@@ -93,14 +93,9 @@ class EngineRole:
             compute_type=runtime.compute_type,
         )
 
-    def handle(self, message: Request) -> Iterator[Answer]:
-        """Decode one window, while no other is in hand."""
-        if not isinstance(message, DecodeWindow):
-            raise ProtocolError(f"{type(message).__name__} is not for an engine worker")
-        yield self._decoder.decode(message)
-
     def serve(self, desk: Desk) -> None:
         while True:
+            self._let_go(desk)
             self._let_in(desk)
             for result in self._decoder.step():
                 if isinstance(result, WindowDecoded):
@@ -109,6 +104,12 @@ class EngineRole:
                     self._fail(desk, result.request, result.error)
             desk.halvings = self._decoder.runtime.halvings
             desk.step()
+
+    def _let_go(self, desk: Desk) -> None:
+        """Drop what nobody waits for any more; what the runtime cannot let go of is answered in the end."""
+        for key in desk.given_up:
+            if self._decoder.drop(key):
+                desk.drop(key)
 
     def _let_in(self, desk: Desk) -> None:
         """Begin what has come, of which the parent gives no more than is wanted; waits where there is nothing to do."""
