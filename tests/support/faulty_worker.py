@@ -36,7 +36,11 @@ class FaultyRole(EngineRole):
 
     def load(self, message: ToWorker) -> Ready:
         ready = super().load(message)
-        return msgspec.structs.replace(ready, capacity=int(os.environ.get(CAPACITY_VARIABLE, "1")))
+        self._capacity = int(os.environ.get(CAPACITY_VARIABLE, "1"))
+        return msgspec.structs.replace(ready, capacity=self._capacity)
+
+    def _tell_limits(self, desk: Desk) -> None:
+        desk.capacity = self._capacity
 
     def _begin(self, desk: Desk, request: Request) -> None:
         if isinstance(request, DecodeWindow) and request.prompt == GUILTY:

@@ -19,7 +19,7 @@ class Decoder:
     """Gives the words of what it has in hand after so many steps; `stubborn` ones it cannot let go of."""
 
     def __init__(self, steps: int, stubborn: set[int], between: Callable[[], None]) -> None:
-        self.runtime = SimpleNamespace(halvings=0, capacity=2, capacity_s=0.0)
+        self.runtime = SimpleNamespace(halvings=1, capacity=2, capacity_s=30.0)
         self.in_hand: list[int] = []
         self._steps = steps
         self._stubborn = stubborn
@@ -68,4 +68,6 @@ def test_a_window_in_hand_that_nobody_waits_for_is_dropped_where_it_can_be(
     with pytest.raises(ChannelClosed):
         role.serve(desk)
 
+    limits = desk.snapshot(0, 0.0)
+    assert (limits.halvings, limits.capacity, limits.capacity_s) == (1, 2, 30.0)
     assert {answer.id: type(answer) for answer in sent} == {1: last, 2: WindowDecoded}

@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from care_voice.engine.protocol import DecodeWindow, Ready
+from care_voice.engine.protocol import DecodeWindow, Heartbeat, Ready
 from care_voice.supervisor.engine_worker import EngineWorker
 from care_voice.supervisor.worker import WorkerProcess
 
@@ -19,6 +19,7 @@ class Process:
 
     ready: Ready
     alive: bool = True
+    heartbeat: Heartbeat | None = None
     sent: list[object] = field(default_factory=list)
 
     def post(self, message: object) -> None:
@@ -71,4 +72,17 @@ async def test_a_window_that_others_go_before_has_longer_until_it_counts_as_a_ha
         still.setattr(loop, "time", lambda: 0.0)
         engine.submit(0, window(patient=patient))
     assert engine._windows[0].deadline.when() == limit_s
+    engine.ended()
+
+
+async def test_a_worker_whose_memory_ran_out_gets_no_more_than_it_wants_since() -> None:
+    engine = worker(preempts=False)
+    engine.process.heartbeat = Heartbeat(0, 0, 0, 0.0)
+    engine.submit(0, window(patient=False))
+    assert engine.has_room(30.0, patient=False), "a heartbeat before the first window says nothing of it"
+    engine.process.heartbeat = Heartbeat(1, 1, 0, 0.0, halvings=1, capacity=2, capacity_s=15.0)
+    assert not engine.has_room(30.0, patient=False)
+    assert engine.has_room(14.0, patient=False)
+    engine.process.heartbeat = Heartbeat(1, 1, 0, 0.0, halvings=2, capacity=1, capacity_s=15.0)
+    assert not engine.has_room(1.0, patient=False)
     engine.ended()

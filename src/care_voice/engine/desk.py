@@ -37,6 +37,9 @@ class Desk:
         self._steps = 0
         self.halvings = 0
         """How often memory ran out and batches were made half as large."""
+        self.capacity = 0
+        self.capacity_s = 0.0
+        """What is wanted in flight now, as in `Heartbeat`."""
 
     # --- the reader ---------------------------------------------------------------------------------------------------
 
@@ -100,7 +103,7 @@ class Desk:
     def snapshot(self, rss_bytes: int, cpu_s: float) -> Heartbeat:
         """What the worker is doing now, and what its process has used."""
         busy = len(self._taken) + len(self._waiting)
-        return Heartbeat(busy, self._steps, rss_bytes, cpu_s, self.halvings)
+        return Heartbeat(busy, self._steps, rss_bytes, cpu_s, self.halvings, self.capacity, self.capacity_s)
 
     def _take(self) -> Request:
         request = self._waiting.pop(next(iter(self._waiting)))

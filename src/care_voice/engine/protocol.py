@@ -153,7 +153,8 @@ class Ready(Message, frozen=True):
 class Heartbeat(Message, frozen=True):
     """Sent by a thread of its own. `busy` counts the requests that are not answered yet; the computing thread advances
     `steps`: where it stands still while there is work, that thread hangs. `cpu_s` is the process's CPU time so far.
-    `halvings` counts how often memory ran out and batches were made half as large.
+    `halvings` counts how often memory ran out and batches were made half as large; `capacity` and `capacity_s` are what
+    it wants since, as in `Ready`, whose word holds while `capacity` is 0.
     """
 
     busy: int
@@ -161,6 +162,8 @@ class Heartbeat(Message, frozen=True):
     rss_bytes: int
     cpu_s: float
     halvings: int = 0
+    capacity: int = 0
+    capacity_s: float = 0.0
 
 
 class WireToken(msgspec.Struct, frozen=True, array_like=True):

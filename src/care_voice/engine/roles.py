@@ -102,8 +102,13 @@ class EngineRole:
                     desk.answer(result)
                 else:
                     self._fail(desk, result.request, result.error)
-            desk.halvings = self._decoder.runtime.halvings
+            self._tell_limits(desk)
             desk.step()
+
+    def _tell_limits(self, desk: Desk) -> None:
+        """What memory has left of them."""
+        runtime = self._decoder.runtime
+        desk.halvings, desk.capacity, desk.capacity_s = runtime.halvings, runtime.capacity, runtime.capacity_s
 
     def _let_go(self, desk: Desk) -> None:
         """Drop what nobody waits for any more; what the runtime cannot let go of is answered in the end."""

@@ -99,7 +99,7 @@ class EnginePool:
     @property
     def capacity(self) -> int:
         """Windows that all workers together want in flight; at least 1."""
-        return max(1, sum(ready.capacity for ready in self.running))
+        return max(1, sum(worker.wants.capacity for worker in self.workers))
 
     @property
     def running(self) -> list[Ready]:

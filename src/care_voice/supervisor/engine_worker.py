@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from care_voice.engine.protocol import PATIENT_TURN, Cancel, DecodeWindow
+from care_voice.engine.protocol import PATIENT_TURN, Cancel, DecodeWindow, Heartbeat, Ready
 from care_voice.supervisor.pool import audio_seconds
 from care_voice.supervisor.worker import WorkerProcess
 
@@ -65,12 +65,18 @@ class EngineWorker:
         """How often it had run out of memory at the last heartbeat, and made its batches half as large."""
         return self.process.heartbeat.halvings if self.process.heartbeat else 0
 
+    @property
+    def wants(self) -> Ready | Heartbeat:
+        """Whichever says how much it wants in flight now: less than at first where it has run out of memory."""
+        heartbeat = self.process.heartbeat
+        return heartbeat if heartbeat is not None and heartbeat.capacity else self._ready
+
     def has_room(self, audio_s: float, *, patient: bool) -> bool:
         """Whether it wants a window of this length now."""
         beside = [each for each in self._windows.values() if each.patient == patient or not self._ready.preempts]
-        if self.leaving or not self.process.alive or len(beside) >= self._ready.capacity:
+        if self.leaving or not self.process.alive or len(beside) >= self.wants.capacity:
             return False
-        limit_s = self._ready.capacity_s
+        limit_s = self.wants.capacity_s
         return not limit_s or not beside or sum(each.audio_s for each in beside) + audio_s <= limit_s
 
     def submit(self, number: int, request: DecodeWindow) -> None:
