@@ -27,6 +27,7 @@ from care_voice.supervisor.settings import EngineSettings, MediaWorkerSettings, 
 PREFIX = "CARE_VOICE_"
 SEPARATOR = "__"
 CONFIG_VARIABLE = "CARE_VOICE_CONFIG"
+_RUN = "run"
 CONFIG_NAME = "care-voice.toml"
 _LISTS = frozenset(
     {
@@ -86,7 +87,7 @@ class Settings:
     @property
     def run_dir(self) -> Path:
         """Pid file and log of a server in the background."""
-        return self.data_dir / "run"
+        return self.data_dir / _RUN
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -97,7 +98,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """
     environment = os.environ if environment is None else environment
     flat = {name: value for name, value in environment.items() if name.startswith(PREFIX) and name != CONFIG_VARIABLE}
-    data_dir = Path(flat.get(f"{PREFIX}DATA_DIR") or _default_data_dir(environment)).expanduser().absolute()
+    data_dir = _data_dir(environment)
     values = _merged(_read_file(environment, data_dir), _nested(flat))
     values["data_dir"] = data_dir
     values.setdefault("models", {}).setdefault("directory", data_dir / "models")
@@ -126,6 +127,15 @@ def _names_of(cls: type, prefix: str) -> list[tuple[str, Any, str]]:
         else:
             names.append((f"{prefix}{each.name.upper()}", each.default, str(each.type)))
     return names
+
+
+def run_dir_of(environment: Mapping[str, str]) -> Path:
+    """Where the pid file of a server is, whatever the other settings are worth."""
+    return _data_dir(environment) / _RUN
+
+
+def _data_dir(environment: Mapping[str, str]) -> Path:
+    return Path(environment.get(f"{PREFIX}DATA_DIR") or _default_data_dir(environment)).expanduser().absolute()
 
 
 def _default_data_dir(environment: Mapping[str, str]) -> Path:

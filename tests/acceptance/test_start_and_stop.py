@@ -38,6 +38,19 @@ def test_start_waits_until_ready_a_second_start_finds_it_and_stop_ends_it(tmp_pa
     assert "not running" in run("stop").stdout
 
 
+def test_a_setting_that_is_not_valid_does_not_keep_a_service_from_being_stopped(
+    tmp_path: Path, model_store: Path
+) -> None:
+    variables = environment(tmp_path, model_store, {"CARE_VOICE_API__PORT": str(free_port())})
+    command = [sys.executable, "-m", "care_voice"]
+    subprocess.run([*command, "start"], env=variables, capture_output=True, timeout=100, check=True)
+    wrong = {**variables, "CARE_VOICE_ENGINE__RUNTIME": "abacus"}
+    refused = subprocess.run([*command, "start"], env=wrong, capture_output=True, text=True, timeout=100, check=False)
+    assert (refused.returncode, "CARE_VOICE_ENGINE__RUNTIME" in refused.stderr) == (1, True)
+    stopped = subprocess.run([*command, "stop"], env=wrong, capture_output=True, text=True, timeout=100, check=False)
+    assert (stopped.returncode, "has stopped" in stopped.stdout) == (0, True), stopped.stderr
+
+
 def test_a_start_that_cannot_listen_says_so(tmp_path: Path, model_store: Path) -> None:
     variables = environment(tmp_path, model_store, {"CARE_VOICE_API__PORT": "1", "CARE_VOICE_API__HOST": "192.0.2.1"})
     command = [sys.executable, "-m", "care_voice", "start", "--timeout", "60"]

@@ -106,10 +106,12 @@ def test_graphs_that_are_damaged_while_they_serve_are_made_again_and_nobody_noti
     try:
         assert engine_of(service)["graphs"] == "base-onnx-int8"
         assert service.events("plan_measured") == []
-        with (store / "views" / "base-onnx-int8" / "decoder.bin").open("r+b") as file:
-            file.truncate(1_000_000)
-        assert "ask what you can do for your country" in words_of(service, speech / JFK)
-        wait_until(lambda: service.events("model_mended"), "the graphs are made again")
+        # The encoder's weights are read from the mapped file while a window is computed: the worker gets a SIGBUS.
+        for number, (name, size) in enumerate((("decoder.bin", 1_000_000), ("encoder.bin", 1_000)), 1):
+            with (store / "views" / "base-onnx-int8" / name).open("r+b") as file:
+                file.truncate(size)
+            assert "ask what you can do for your country" in words_of(service, speech / JFK)
+            wait_until(lambda count=number: len(service.events("model_mended")) >= count, "the graphs are made again")
         (worker,) = service.workers("engine")
         os.kill(worker, signal.SIGKILL)
         assert "ask what you can do for your country" in words_of(service, speech / JFK)

@@ -15,6 +15,7 @@ from care_voice.cli import model_making, model_transfer
 from care_voice.cli.common import errors_explained, explain
 from care_voice.cli.model_store import model_settings, puller_of, served_model, store_of
 from care_voice.cli.progress_shown import progress_shown
+from care_voice.config import load_settings
 from care_voice.domain.errors import ModelError, SignatureProblem
 from care_voice.models.catalogue import CatalogueModel
 from care_voice.models.manifest import Manifest
@@ -61,6 +62,9 @@ def pull(
 ) -> None:
     """Fetch a model, or repair it: only what is missing or damaged is fetched, from where an earlier pull stopped."""
     with errors_explained(), progress_shown() as progress:
+        if name is None and load_settings().engine.kind == "remote":
+            typer.echo("Nothing to pull: a remote engine has the model.")
+            return
         name = name or served_model()
         pulled = puller_of(model_settings()).pull(name, progress)
     _say_pulled(name, pulled)

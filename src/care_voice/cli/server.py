@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import time
 from typing import Annotated, Any
@@ -15,7 +16,9 @@ from rich.status import Status
 
 from care_voice.cli.background import PidFile
 from care_voice.cli.common import errors_explained
-from care_voice.config import Settings, load_settings
+from care_voice.config import Settings, load_settings, run_dir_of
+from care_voice.domain.errors import SettingsInvalid
+from care_voice.service.lifecycle import LifecycleSettings
 
 _POLL_S = 0.2
 _STOP_MARGIN_S = 15.0
@@ -45,17 +48,23 @@ def start(
 
 def stop() -> None:
     """Let the service finish what it has in hand, then end it."""
-    with errors_explained():
-        settings = load_settings()
-    pid_file = PidFile(settings.run_dir)
+    pid_file = PidFile(run_dir_of(os.environ))
     if pid_file.running_pid() is None:
         typer.echo("Care Voice is not running.")
         return
     typer.echo("Care Voice is finishing its work.")
-    if not pid_file.stop(settings.lifecycle.drain_timeout_s + _STOP_MARGIN_S):
+    if not pid_file.stop(_drain_timeout_s() + _STOP_MARGIN_S):
         typer.echo("Error: it is still running.", err=True)
         raise typer.Exit(1)
     typer.echo("Care Voice has stopped.")
+
+
+def _drain_timeout_s() -> float:
+    """A setting that is not valid must not keep a service running that was started before it was made."""
+    try:
+        return load_settings().lifecycle.drain_timeout_s
+    except SettingsInvalid:
+        return LifecycleSettings().drain_timeout_s
 
 
 def _probe_url(settings: Settings) -> str:

@@ -60,9 +60,9 @@ class Calibrator:
             if why:
                 measured.append(Measurement(plan, "skipped", why))
                 continue
-            tell(f"measuring the engines, {number} of {len(plans)}: {plan}")
             # Making a model that is not there may take longer than measuring it, and need not be done again.
             problem = await _problem_of(load(plan))
+            tell(f"measuring the engines, {number} of {len(plans)}: {plan}")
             began = time.monotonic()
             clip = _Clip(window, [] if limits.exhaustive else measured)
             found = (

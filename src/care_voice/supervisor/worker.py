@@ -42,8 +42,9 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 Spawn = Callable[[WorkerRole], Spawned]
 """Gives a process that waits to be told what to load; raises OSError."""
-_OUTSIDE_SIGNALS: Final = frozenset({"SIGKILL", "SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"})
-"""Signals that come from a person or the kernel, and not from a fault in the code that was running."""
+_OUTSIDE_SIGNALS: Final = frozenset({"SIGKILL", "SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGBUS"})
+"""Signals that come from a person or the kernel, and not from a fault in the code that was running. SIGBUS is what a
+model's file gives that was cut short while it was mapped into memory."""
 _LOOK_EVERY_S: Final = 1.0
 _REAP_EVERY_S: Final = 0.005
 _INBOX_MESSAGES: Final = 4
