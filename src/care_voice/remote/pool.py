@@ -195,8 +195,7 @@ class RemotePool:
         self._courier.client.renew_key()
         window = await self._clip.window()
         dialect, decoded = await self._first_understood(window)
-        text = "".join(word.text for part in decoded.parts for word in part.words)
-        wrong = self._clip.wrong(text)
+        wrong = self._clip.wrong(decoded.text)
         if wrong is not None:
             raise RemoteMisconfigured(why=f"it does not hear the known clip rightly: {wrong}")
         return dialect

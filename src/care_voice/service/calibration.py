@@ -120,7 +120,7 @@ async def _timed(plan: EnginePlan, scheduler: Scheduler, clip: _Clip) -> Measure
         latency_s = await _alone(scheduler, clip.window)
     rate = None if slow or not rate_matters(latency_s, clip.rivals) else await _rate(scheduler, clip.window)
     found = Measurement(plan, latency_s=round(latency_s, 4), windows_per_s=rate and round(rate, 3))
-    wrong = next(filter(None, (wrong_words(_text(each)) for each in heard)), None)
+    wrong = next(filter(None, (wrong_words(each.text) for each in heard)), None)
     return replace(found, outcome="wrong_words", why=wrong) if wrong else found
 
 
@@ -170,10 +170,6 @@ async def _problem_of(loading: Awaitable[Loadable]) -> str:
     except CareVoiceError as error:
         return error.message
     return ""
-
-
-def _text(decoded: WindowDecoded) -> str:
-    return "".join(word.text for part in decoded.parts for word in part.words)
 
 
 def _log(found: Measurement) -> None:
