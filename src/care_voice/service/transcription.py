@@ -383,8 +383,9 @@ class _Run:
             yield Progress(window.end_s, self._total_s)
 
     def _own_language(self, detected: str) -> str | None:
-        """What a segment says of its language: a translation is in English whatever was spoken."""
-        return detected if self._decoding.language_changes and self._options.task == "transcribe" else None
+        """What a segment says of its language: a translation is in English whatever was spoken. A remote engine may not
+        tell what it detected."""
+        return (detected or None) if self._decoding.language_changes and self._options.task == "transcribe" else None
 
     def _to_segments(self, part: WirePart, language: str | None) -> Iterator[Segment]:
         stats = WindowStats(part.temperature, part.avg_logprob, part.compression_ratio, part.no_speech_prob)
