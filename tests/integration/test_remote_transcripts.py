@@ -11,6 +11,7 @@ import pytest
 
 from care_voice.app import Application
 from care_voice.config import load_settings
+from care_voice.domain.errors import UnsupportedParameter
 from care_voice.domain.transcript import Transcript
 from care_voice.service.options import TranscriptionOptions
 from care_voice.service.selftest import CLIP
@@ -28,11 +29,14 @@ def server() -> Iterator[RemoteServer]:
 
 
 @pytest.fixture
-async def application(server: RemoteServer, tmp_path: Path) -> AsyncIterator[Application]:
+async def application(
+    server: RemoteServer, tmp_path: Path, request: pytest.FixtureRequest
+) -> AsyncIterator[Application]:
     settings = {
         "DATA_DIR": str(tmp_path), "ENGINE__KIND": "remote", "REMOTE__URL": server.url, "MODEL": "clinic",
         "TRANSCRIPTION__PROFILE": "accurate", "TRANSCRIPTION__BEAM_SIZE": "8",
         "TRANSCRIPTION__LANGUAGE_DETECTION": "window", "TRANSCRIPTION__HOTWORDS": "Liddy",
+        **getattr(request, "param", {}),
     }  # fmt: skip
     running = Application(load_settings({f"CARE_VOICE_{name}": value for name, value in settings.items()}))
     try:
@@ -52,3 +56,52 @@ async def test_a_language_that_the_server_does_not_tell_is_undetermined(applicat
 
     assert transcript.language == "und"
     assert {segment.language for segment in transcript.segments} == {None}
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {"profile": "accurate"}, {"profile": "fast"}, {"beam_size": 5}, {"temperatures": (0.0, 0.5)},
+        {"language_detection": "window"},
+    ],
+    ids="".join,
+)  # fmt: skip
+async def test_what_the_server_cannot_be_told_is_refused_before_any_sound_is_sent(
+    application: Application, server: RemoteServer, wish: dict[str, Any]
+) -> None:
+    with pytest.raises(UnsupportedParameter) as caught:
+        await transcribed(application, **wish)
+
+    assert caught.value.fields["param"] in wish
+    assert server.windows == []
+
+
+async def test_what_the_operator_favours_is_passed_on_as_far_as_it_can_be(
+    application: Application, server: RemoteServer
+) -> None:
+    await transcribed(application, language="en", prompt="A speech.", profile="balanced")
+    (sent,) = server.windows
+    assert set(sent.fields) == {
+        "model", "response_format", "temperature", "prompt", "language", "timestamp_granularities[]"
+    }  # fmt: skip
+    assert sent.fields["prompt"] == ["Liddy A speech."]
+
+
+@pytest.mark.parametrize("application", [{"REMOTE__EXTENSIONS": "true"}], indirect=True)
+async def test_another_care_voice_is_told_how_to_decode(application: Application, server: RemoteServer) -> None:
+    await transcribed(
+        application, language="en", profile="accurate", beam_size=3, temperatures=(0.0, 0.5), prompt="Hm."
+    )
+    (sent,) = server.windows
+    asked = {
+        "profile": ["accurate"], "beam_size": ["3"], "temperatures[]": ["0", "0.5"], "hotwords": ["Liddy"],
+        "prompt": ["Hm."],
+    }  # fmt: skip
+    assert sent.fields.items() >= asked.items()
+    assert "temperature" not in sent.fields
+
+
+@pytest.mark.parametrize("application", [{"REMOTE__EXTENSIONS": "true"}], indirect=True)
+async def test_a_language_that_changes_within_a_window_is_lost_even_then(application: Application) -> None:
+    with pytest.raises(UnsupportedParameter):
+        await transcribed(application, language_detection="window")

@@ -125,6 +125,10 @@ class RemotePool:
         return []
 
     @property
+    def decodes_as_asked(self) -> bool:
+        return self._settings.extensions
+
+    @property
     def capacity(self) -> int:
         return self._settings.most_in_flight
 

@@ -138,6 +138,7 @@ class Transcriber:
         what has not been computed.
 
         Raises:
+            UnsupportedParameter: The options name what a remote engine cannot be told.
             Draining: The service is stopping.
             NotEnoughMemory, ModelError, WorkerFailed: The model cannot be loaded now.
             Overloaded: So much is to be done already that the recording is not taken; also from the iterator, before
@@ -145,6 +146,8 @@ class Transcriber:
             CareVoiceError: From the iterator, what is wrong with the file or the service.
         """
         served = self.models[model] if model is not None else self.models.default
+        if served.local is None:
+            options.require_remote(decodes_as_asked=served.pool.decodes_as_asked)
         with self._counted(served, caller):
             async with self.models.using(served):
                 run = _Run(self, served, _Request(path, options, request_id, caller))
