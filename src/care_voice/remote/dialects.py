@@ -9,7 +9,7 @@ from care_voice.engine.protocol import SAMPLE_RATE, DecodeWindow
 
 Fields = dict[str, str | list[str]]
 _PROMPT_BYTES = 446
-"""Two for each of the 223 tokens that Whisper keeps of a prompt: Chinese has as many, English more."""
+"""Two for each of the 223 tokens that Whisper keeps of a prompt; names have 2.4, in Chinese and in English."""
 _COMMAS = ",，、"
 _HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
 
