@@ -107,6 +107,24 @@ def test_log_probabilities_are_refused_since_the_remote_engine_gives_none(front:
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "unsupported_parameter")
 
 
+def test_an_effort_that_the_remote_engine_cannot_be_told_of_is_refused_by_name(front: Service, speech: Path) -> None:
+    (clip,) = clips(speech, "en", 1)
+    with clip.open("rb") as file:
+        answer = front.client.post(
+            "/v1/audio/transcriptions", files={"file": file}, data={"model": "clinic", "beam_size": "2"}
+        )
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["param"]) == (400, "unsupported_parameter", "beam_size")
+
+
+def test_another_care_voice_decodes_as_it_is_asked_to(service: Service, tmp_path: Path, speech: Path) -> None:
+    (clip,) = clips(speech, "en", 1)
+    settings = remote(service.url, MODEL="clinic", REMOTE__MODEL="base", REMOTE__EXTENSIONS="true")
+    with running_service(tmp_path / "data", tmp_path / "no-models", **settings) as front:
+        for asked in ({"profile": "accurate"}, {"beam_size": "2", "temperatures[]": "0", "hotwords": "Liddy"}):
+            assert_same(verbose(front, clip, "clinic", **asked), verbose(service, clip, "base", **asked))
+
+
 def test_what_the_remote_engine_refuses_is_a_422_that_says_so(front: Service, speech: Path) -> None:
     (clip,) = clips(speech, "en", 1)
     with clip.open("rb") as file:

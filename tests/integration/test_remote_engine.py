@@ -6,7 +6,7 @@ import asyncio
 import io
 import ssl
 import wave
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -72,9 +72,15 @@ async def the_clip() -> DecodeWindow:
 class Engine:
     """A pool and the scheduler over it."""
 
-    def __init__(self, url: str, settings: RemoteSettings = FAST, **limits: float) -> None:
+    def __init__(
+        self,
+        url: str,
+        settings: RemoteSettings = FAST,
+        read: Callable[[], Awaitable[DecodeWindow]] = the_clip,
+        **limits: float,
+    ) -> None:
         self.metrics = Metrics()
-        clip = KnownClip(the_clip, wrong_words)
+        clip = KnownClip(read, wrong_words)
         self.pool = RemotePool("served", "sent", replace(settings, url=url), clip, self.metrics)
         scheduling = replace(SchedulerSettings(), **limits)
         self.scheduler = Scheduler("served", self.pool, scheduling, SupervisorSettings(), self.metrics)
@@ -103,7 +109,7 @@ def server() -> Iterator[RemoteServer]:
 
 @asynccontextmanager
 async def ready(url: str, settings: RemoteSettings = FAST, **limits: float) -> AsyncIterator[Engine]:
-    engine = Engine(url, settings, **limits)
+    engine = Engine(url, settings, the_clip, **limits)
     engine.pool.open()
     try:
         await engine.pool.wait_ready()
@@ -318,6 +324,26 @@ async def proved_before(server: RemoteServer, settings: RemoteSettings) -> Async
     async with ready(server.url, settings) as engine:
         server.clip_reply = clip_reply
         yield engine
+
+
+async def test_an_outage_ends_though_the_files_that_wait_hold_all_that_could_read_the_clip(
+    server: RemoteServer,
+) -> None:
+    free = asyncio.Event()
+    free.set()
+
+    async def while_free() -> DecodeWindow:
+        await free.wait()
+        return await the_clip()
+
+    engine = Engine(server.url, replace(FAST, breaker=replace(FAST.breaker, failures=1)), read=while_free)
+    engine.pool.open()
+    await engine.pool.wait_ready()
+    free.clear()
+    server.script.append(fails(503))
+    assert len(words_of(await engine.decode(window()))) == 2
+    assert engine.count("care_voice_remote_breaker_opened_total") == 1
+    await engine.pool.close()
 
 
 async def test_an_outage_that_lasts_ends_the_wait_with_the_reason(server: RemoteServer) -> None:

@@ -209,6 +209,11 @@ class WindowDecoded(Message, frozen=True):
     passes: int
     compute_s: float
 
+    @property
+    def text(self) -> str:
+        """All that was said in it."""
+        return "".join(word.text for part in self.parts for word in part.words)
+
 
 class Dropped(Message, frozen=True):
     """The window was given up by the parent before it was computed."""

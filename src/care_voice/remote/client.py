@@ -78,7 +78,7 @@ class RemoteClient:
         async with self._client.stream(
             "POST",
             f"{self._base}/{path_of(request.task)}",
-            data=fields_of(request, self._model, dialect),
+            data=fields_of(request, self._model, dialect, extensions=self._settings.extensions),
             files={"file": ("window.wav", wav(request.pcm), "audio/wav")},
             headers={"Authorization": f"Bearer {self._key}"} if self._key else None,
         ) as response:

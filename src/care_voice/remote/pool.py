@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
 
 import structlog
 
@@ -28,12 +27,23 @@ _SHOWN = {BreakerState.CLOSED: 0.0, BreakerState.HALF_OPEN: 1.0, BreakerState.OP
 _NOT_UNDERSTOOD = frozenset({"400", "415", "422"})
 
 
-@dataclass(frozen=True, slots=True)
 class KnownClip:
-    """What the server is proved with: `window` gives the sound, `wrong` says what its text lacks, or None."""
+    """What the server is proved with: `read` gives the sound, `wrong` says what its text lacks, or None."""
 
-    window: Callable[[], Awaitable[DecodeWindow]]
-    wrong: Callable[[str], str | None]
+    def __init__(self, read: Callable[[], Awaitable[DecodeWindow]], wrong: Callable[[str], str | None]) -> None:
+        self._read = read
+        self._window: DecodeWindow | None = None
+        self.wrong = wrong
+
+    async def window(self) -> DecodeWindow:
+        """The sound, which is read once: in an outage, files that wait for the server may hold whatever could read it.
+
+        Raises:
+            CareVoiceError: It cannot be read now.
+        """
+        if self._window is None:
+            self._window = await self._read()
+        return self._window
 
 
 class RemotePool:
@@ -113,6 +123,10 @@ class RemotePool:
     @property
     def pids(self) -> list[int]:
         return []
+
+    @property
+    def decodes_as_asked(self) -> bool:
+        return self._settings.extensions
 
     @property
     def capacity(self) -> int:
@@ -195,8 +209,7 @@ class RemotePool:
         self._courier.client.renew_key()
         window = await self._clip.window()
         dialect, decoded = await self._first_understood(window)
-        text = "".join(word.text for part in decoded.parts for word in part.words)
-        wrong = self._clip.wrong(text)
+        wrong = self._clip.wrong(decoded.text)
         if wrong is not None:
             raise RemoteMisconfigured(why=f"it does not hear the known clip rightly: {wrong}")
         return dialect

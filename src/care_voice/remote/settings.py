@@ -50,6 +50,9 @@ class RemoteSettings:
     model: str = ""
     """The name that is sent; empty means the name of the served model. Models of ALSO_SERVED keep their own names."""
 
+    extensions: bool = False
+    """The server is another Care Voice: profile, beam size, temperatures and hotwords are sent in its own fields."""
+
     ca_file: Path | None = None
     """PEM file with the certificates that are trusted for https, instead of the usual ones. TLS is always verified."""
 

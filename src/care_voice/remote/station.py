@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import msgspec
 import structlog
@@ -15,7 +16,7 @@ from care_voice.supervisor.pool import Outcome, audio_seconds
 
 log = structlog.get_logger(__name__)
 
-Deliver = Callable[[DecodeWindow], Awaitable[WindowDecoded]]
+Deliver = Callable[[DecodeWindow], Coroutine[Any, Any, WindowDecoded]]
 Answered = Callable[[int, Outcome], None]
 
 
@@ -44,7 +45,7 @@ class RemoteStation:
 
     def submit(self, number: int, request: DecodeWindow) -> None:
         """Send a window."""
-        work = self._run(msgspec.structs.replace(request, id=number))
+        work = self._deliver(msgspec.structs.replace(request, id=number))
         task = asyncio.create_task(work, name=f"remote-window-{number}")
         self._windows[number] = (audio_seconds(request), task)
         # Not in the coroutine: one that is cancelled before its first step would never say so.
@@ -61,9 +62,6 @@ class RemoteStation:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _run(self, request: DecodeWindow) -> WindowDecoded:
-        return await self._deliver(request)
 
     def _ended(self, number: int, task: asyncio.Task[WindowDecoded]) -> None:
         del self._windows[number]

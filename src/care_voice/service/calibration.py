@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import msgspec
 import structlog
 
-from care_voice.domain.errors import CareVoiceError, WorkerFailed
+from care_voice.domain.errors import CareVoiceError
 from care_voice.engine.protocol import DecodeWindow, WindowDecoded
 from care_voice.scheduler.scheduler import Errand, Scheduler
 from care_voice.scheduler.work import Priority
@@ -29,7 +29,6 @@ Bench = Callable[[EnginePlan, Load], tuple[EnginePool, Scheduler]]
 """Workers that are not started yet, and a queue of their own."""
 
 _BEAM_SIZE = 5
-_READ_TIMEOUT_S = 60.0
 _RUNS = 4
 _RUNS_S = 1.2
 _SLOW_S = 4.0
@@ -53,7 +52,7 @@ class Calibrator:
         Raises:
             CareVoiceError: The clip could not be read.
         """
-        window = await _known_window(self._media)
+        window = msgspec.structs.replace(await known_window(self._media), beam_size=_BEAM_SIZE)
         left_s, measured = limits.total_s, list[Measurement]()
         for number, plan in enumerate(plans, 1):
             why = "" if limits.exhaustive else why_hopeless(plan, measured)
@@ -92,15 +91,6 @@ class Calibrator:
             await pool.close()
 
 
-async def _known_window(media: MediaPool) -> DecodeWindow:
-    """The clip of the self-test. Raises WorkerFailed where it cannot be read."""
-    try:
-        async with asyncio.timeout(_READ_TIMEOUT_S):
-            return msgspec.structs.replace(await known_window(media), beam_size=_BEAM_SIZE)
-    except TimeoutError:
-        raise WorkerFailed(why="no media worker has read the known clip") from None
-
-
 @dataclass(frozen=True, slots=True)
 class _Clip:
     """What is decoded, and the measurements that a plan must come near to for its throughput to matter."""
@@ -120,7 +110,7 @@ async def _timed(plan: EnginePlan, scheduler: Scheduler, clip: _Clip) -> Measure
         latency_s = await _alone(scheduler, clip.window)
     rate = None if slow or not rate_matters(latency_s, clip.rivals) else await _rate(scheduler, clip.window)
     found = Measurement(plan, latency_s=round(latency_s, 4), windows_per_s=rate and round(rate, 3))
-    wrong = next(filter(None, (wrong_words(_text(each)) for each in heard)), None)
+    wrong = next(filter(None, (wrong_words(each.text) for each in heard)), None)
     return replace(found, outcome="wrong_words", why=wrong) if wrong else found
 
 
@@ -170,10 +160,6 @@ async def _problem_of(loading: Awaitable[Loadable]) -> str:
     except CareVoiceError as error:
         return error.message
     return ""
-
-
-def _text(decoded: WindowDecoded) -> str:
-    return "".join(word.text for part in decoded.parts for word in part.words)
 
 
 def _log(found: Measurement) -> None:

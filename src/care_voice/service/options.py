@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal, Protocol
 
-from care_voice.domain.errors import InvalidParameter
+from care_voice.domain.errors import InvalidParameter, UnsupportedParameter
 from care_voice.domain.languages import LANGUAGES
 from care_voice.engine.protocol import VadOptions
 
@@ -105,6 +105,23 @@ class TranscriptionOptions:
             problem = "give 'temperature' or 'temperatures', not both"
         if problem:
             raise InvalidParameter(param="temperatures", why=problem)
+
+    def require_remote(self, *, decodes_as_asked: bool) -> None:
+        """Whether a server elsewhere can do what is named here; the operator's choices are not looked at.
+
+        `balanced` is let through: it names nothing that such servers do not do by themselves.
+
+        Raises:
+            UnsupportedParameter: The server would never hear of it.
+        """
+        beyond = {"language_detection": self.language_detection == "window"}
+        if not decodes_as_asked:
+            beyond["profile"] = self.profile not in (None, "balanced")
+            beyond["beam_size"] = self.beam_size is not None
+            beyond["temperatures"] = bool(self.temperatures)
+        for param, named in beyond.items():
+            if named:
+                raise UnsupportedParameter(param=param, why="the remote engine cannot be told of it")
 
     def decoding(self, defaults: Defaults) -> Decoding:
         """How to decode: what is asked counts most, then the profile that is asked for, then the operator's choice."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from importlib.resources import as_file, files
 
-from care_voice.domain.errors import CareVoiceError, SelfTestFailed
+from care_voice.domain.errors import CareVoiceError, SelfTestFailed, WorkerFailed
 from care_voice.engine.protocol import DecodeWindow, MediaWindow, OpenMedia, VadOptions
 from care_voice.service.options import TranscriptionOptions
 from care_voice.service.transcription import Transcriber
@@ -43,13 +43,22 @@ async def run_self_test(transcriber: Transcriber, timeout_s: float) -> str:
     return f"{len(EXPECTED) - len(missed_words(transcript.text))} of {len(EXPECTED)} known words"
 
 
-async def known_window(media: MediaPool) -> DecodeWindow:
+async def known_window(media: MediaPool, timeout_s: float = 60.0) -> DecodeWindow:
     """The clip as a window, for an engine that is proved before it gets anything else.
 
     Raises:
         SelfTestFailed: No speech was found in it.
+        WorkerFailed: No media worker had the time for it.
         CareVoiceError: It cannot be decoded now.
     """
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await _read(media)
+    except TimeoutError:
+        raise WorkerFailed(why="no media worker has read the known clip") from None
+
+
+async def _read(media: MediaPool) -> DecodeWindow:
     with as_file(files("care_voice.service").joinpath(CLIP)) as path:
         async with media.read(OpenMedia(0, "self-test", str(path), _LONGEST_S, VadOptions())) as events:
             async for event in events:

@@ -138,6 +138,7 @@ class Transcriber:
         what has not been computed.
 
         Raises:
+            UnsupportedParameter: The options name what a remote engine cannot be told.
             Draining: The service is stopping.
             NotEnoughMemory, ModelError, WorkerFailed: The model cannot be loaded now.
             Overloaded: So much is to be done already that the recording is not taken; also from the iterator, before
@@ -145,6 +146,8 @@ class Transcriber:
             CareVoiceError: From the iterator, what is wrong with the file or the service.
         """
         served = self.models[model] if model is not None else self.models.default
+        if served.local is None:
+            options.require_remote(decodes_as_asked=served.pool.decodes_as_asked)
         with self._counted(served, caller):
             async with self.models.using(served):
                 run = _Run(self, served, _Request(path, options, request_id, caller))
@@ -383,8 +386,9 @@ class _Run:
             yield Progress(window.end_s, self._total_s)
 
     def _own_language(self, detected: str) -> str | None:
-        """What a segment says of its language: a translation is in English whatever was spoken."""
-        return detected if self._decoding.language_changes and self._options.task == "transcribe" else None
+        """What a segment says of its language: a translation is in English whatever was spoken. A remote engine may not
+        tell what it detected."""
+        return (detected or None) if self._decoding.language_changes and self._options.task == "transcribe" else None
 
     def _to_segments(self, part: WirePart, language: str | None) -> Iterator[Segment]:
         stats = WindowStats(part.temperature, part.avg_logprob, part.compression_ratio, part.no_speech_prob)

@@ -36,6 +36,7 @@ class EnginePool:
 
     keeper: WindowKeeper
     gives_tokens = True
+    decodes_as_asked = True
     facts = EngineFacts()
 
     def __init__(

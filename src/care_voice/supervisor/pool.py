@@ -115,6 +115,10 @@ class WindowPool(Protocol):
         """Whether its words come with tokens and their probabilities."""
 
     @property
+    def decodes_as_asked(self) -> bool:
+        """Whether it obeys a profile, a beam size and a ladder of temperatures."""
+
+    @property
     def refusal(self) -> CareVoiceError | None:
         """Why no window is taken now; None while one is."""
 

@@ -132,6 +132,21 @@ def test_languages_are_given_where_they_limit_the_detection() -> None:
     assert "languages[]" not in fields_of(window("en", languages=("en", "zh")), "m", Dialect.WORDS)
 
 
+@pytest.mark.parametrize(
+    ("hotwords", "prompt", "told"),
+    [
+        (None, None, None), (None, "Well.", "Well."), ("Liddy", None, "Liddy"), ("Liddy", "Well.", "Liddy Well."),
+        ("Liddy, " * 99, "Well.", "Liddy, " * 62 + "Liddy Well."), ("左小蕾、" * 99, None, "、".join(["左小蕾"] * 37)),
+        ("Liddy, " * 99, "x" * 999, "Liddy, " * 31 + "Liddy " + "x" * 999), ("y" * 999, None, "y" * 446),
+    ],
+    ids=["nothing", "prompt", "hotwords", "both", "many", "chinese", "long_prompt", "no_commas"],
+)  # fmt: skip
+def test_hotwords_stand_before_the_prompt_as_far_as_there_is_room(
+    hotwords: str | None, prompt: str | None, told: str | None
+) -> None:
+    assert fields_of(window(hotwords=hotwords, prompt=prompt), "m", Dialect.TEXT).get("prompt") == told
+
+
 def test_the_sound_is_a_wave_file() -> None:
     with wave.open(io.BytesIO(wav(SECOND))) as sound:
         assert sound.getparams()[:4] == (1, 2, 16_000, 16_000)
