@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +171,59 @@ def test_an_error_in_one_window_ends_that_one_alone(
         assert len(batch) == batch._rows.count == len(batch._sounds) == 0
     backend.runtime = real
     assert words(served(role, windows[1:2])[1]) == expected[1]
+
+
+def fails_once(real: Callable[..., Any], at: int) -> Callable[..., Any]:
+    """The function, which runs out of memory when it is called for the `at`th time, counted from 0."""
+    calls = itertools.count()
+
+    def failing(*args: Any, **options: Any) -> Any:
+        if next(calls) == at:
+            raise MemoryError("std::bad_alloc")
+        return real(*args, **options)
+
+    return failing
+
+
+@pytest.mark.parametrize("broken", ["its encoding", "its prompt", "its beam"])
+def test_a_window_that_cannot_be_begun_ends_alone_and_leaves_nothing(
+    graphs: Path, pcm: bytes, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    role = EngineRole()
+    role.load(LoadEngine("base", str(graphs), "cpu", "int8", 1))
+    windows = [msgspec.structs.replace(window, beam_size=2) for window in windows_of(pcm, 3.0, 2.5, 2.0)]
+    expected = [words(served(role, [window])[window.id]) for window in windows]
+    runtime = role._decoder.runtime
+    assert isinstance(runtime, OnnxRuntime)
+    batch = runtime.urgent.batch
+    owner, name, at = {
+        "its encoding": (runtime._encoder, "encode", 1),
+        "its prompt": (batch, "_read_prompt", 1),
+        "its beam": (batch, "_placed", 0),
+    }[broken]
+    monkeypatch.setattr(owner, name, fails_once(getattr(owner, name), at))
+
+    answers = served(role, windows)
+
+    failed = [n for n, answer in answers.items() if isinstance(answer, Failed)]
+    assert failed == [0 if broken == "its beam" else 1]
+    assert answers[failed[0]] == Failed(failed[0], "WorkerFailed", {"why": "MemoryError"})
+    assert [words(answers[n]) for n in range(3) if n not in failed] == [
+        expected[n] for n in range(3) if n not in failed
+    ]
+    assert len(role._decoder) == len(batch) == batch._rows.count == len(batch._sounds) == 0
+
+
+def test_a_probe_that_fails_gives_its_row_back(graphs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime = load_backend(graphs, "cpu", "auto", 1).runtime
+    assert isinstance(runtime, OnnxRuntime)
+    batch = runtime.urgent.batch
+    sound = runtime._encoder.encode(np.zeros((runtime.mels, 1000), np.float32))
+    monkeypatch.setattr(batch, "_bind_prompt", fails_once(batch._bind_prompt, 0))
+
+    with pytest.raises(MemoryError):
+        batch.probe(sound, PROMPT[0], PROMPT[1:2])
+    assert batch._rows.count == 0
 
 
 def test_an_error_of_the_shared_step_ends_the_worker(role: EngineRole, pcm: bytes) -> None:

@@ -100,6 +100,7 @@ class EngineRole:
         yield self._decoder.decode(message)
 
     def serve(self, desk: Desk) -> None:
+        progress = 0
         while True:
             self._let_in(desk)
             for result in self._decoder.step():
@@ -107,8 +108,11 @@ class EngineRole:
                     desk.answer(result)
                 else:
                     self._fail(desk, result.request, result.error)
-            desk.halvings = self._decoder.runtime.halvings
-            desk.step()
+            runtime = self._decoder.runtime
+            desk.halvings = runtime.halvings
+            if runtime.progress != progress:
+                progress = runtime.progress
+                desk.step()
 
     def _let_in(self, desk: Desk) -> None:
         """Begin what has come, of which the parent gives no more than is wanted; waits where there is nothing to do."""

@@ -95,6 +95,7 @@ class CTranslate2Runtime:
         self._batched = windows > 1
         self._limit = BatchLimit(windows)
         self._waiting: Batches[Request] = Batches(self._limit)
+        self.progress = 0
 
     @property
     def detail(self) -> str:
@@ -152,6 +153,7 @@ class CTranslate2Runtime:
         """In two parts where it does not fit into memory: only a window that does not fit alone has failed."""
         if not batch:
             return []
+        self.progress += 1
         try:
             with _memory_named():
                 results = self._generate([entry.item for entry in batch])

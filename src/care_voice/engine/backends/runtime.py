@@ -90,6 +90,10 @@ class Runtime(Protocol):
         """Whether `step` takes about as long as a token, so that a counter of steps shows that it goes on."""
 
     @property
+    def progress(self) -> int:
+        """Rises whenever something was computed: a step that only waited leaves it as it was."""
+
+    @property
     def compute_type(self) -> str:
         """The arithmetic of the model."""
 

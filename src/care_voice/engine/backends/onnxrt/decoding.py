@@ -93,16 +93,20 @@ class BatchDecoder:
             ValueError: Windows are in flight that suppress other tokens.
         """
         self._suppress(job.suppression.always)
+        before = self._rows.count
         entry = _Open(key, sound, job, self._search(job), [self._rows.take()])
         try:
             ids, logprobs = self._read_prompt(entry)
+            self._sounds.add(sound)
+            self._open.append(entry)
+            self._layout = None
+            self._apply(entry, entry.search.advance(ids, logprobs))
         except Exception:
-            self._rows.count -= 1
+            if entry in self._open:
+                self._leave(entry)
+            # Its rows are the last ones, those too that were taken for a beam that it did not get.
+            self._rows.count = before
             raise
-        self._open.append(entry)
-        self._sounds.add(sound)
-        self._layout = None
-        self._apply(entry, entry.search.advance(ids, logprobs))
 
     def step(self) -> list[tuple[int, Outcome]]:
         """Give every window its next token; the windows that are done now, with their keys."""
@@ -120,11 +124,11 @@ class BatchDecoder:
 
     def probe(self, sound: Sound, token: int, probed: tuple[int, ...]) -> Array:
         """Log-probabilities of the tokens `probed` after the single token `token`."""
-        row = self._rows.take()
-        self._bind_prompt(sound, row, 1)
         places = np.zeros((1, 1), np.int64)
         inputs = _row_inputs((token,), places) | {"take": np.zeros(1, np.int64), "probed": np.array([probed])}
+        row = self._rows.take()
         try:
+            self._bind_prompt(sound, row, 1)
             step = self._prompting.run(inputs | {"count": np.ones(1, np.int64), "token_bias": self._no_bias})
         finally:
             self._rows.count -= 1
@@ -243,7 +247,10 @@ class BatchDecoder:
     def _close(self, entry: _Open) -> None:
         best = max(range(len(entry.search.found)), key=lambda n: entry.search.found[n].score)
         outcome = Outcome(entry.search.found[best], entry.no_speech_prob, entry.queries[best], entry.sound)
+        self._leave(entry)
         self._done.append((entry.key, outcome))
+
+    def _leave(self, entry: _Open) -> None:
         index = self._open.index(entry)
         self._open[index] = self._open[-1]
         self._open.pop()

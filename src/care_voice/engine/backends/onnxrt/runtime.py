@@ -9,7 +9,7 @@ import numpy as np
 
 from care_voice.domain.errors import CareVoiceError
 from care_voice.engine.backends.onnxrt.decoding import Job, Outcome, Suppression
-from care_voice.engine.backends.onnxrt.lanes import Heard, Lane, Lanes
+from care_voice.engine.backends.onnxrt.lanes import Answer, Heard, Lane, Lanes
 from care_voice.engine.backends.onnxrt.session import Array, Decoder, Encoder, Sound, session_options
 from care_voice.engine.backends.runtime import Alignment, Generated, Mel, Request
 from care_voice.engine.processor import read_processor
@@ -19,7 +19,8 @@ PARAMETERS_FILE = "onnx.json"
 """What the graphs do not say: alignment heads, and the tokens of the languages."""
 
 _CAPACITY = 5
-"""Windows in hand: four share a step (with more of them a step takes as much longer as they save), one is encoded."""
+"""Windows worth having in hand for each lane: four that share a step (with more of them a step takes as much longer as
+they save), and one that is encoded meanwhile."""
 
 
 class OnnxRuntime:
@@ -76,6 +77,10 @@ class OnnxRuntime:
         return True
 
     @property
+    def progress(self) -> int:
+        return self._lanes.progress
+
+    @property
     def urgent(self) -> Lane:
         """The lane of windows that somebody waits for."""
         return self._lanes.urgent
@@ -107,7 +112,7 @@ class OnnxRuntime:
         lane.add(key, request.encoded.by(lane), job)
 
     def step(self) -> list[tuple[int, Generated | CareVoiceError]]:
-        return [(key, _generated(outcome)) for key, outcome in self._lanes.step()]
+        return [(key, _result(answer)) for key, answer in self._lanes.step()]
 
     def align(self, request: Request, generated: Generated, tokens: list[int], frames: int) -> Alignment:
         """No run of the model: the queries were kept while the tokens were decoded."""
@@ -133,6 +138,10 @@ def require_exact_products() -> None:
         raise RuntimeError(
             "this processor lacks VNNI, which int8 graphs need; serve the model that they were made from"
         )
+
+
+def _result(answer: Answer) -> Generated | CareVoiceError:
+    return _generated(answer) if isinstance(answer, Outcome) else answer
 
 
 def _generated(outcome: Outcome) -> Generated:
