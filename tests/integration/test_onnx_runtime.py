@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import threading
+from concurrent.futures import wait
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from care_voice.domain.errors import ConversionFailed
+from care_voice.engine.backends.detection import Detection
 from care_voice.engine.backends.onnxrt import lanes
 from care_voice.engine.backends.onnxrt.decoding import BatchDecoder, Job, Outcome, Suppression
 from care_voice.engine.backends.onnxrt.export import write_onnx
@@ -20,6 +22,7 @@ from care_voice.engine.backends.onnxrt.session import Array, Encoder, Sound
 from care_voice.engine.backends.quantize import quantize
 from care_voice.engine.backends.whisper import Decoded, DecodeOptions, Finished, WhisperBackend, load_backend
 from care_voice.models.report import Verified
+from support.hearing import languages
 from support.sound import RATE, decoded
 
 PROMPT = (50258, 50259, 50359, 50363)
@@ -102,7 +105,7 @@ def test_languages_are_those_of_ctranslate2(
     verified_model: Verified, backend: WhisperBackend, sounds: list[np.ndarray]
 ) -> None:
     peer = load_backend(verified_model.view, "cpu", "int8", 1)
-    ours, theirs = backend.detect_language(sounds[0], ()), peer.detect_language(sounds[0], ())
+    ours, theirs = languages(backend, sounds[0])[0], languages(peer, sounds[0])[0]
     assert ours[0] == theirs[0] == "en"
     assert abs(ours[1] - theirs[1]) < 0.05
 
@@ -205,12 +208,13 @@ def until_ended(backend: WhisperBackend, key: int) -> list[Finished]:
     return ended
 
 
+@pytest.mark.parametrize("detection", [None, Detection(patient=True)], ids=["known", "to be detected"])
 def test_an_urgent_window_is_let_in_while_a_patient_one_is_encoded(
-    apart: WhisperBackend, runtime: OnnxRuntime, sounds: list[np.ndarray]
+    apart: WhisperBackend, runtime: OnnxRuntime, sounds: list[np.ndarray], detection: Detection | None
 ) -> None:
     short, long = sounds[0][: 3 * RATE], np.concatenate([sounds[0], sounds[0]])[: 20 * RATE]
     gate = Gate(runtime._encoder, frames=2100)
-    apart.open(1, long, whole(long), replace(options(), patient=True))
+    apart.open(1, long, whole(long), replace(options(), patient=True), detection=detection)
     assert gate.reached.wait(60)
     assert apart.step() == []
     assert runtime.progress == 0, "to wait is no progress"
@@ -219,7 +223,7 @@ def test_an_urgent_window_is_let_in_while_a_patient_one_is_encoded(
     assert [each.key for each in until_ended(apart, 0)] == [0]
     assert not gate.opened.is_set()
     gate.opened.set()
-    assert [each.key for each in until_ended(apart, 1)] == [1]
+    assert [(each.key, each.language) for each in until_ended(apart, 1)] == [(1, "en")]
 
 
 def test_nothing_goes_on_while_an_encoding_hangs(
@@ -241,6 +245,33 @@ def test_nothing_goes_on_while_an_encoding_hangs(
     gate.opened.set()
     ended = [each.key for each in [*until_ended(apart, 0), *until_ended(apart, 1)]]
     assert ended == [0, 1]
+
+
+def test_a_window_that_is_dropped_leaves_nothing_and_harms_no_other(
+    apart: WhisperBackend, runtime: OnnxRuntime, sounds: list[np.ndarray]
+) -> None:
+    """Dropped while it is decoded, in either lane; while it is encoded; and while it waits for that."""
+    samples, waiting = sounds[0], np.concatenate([sounds[0], sounds[0]])[: 20 * RATE]
+    expected = spoken(decode(apart, samples, options(beam_size=2)))
+    for key, patient in enumerate((False, False, True)):
+        apart.open(key, samples, whole(samples), replace(options(beam_size=2), patient=patient))
+    lanes_in_use = (runtime._lanes.urgent, runtime._lanes.patient)
+    wait([sound for lane in lanes_in_use for sound in lane.coming])
+    assert apart.step() == []
+    assert [len(lane.batch) for lane in lanes_in_use] == [2, 1]
+    gate = Gate(runtime._encoder, frames=2100)
+    for key in (3, 4):
+        apart.open(key, waiting, whole(waiting), options(), detection=Detection() if key == 4 else None)
+    assert gate.reached.wait(60)
+
+    assert [apart.drop(key) for key in (0, 2, 3, 4, 4)] == [True] * 4 + [False]
+    assert [len(lane.batch._sounds) for lane in lanes_in_use] == [1, 0]
+    assert [spoken(each.parts) for each in until_ended(apart, 1)] == [expected]
+    gate.opened.set()
+    for lane in lanes_in_use:
+        assert len(lane.batch) == lane.batch._rows.count == len(lane.batch._sounds) == len(lane.coming) == 0
+    assert not apart._windows
+    assert spoken(decode(apart, samples, options(beam_size=2))) == expected
 
 
 def test_samples_are_drawn_and_differ_with_the_seed(graphs: Path, backend: WhisperBackend) -> None:

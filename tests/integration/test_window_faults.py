@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from care_voice.domain.errors import InvalidParameter
-from care_voice.engine.backends.onnxrt.decoding import BatchDecoder, Job, Outcome, Suppression
+from care_voice.engine.backends.onnxrt.decoding import BatchDecoder, Job, Outcome, Probe, Suppression
 from care_voice.engine.backends.onnxrt.export import write_onnx
 from care_voice.engine.backends.onnxrt.runtime import OnnxRuntime, require_exact_products
 from care_voice.engine.backends.runtime import Alignment, Generated, Request, Runtime
@@ -23,6 +23,7 @@ from care_voice.engine.desk import Answer, Desk
 from care_voice.engine.protocol import DecodeWindow, Failed, LoadEngine, WindowDecoded
 from care_voice.engine.roles import EngineRole
 from care_voice.models.report import Verified
+from support.hearing import languages
 from support.sound import RATE, decoded
 
 PROMPT = (50258, 50259, 50359, 50363)
@@ -222,8 +223,37 @@ def test_a_probe_that_fails_gives_its_row_back(graphs: Path, monkeypatch: pytest
     monkeypatch.setattr(batch, "_bind_prompt", fails_once(batch._bind_prompt, 0))
 
     with pytest.raises(MemoryError):
-        batch.probe(sound, PROMPT[0], PROMPT[1:2])
+        batch.probe(sound, Probe(PROMPT[0], PROMPT[1:2]))
     assert batch._rows.count == 0
+
+
+def test_languages_that_the_model_does_not_know_end_one_window_alone(role: EngineRole, pcm: bytes) -> None:
+    known, unknown, detected = windows_of(pcm, 3.0, 3.0, 3.0)
+    windows = [
+        known,
+        msgspec.structs.replace(unknown, language=None, languages=("xx",)),
+        msgspec.structs.replace(detected, language=None, languages=("de", "en")),
+    ]
+    answers = served(role, windows)
+
+    assert answers[1] == Failed(1, "InvalidParameter", {"param": "languages", "why": "this model knows none of them"})
+    assert words(answers[0]) == words(answers[2])
+    assert isinstance(answers[0], WindowDecoded)
+    assert isinstance(answers[2], WindowDecoded)
+    assert [(answer.language, answer.language_probability == 1.0) for answer in (answers[0], answers[2])] == [
+        ("en", True), ("en", False)
+    ]  # fmt: skip
+
+
+def test_an_answer_that_cannot_be_made_ends_one_window_alone(
+    role: EngineRole, pcm: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = role._decoder._backend
+    monkeypatch.setattr(backend, "token_text", fails_once(backend.token_text, 0))
+    answers = served(role, windows_of(pcm, 3.0, 2.0))
+
+    assert sorted(type(answer).__name__ for answer in answers.values()) == ["Failed", "WindowDecoded"]
+    assert len(role._decoder) == 0
 
 
 def test_an_error_of_the_shared_step_ends_the_worker(role: EngineRole, pcm: bytes) -> None:
@@ -272,7 +302,7 @@ def test_windows_that_suppress_other_tokens_are_not_decoded_together(graphs: Pat
 
 def test_every_language_and_task_suppresses_the_same_tokens(verified_model: Verified) -> None:
     backend = load_backend(verified_model.view, "cpu", "int8", 1)
-    codes = [code for code, _ in backend.runtime.languages(backend._encode(np.zeros(RATE, np.float32), full=True))]
+    codes = [code for code, _ in languages(backend, np.zeros(RATE, np.float32))]
     choices = [DecodeOptions(code, task, None, (0.0,), 1) for code in codes for task in ("transcribe", "translate")]
 
     requests = [backend._request(None, choice, 0.0, full=True, seconds=1.0) for choice in choices]

@@ -42,6 +42,14 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class Probe:
+    """Of what probability are the tokens `probed` after the single token `token`?"""
+
+    token: int
+    probed: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """The best hypothesis of a job. `queries` (tokens, layers * width): of the prompt from its start token on, and of
     each token of the hypothesis.
@@ -122,10 +130,21 @@ class BatchDecoder:
         done, self._done = self._done, []
         return done
 
-    def probe(self, sound: Sound, token: int, probed: tuple[int, ...]) -> Array:
-        """Log-probabilities of the tokens `probed` after the single token `token`."""
+    def drop(self, key: int) -> bool:
+        """End a window without an outcome; whether it was in flight."""
+        before = len(self)
+        self._done = [(other, outcome) for other, outcome in self._done if other != key]
+        for entry in [entry for entry in self._open if entry.key == key]:
+            self._leave(entry)
+        return len(self) < before
+
+    def probe(self, sound: Sound, probe: Probe) -> Array:
+        """The log-probabilities that are asked for."""
         places = np.zeros((1, 1), np.int64)
-        inputs = _row_inputs((token,), places) | {"take": np.zeros(1, np.int64), "probed": np.array([probed])}
+        inputs = _row_inputs((probe.token,), places) | {
+            "take": np.zeros(1, np.int64),
+            "probed": np.array([probe.probed]),
+        }
         row = self._rows.take()
         try:
             self._bind_prompt(sound, row, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 
 from care_voice.domain.errors import WorkerFailed
-from care_voice.engine.backends.onnxrt.decoding import BatchDecoder, Job, Outcome
+from care_voice.engine.backends.onnxrt.decoding import BatchDecoder, Job, Outcome, Probe
 from care_voice.engine.backends.onnxrt.encoding import EncoderThread
 from care_voice.engine.backends.onnxrt.session import Array, Decoder, Encoder, Sound
 from care_voice.telemetry.deferred import DeferredLogger
@@ -20,7 +20,8 @@ _HUNG_S = 20.0
 """An encoding that has been running for longer does not end any more: it takes a second or two."""
 _NICENESS = 10
 
-Answer = Outcome | WorkerFailed
+Answer = Outcome | Array | WorkerFailed
+"""The outcome of a `Job`, the log-probabilities of a `Probe`, or why neither came."""
 
 log = DeferredLogger(__name__)
 
@@ -48,16 +49,24 @@ class Lane:
 
     def __init__(self, encoder: Encoder, decoder: Decoder, niceness: int = 0) -> None:
         self.batch = BatchDecoder(decoder)
-        self._coming: dict[int, tuple[Future[Sound], Job]] = {}
+        self._coming: dict[int, tuple[Future[Sound], Job | Probe]] = {}
         self._thread = EncoderThread(encoder, niceness)
 
     def encode(self, mel: Array) -> Future[Sound]:
         """Encode in the background, one window after the other."""
         return self._thread.encode(mel)
 
-    def add(self, key: int, sound: Future[Sound], job: Job) -> None:
-        """Take a window in hand, which is decoded once it is encoded."""
+    def add(self, key: int, sound: Future[Sound], job: Job | Probe) -> None:
+        """Take a window in hand, which is decoded or probed once it is encoded."""
         self._coming[key] = (sound, job)
+
+    def drop(self, key: int) -> bool:
+        """Put a window out of hand; whether it was in hand. It is not encoded where that has not begun."""
+        if key not in self._coming:
+            return self.batch.drop(key)
+        sound, _ = self._coming.pop(key)
+        sound.cancel()
+        return True
 
     @property
     def coming(self) -> list[Future[Sound]]:
@@ -70,13 +79,16 @@ class Lane:
         return self._thread.running_s > _HUNG_S and not all(sound.done() for sound in self.coming)
 
     def admit(self) -> list[tuple[int, Answer]]:
-        """Let the windows join that are encoded; those that came to nothing with it. The others must go on."""
+        """Let the windows join that are encoded; what is known at once of some. The others go on where one fails."""
         answers: list[tuple[int, Answer]] = []
         for key, (sound, job) in list(self._coming.items()):
             if sound.done():
                 del self._coming[key]
                 try:
-                    self.batch.add(key, sound.result(), job)
+                    if isinstance(job, Probe):
+                        answers.append((key, self.batch.probe(sound.result(), job)))
+                    else:
+                        self.batch.add(key, sound.result(), job)
                 except Exception as error:
                     log.exception("window_not_begun")
                     answers.append((key, WorkerFailed(why=type(error).__name__)))
@@ -95,6 +107,10 @@ class Lanes:
         self.progress = 0
         """Rises with each token, with each window that is encoded, and with each answer."""
         self._turns = 0
+
+    def drop(self, key: int) -> bool:
+        """Put a window out of hand; whether it was in hand."""
+        return self.urgent.drop(key) or self.patient.drop(key)
 
     def step(self) -> list[tuple[int, Answer]]:
         """Go on with what is in hand, for as long as a token and the prompts of new windows take; what is done now.
