@@ -30,6 +30,7 @@ from care_voice.engine.backends.whisper import DecodeOptions, load_backend
 from care_voice.models.report import Verified
 from care_voice.supervisor.conversion import run_conversion
 from support import hf_checkpoint
+from support.hearing import languages
 from support.processes import children_of, is_running, is_stopped
 from support.sound import RATE, decoded
 from support.waiting import wait_until
@@ -258,7 +259,7 @@ def test_a_checkpoint_becomes_a_model_that_loads(checkpoint: Path, tmp_path: Pat
         "config.json", "model.bin", "vocabulary.json", "tokenizer.json", "preprocessor_config.json"
     }  # fmt: skip
     assert backend.multilingual
-    assert backend.detect_language(np.zeros(RATE, np.float32), [])[0] in LANGUAGES
+    assert languages(backend, np.zeros(RATE, np.float32))[0][0] in LANGUAGES
     assert model.generate(mel, [["<|startoftranscript|>", "<|en|>", "<|transcribe|>"]], max_length=12)[0].sequences[0]
 
 

@@ -12,8 +12,10 @@ import structlog.testing
 
 from care_voice.domain.errors import EngineOutOfMemory
 from care_voice.engine.backends.ct2_runtime import CTranslate2Runtime, choose_compute_type, on_grid, open_on
+from care_voice.engine.backends.runtime import Hear
 from care_voice.engine.backends.whisper import Decoded, DecodeOptions, WhisperBackend, load_backend
 from care_voice.models.report import Verified
+from support.hearing import languages
 from support.short_of_memory import CUDA_MEMORY, ShortOfMemory
 from support.sound import RATE, decoded
 
@@ -149,10 +151,40 @@ def test_a_window_that_does_not_fit_alone_is_an_error_of_that_window(
     with pytest.raises(EngineOutOfMemory):
         one_by_one(batched, [(sounds[0][1], options())])
     with pytest.raises(EngineOutOfMemory):
-        batched.detect_language(sounds[0][1], ())
+        languages(batched, sounds[0][1])
 
     model._most = 1
     assert words(one_by_one(batched, [(sounds[0][1], options())]))[0], "the next one is computed as ever"
+
+
+def test_languages_are_heard_together_and_the_spectrogram_is_not_kept(
+    batched: WhisperBackend, sounds: list[Sound]
+) -> None:
+    expected = [languages(batched, samples)[0][0] for _, samples in sounds[-3:]]
+    heard = [batched._encode(samples, full=False) for _, samples in sounds[-3:]]
+    before = batched.runtime.progress
+    for key, sound in enumerate(heard):
+        batched.runtime.add(key, Hear(sound))
+    found = dict(batched.runtime.step())
+
+    assert expected == [language for language, _ in sounds[-3:]]
+    assert [found[key][0][0] for key in range(3)] == expected  # type: ignore[index]
+    assert batched.runtime.progress == before + 1
+    assert batched.runtime.step() == []
+    assert batched.runtime.progress == before + 1, "there was nothing to compute"
+    assert [sound.mel for sound in heard] == [None] * 3
+
+
+def test_a_window_that_is_dropped_is_not_computed(batched: WhisperBackend, sounds: list[Sound]) -> None:
+    model = short_of_memory(batched, 99)
+    for key in range(3):
+        batched.open(key, sounds[key][1], [(0.0, len(sounds[key][1]) / RATE)], options())
+
+    assert [batched.drop(key) for key in (1, 1, 7)] == [True, False, False]
+    found = {each.key: words([each.parts]) for each in batched.step()}
+    assert model.batches == [2]
+    assert found == {key: words(one_by_one(batched, [(sounds[key][1], options())])) for key in (0, 2)}
+    assert not batched._windows
 
 
 def test_other_faults_are_not_taken_for_memory(batched: WhisperBackend, sounds: list[Sound]) -> None:

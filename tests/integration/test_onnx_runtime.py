@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+import threading
+from concurrent.futures import wait
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,12 +13,16 @@ import numpy as np
 import pytest
 
 from care_voice.domain.errors import ConversionFailed
+from care_voice.engine.backends.detection import Detection
+from care_voice.engine.backends.onnxrt import lanes
 from care_voice.engine.backends.onnxrt.decoding import BatchDecoder, Job, Outcome, Suppression
 from care_voice.engine.backends.onnxrt.export import write_onnx
 from care_voice.engine.backends.onnxrt.runtime import OnnxRuntime, require_exact_products
+from care_voice.engine.backends.onnxrt.session import Array, Encoder, Sound
 from care_voice.engine.backends.quantize import quantize
 from care_voice.engine.backends.whisper import Decoded, DecodeOptions, Finished, WhisperBackend, load_backend
 from care_voice.models.report import Verified
+from support.hearing import languages
 from support.sound import RATE, decoded
 
 PROMPT = (50258, 50259, 50359, 50363)
@@ -99,7 +105,7 @@ def test_languages_are_those_of_ctranslate2(
     verified_model: Verified, backend: WhisperBackend, sounds: list[np.ndarray]
 ) -> None:
     peer = load_backend(verified_model.view, "cpu", "int8", 1)
-    ours, theirs = backend.detect_language(sounds[0], ()), peer.detect_language(sounds[0], ())
+    ours, theirs = languages(backend, sounds[0])[0], languages(peer, sounds[0])[0]
     assert ours[0] == theirs[0] == "en"
     assert abs(ours[1] - theirs[1]) < 0.05
 
@@ -119,7 +125,8 @@ def test_windows_in_company_get_what_they_get_alone(backend: WhisperBackend, sou
         if waiting:
             n, (samples, choice) = waiting.pop(0)
             backend.open(n, samples, [(0.0, len(samples) / RATE)], choice)
-        for _ in range(5):
+        goal = backend.runtime.progress + 5
+        while backend._windows and backend.runtime.progress < goal:
             together |= {finished.key: finished.parts for finished in backend.step()}
 
     for n, parts in enumerate(alone):
@@ -138,7 +145,8 @@ def test_an_urgent_window_goes_before_patient_ones_in_hand(backend: WhisperBacke
     alone = [spoken(decode(backend, *window)) for window in windows]
     for n in (1, 2):
         backend.open(n, windows[n][0], whole(windows[n][0]), windows[n][1])
-    for _ in range(HEAD_START):
+    before = backend.runtime.progress
+    while backend.runtime.progress < before + HEAD_START:
         assert backend.step() == []
 
     backend.open(0, windows[0][0], whole(windows[0][0]), windows[0][1])
@@ -164,6 +172,106 @@ def test_patient_windows_go_on_while_urgent_ones_keep_coming(backend: WhisperBac
     assert len(ended) > 3, "the urgent ones had most of the steps"
     while open_now:
         open_now -= len(backend.step())
+
+
+class Gate:
+    """The real encoder, which does not begin with sounds of one length before it is opened."""
+
+    def __init__(self, encoder: Encoder, frames: int) -> None:
+        self._encode, self._frames = encoder.encode, frames
+        self.reached, self.opened = threading.Event(), threading.Event()
+        encoder.encode = self.encode  # type: ignore[method-assign]
+
+    def encode(self, mel: Array) -> Sound:
+        if mel.shape[1] == self._frames:
+            self.reached.set()
+            assert self.opened.wait(60)
+        return self._encode(mel)
+
+
+@pytest.fixture
+def runtime(graphs: Path, backend: WhisperBackend) -> OnnxRuntime:
+    """One of its own for a test, which `backend` uses meanwhile."""
+    return OnnxRuntime(graphs, 1)
+
+
+@pytest.fixture
+def apart(backend: WhisperBackend, runtime: OnnxRuntime, monkeypatch: pytest.MonkeyPatch) -> WhisperBackend:
+    monkeypatch.setattr(backend, "runtime", runtime)
+    return backend
+
+
+def until_ended(backend: WhisperBackend, key: int) -> list[Finished]:
+    ended: list[Finished] = []
+    while key not in [each.key for each in ended]:
+        ended += backend.step()
+    return ended
+
+
+@pytest.mark.parametrize("detection", [None, Detection(patient=True)], ids=["known", "to be detected"])
+def test_an_urgent_window_is_let_in_while_a_patient_one_is_encoded(
+    apart: WhisperBackend, runtime: OnnxRuntime, sounds: list[np.ndarray], detection: Detection | None
+) -> None:
+    short, long = sounds[0][: 3 * RATE], np.concatenate([sounds[0], sounds[0]])[: 20 * RATE]
+    gate = Gate(runtime._encoder, frames=2100)
+    apart.open(1, long, whole(long), replace(options(), patient=True), detection=detection)
+    assert gate.reached.wait(60)
+    assert apart.step() == []
+    assert runtime.progress == 0, "to wait is no progress"
+
+    apart.open(0, short, whole(short), options())
+    assert [each.key for each in until_ended(apart, 0)] == [0]
+    assert not gate.opened.is_set()
+    gate.opened.set()
+    assert [(each.key, each.language) for each in until_ended(apart, 1)] == [(1, "en")]
+
+
+def test_nothing_goes_on_while_an_encoding_hangs(
+    apart: WhisperBackend, runtime: OnnxRuntime, sounds: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So the worker is seen to stand still: the other lane's steps would hide that somebody waits in vain."""
+    short, long = sounds[0][: 3 * RATE], np.concatenate([sounds[0], sounds[0]])[: 20 * RATE]
+    gate = Gate(runtime._encoder, frames=1500)
+    apart.open(1, long, whole(long), replace(options(), patient=True))
+    while runtime.progress < 3:
+        assert apart.step() == []
+    apart.open(0, short, whole(short), options())
+    assert gate.reached.wait(60)
+    monkeypatch.setattr(lanes, "_HUNG_S", 0.0)
+    before = runtime.progress
+
+    assert [apart.step() for _ in range(5)] == [[]] * 5
+    assert runtime.progress == before
+    gate.opened.set()
+    ended = [each.key for each in [*until_ended(apart, 0), *until_ended(apart, 1)]]
+    assert ended == [0, 1]
+
+
+def test_a_window_that_is_dropped_leaves_nothing_and_harms_no_other(
+    apart: WhisperBackend, runtime: OnnxRuntime, sounds: list[np.ndarray]
+) -> None:
+    """Dropped while it is decoded, in either lane; while it is encoded; and while it waits for that."""
+    samples, waiting = sounds[0], np.concatenate([sounds[0], sounds[0]])[: 20 * RATE]
+    expected = spoken(decode(apart, samples, options(beam_size=2)))
+    for key, patient in enumerate((False, False, True)):
+        apart.open(key, samples, whole(samples), replace(options(beam_size=2), patient=patient))
+    lanes_in_use = (runtime._lanes.urgent, runtime._lanes.patient)
+    wait([sound for lane in lanes_in_use for sound in lane.coming])
+    assert apart.step() == []
+    assert [len(lane.batch) for lane in lanes_in_use] == [2, 1]
+    gate = Gate(runtime._encoder, frames=2100)
+    for key in (3, 4):
+        apart.open(key, waiting, whole(waiting), options(), detection=Detection() if key == 4 else None)
+    assert gate.reached.wait(60)
+
+    assert [apart.drop(key) for key in (0, 2, 3, 4, 4)] == [True] * 4 + [False]
+    assert [len(lane.batch._sounds) for lane in lanes_in_use] == [1, 0]
+    assert [spoken(each.parts) for each in until_ended(apart, 1)] == [expected]
+    gate.opened.set()
+    for lane in lanes_in_use:
+        assert len(lane.batch) == lane.batch._rows.count == len(lane.batch._sounds) == len(lane.coming) == 0
+    assert not apart._windows
+    assert spoken(decode(apart, samples, options(beam_size=2))) == expected
 
 
 def test_samples_are_drawn_and_differ_with_the_seed(graphs: Path, backend: WhisperBackend) -> None:

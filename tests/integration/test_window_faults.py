@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from care_voice.domain.errors import InvalidParameter
-from care_voice.engine.backends.onnxrt.decoding import BatchDecoder, Job, Outcome, Suppression
+from care_voice.engine.backends.onnxrt.decoding import BatchDecoder, Job, Outcome, Probe, Suppression
 from care_voice.engine.backends.onnxrt.export import write_onnx
 from care_voice.engine.backends.onnxrt.runtime import OnnxRuntime, require_exact_products
 from care_voice.engine.backends.runtime import Alignment, Generated, Request, Runtime
@@ -22,6 +23,7 @@ from care_voice.engine.desk import Answer, Desk
 from care_voice.engine.protocol import DecodeWindow, Failed, LoadEngine, WindowDecoded
 from care_voice.engine.roles import EngineRole
 from care_voice.models.report import Verified
+from support.hearing import languages
 from support.sound import RATE, decoded
 
 PROMPT = (50258, 50259, 50359, 50363)
@@ -172,6 +174,88 @@ def test_an_error_in_one_window_ends_that_one_alone(
     assert words(served(role, windows[1:2])[1]) == expected[1]
 
 
+def fails_once(real: Callable[..., Any], at: int) -> Callable[..., Any]:
+    """The function, which runs out of memory when it is called for the `at`th time, counted from 0."""
+    calls = itertools.count()
+
+    def failing(*args: Any, **options: Any) -> Any:
+        if next(calls) == at:
+            raise MemoryError("std::bad_alloc")
+        return real(*args, **options)
+
+    return failing
+
+
+@pytest.mark.parametrize("broken", ["its encoding", "its prompt", "its beam"])
+def test_a_window_that_cannot_be_begun_ends_alone_and_leaves_nothing(
+    graphs: Path, pcm: bytes, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    role = EngineRole()
+    role.load(LoadEngine("base", str(graphs), "cpu", "int8", 1))
+    windows = [msgspec.structs.replace(window, beam_size=2) for window in windows_of(pcm, 3.0, 2.5, 2.0)]
+    expected = [words(served(role, [window])[window.id]) for window in windows]
+    runtime = role._decoder.runtime
+    assert isinstance(runtime, OnnxRuntime)
+    batch = runtime.urgent.batch
+    owner, name, at = {
+        "its encoding": (runtime._encoder, "encode", 1),
+        "its prompt": (batch, "_read_prompt", 1),
+        "its beam": (batch, "_placed", 0),
+    }[broken]
+    monkeypatch.setattr(owner, name, fails_once(getattr(owner, name), at))
+
+    answers = served(role, windows)
+
+    failed = [n for n, answer in answers.items() if isinstance(answer, Failed)]
+    assert failed == [0 if broken == "its beam" else 1]
+    assert answers[failed[0]] == Failed(failed[0], "WorkerFailed", {"why": "MemoryError"})
+    assert [words(answers[n]) for n in range(3) if n not in failed] == [
+        expected[n] for n in range(3) if n not in failed
+    ]
+    assert len(role._decoder) == len(batch) == batch._rows.count == len(batch._sounds) == 0
+
+
+def test_a_probe_that_fails_gives_its_row_back(graphs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime = load_backend(graphs, "cpu", "auto", 1).runtime
+    assert isinstance(runtime, OnnxRuntime)
+    batch = runtime.urgent.batch
+    sound = runtime._encoder.encode(np.zeros((runtime.mels, 1000), np.float32))
+    monkeypatch.setattr(batch, "_bind_prompt", fails_once(batch._bind_prompt, 0))
+
+    with pytest.raises(MemoryError):
+        batch.probe(sound, Probe(PROMPT[0], PROMPT[1:2]))
+    assert batch._rows.count == 0
+
+
+def test_languages_that_the_model_does_not_know_end_one_window_alone(role: EngineRole, pcm: bytes) -> None:
+    known, unknown, detected = windows_of(pcm, 3.0, 3.0, 3.0)
+    windows = [
+        known,
+        msgspec.structs.replace(unknown, language=None, languages=("xx",)),
+        msgspec.structs.replace(detected, language=None, languages=("de", "en")),
+    ]
+    answers = served(role, windows)
+
+    assert answers[1] == Failed(1, "InvalidParameter", {"param": "languages", "why": "this model knows none of them"})
+    assert words(answers[0]) == words(answers[2])
+    assert isinstance(answers[0], WindowDecoded)
+    assert isinstance(answers[2], WindowDecoded)
+    assert [(answer.language, answer.language_probability == 1.0) for answer in (answers[0], answers[2])] == [
+        ("en", True), ("en", False)
+    ]  # fmt: skip
+
+
+def test_an_answer_that_cannot_be_made_ends_one_window_alone(
+    role: EngineRole, pcm: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = role._decoder._backend
+    monkeypatch.setattr(backend, "token_text", fails_once(backend.token_text, 0))
+    answers = served(role, windows_of(pcm, 3.0, 2.0))
+
+    assert sorted(type(answer).__name__ for answer in answers.values()) == ["Failed", "WindowDecoded"]
+    assert len(role._decoder) == 0
+
+
 def test_an_error_of_the_shared_step_ends_the_worker(role: EngineRole, pcm: bytes) -> None:
     role._decoder._backend.runtime = Broken(role._decoder._backend.runtime)  # type: ignore[assignment]
     desk = Desk(lambda answer: pytest.fail(f"answered with {answer}"))
@@ -218,7 +302,7 @@ def test_windows_that_suppress_other_tokens_are_not_decoded_together(graphs: Pat
 
 def test_every_language_and_task_suppresses_the_same_tokens(verified_model: Verified) -> None:
     backend = load_backend(verified_model.view, "cpu", "int8", 1)
-    codes = [code for code, _ in backend.runtime.languages(backend._encode(np.zeros(RATE, np.float32), full=True))]
+    codes = [code for code, _ in languages(backend, np.zeros(RATE, np.float32))]
     choices = [DecodeOptions(code, task, None, (0.0,), 1) for code in codes for task in ("transcribe", "translate")]
 
     requests = [backend._request(None, choice, 0.0, full=True, seconds=1.0) for choice in choices]

@@ -34,6 +34,12 @@ def test_the_budget_is_counted_in_seconds() -> None:
     assert all_keys(batches(2, *[("a", 2.0)] * 5)) == [[0, 1, 2, 3], [4]]
 
 
+def test_a_window_that_is_dropped_goes_with_no_batch() -> None:
+    waiting = batches(2, ("a", 15.0), ("a", 15.0), ("b", 15.0))
+    assert [waiting.drop(key) for key in (1, 1, 5)] == [True, False, False]
+    assert all_keys(waiting) == [[0], [2]]
+
+
 def test_one_window_at_a_time_is_one_however_short() -> None:
     assert all_keys(batches(1, *[("a", 2.0)] * 3)) == [[0], [1], [2]]
 

@@ -94,6 +94,7 @@ class EngineRole:
         )
 
     def serve(self, desk: Desk) -> None:
+        progress = 0
         while True:
             self._let_go(desk)
             self._let_in(desk)
@@ -103,7 +104,9 @@ class EngineRole:
                 else:
                     self._fail(desk, result.request, result.error)
             self._tell_limits(desk)
-            desk.step()
+            if self._decoder.runtime.progress != progress:
+                progress = self._decoder.runtime.progress
+                desk.step()
 
     def _tell_limits(self, desk: Desk) -> None:
         """What memory has left of them."""

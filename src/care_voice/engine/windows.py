@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from care_voice.engine.alignment import AlignedWord
+from care_voice.engine.backends.detection import Detection
 from care_voice.engine.backends.runtime import Runtime
-from care_voice.engine.backends.whisper import Decoded, DecodeOptions, Finished, Samples, load_backend
+from care_voice.engine.backends.whisper import Decoded, DecodeOptions, Finished, load_backend
 from care_voice.engine.protocol import (
-    SAMPLE_RATE,
     DecodeWindow,
     LoadEngine,
     WindowDecoded,
@@ -21,7 +20,6 @@ from care_voice.engine.protocol import (
     WireToken,
     WireWord,
 )
-from care_voice.engine.stretches import Stretch, main_language
 
 _PCM_SCALE = 32768.0
 
@@ -37,8 +35,6 @@ class WindowFailed:
 @dataclass(frozen=True, slots=True)
 class _Begun:
     message: DecodeWindow
-    language: str
-    language_probability: float
     since: float
 
 
@@ -61,26 +57,22 @@ class WindowDecoder:
         return len(self._begun)
 
     def begin(self, message: DecodeWindow) -> None:
-        """Take a window in hand; detects the language where none is given.
+        """Take a window in hand; its language is detected in the steps that follow, where none is given.
 
         Raises:
-            InvalidParameter: The model cannot do what is asked.
+            InvalidParameter: The model cannot do what is asked. What is known of the language only later is in the
+                answer.
         """
         since = time.monotonic()
         samples = np.frombuffer(message.pcm, dtype="<i2").astype(np.float32) / _PCM_SCALE
-        parts = self._stretches(message, samples)
-        language, probability = main_language(parts)
-        self._backend.open_stretches(message.id, samples, parts, _options(message, language))
-        self._begun[message.id] = _Begun(message, language, probability, since)
+        detection = _detection(message) if message.language is None else None
+        self._backend.open(message.id, samples, message.speech, _options(message), detection=detection)
+        self._begun[message.id] = _Begun(message, since)
 
-    def _stretches(self, message: DecodeWindow, samples: Samples) -> list[Stretch]:
-        """The whole window, unless its language is to be detected and may change."""
-        language, probability = message.language, 1.0
-        if language is None:
-            if message.language_changes:
-                return self._backend.language_stretches(samples, message.speech, message.languages)
-            language, probability = self._backend.detect_language(samples, message.languages)
-        return [Stretch(0.0, len(samples) / SAMPLE_RATE, message.speech, language, probability)]
+    def drop(self, window_id: int) -> bool:
+        """Put a window out of hand, which nobody waits for any more; whether it was in hand. It gets no answer."""
+        self._begun.pop(window_id, None)
+        return self._backend.drop(window_id)
 
     def step(self) -> list[WindowDecoded | WindowFailed]:
         """Go on with all windows in hand, for about as long as a token takes; the answers that are ready now."""
@@ -102,15 +94,18 @@ class WindowDecoder:
     def _result(self, begun: _Begun, finished: Finished) -> WindowDecoded | WindowFailed:
         if finished.error is not None:
             return WindowFailed(begun.message, finished.error)
-        return self._answer(begun, finished.parts)
+        try:
+            return self._answer(begun, finished)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other windows must go on
+            return WindowFailed(begun.message, error)
 
-    def _answer(self, begun: _Begun, parts: Sequence[Decoded]) -> WindowDecoded:
+    def _answer(self, begun: _Begun, finished: Finished) -> WindowDecoded:
         return WindowDecoded(
             id=begun.message.id,
-            language=begun.language,
-            language_probability=begun.language_probability,
-            parts=tuple(self._wire(part, begun.message.start_s) for part in parts),
-            passes=sum(part.passes for part in parts),
+            language=finished.language,
+            language_probability=finished.language_probability,
+            parts=tuple(self._wire(part, begun.message.start_s) for part in finished.parts),
+            passes=sum(part.passes for part in finished.parts),
             compute_s=time.monotonic() - begun.since,
         )
 
@@ -133,9 +128,13 @@ class WindowDecoder:
         return WireWord(word.text, word.start + offset_s, word.end + offset_s, word.probability, tuple(tokens))
 
 
-def _options(message: DecodeWindow, language: str) -> DecodeOptions:
+def _detection(message: DecodeWindow) -> Detection:
+    return Detection(message.languages, message.language_changes, message.patient)
+
+
+def _options(message: DecodeWindow) -> DecodeOptions:
     return DecodeOptions(
-        language=language,
+        language=message.language or "",
         task=message.task,
         prompt=message.prompt,
         temperatures=message.temperatures,

@@ -34,6 +34,7 @@ from care_voice.telemetry.deferred import DeferredLogger, configure_logging_late
 
 HEARTBEAT_S = 1.0
 _EXIT_PARENT_GONE = 0
+_EXIT_FAILED = 1
 _EXIT_PROTOCOL = 70
 
 ROLES: Mapping[str, type[Role]] = {"engine": EngineRole, "media": MediaRole}
@@ -111,7 +112,13 @@ def main(roles: Mapping[str, type[Role]] = ROLES) -> None:
     try:
         Worker(WorkerChannel(socket.socket(fileno=arguments.fd)), roles[arguments.role]()).run()
     except ChannelClosed:
-        sys.exit(_EXIT_PARENT_GONE)
+        os._exit(_EXIT_PARENT_GONE)
+    except Exception:
+        log.exception("worker_failed")
+        # At once: the interpreter's own end waits for threads, and crashes under what libraries still compute.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(_EXIT_FAILED)
 
 
 if __name__ == "__main__":

@@ -67,6 +67,13 @@ class Batches(Generic[T]):
         """Take a window in hand."""
         self._waiting.append(entry)
 
+    def drop(self, key: int) -> bool:
+        """Put a window out of hand; whether it was in hand."""
+        kept = [entry for entry in self._waiting if entry.key != key]
+        dropped = len(kept) < len(self._waiting)
+        self._waiting = kept
+        return dropped
+
     def take(self) -> list[Entry[T]]:
         """The oldest window with those that are like it, as many as the limit lets; empty where there is none.
 

@@ -14,7 +14,7 @@ import structlog
 
 from care_voice.domain.errors import CareVoiceError, EngineOutOfMemory
 from care_voice.engine.backends.batches import Batches, BatchLimit, Entry, is_out_of_memory
-from care_voice.engine.backends.runtime import Alignment, Generated, Mel, Request
+from care_voice.engine.backends.runtime import Alignment, Generated, Hear, Languages, Mel, Request
 from care_voice.engine.protocol import GpuShare
 
 log = structlog.get_logger(__name__)
@@ -34,15 +34,17 @@ _SMALLEST_FIRST: Final = ("int8_float16", "int8_float32", "int8", "float16", "bf
 
 @dataclass(eq=False, slots=True)
 class Sound:
-    """One window: its mel spectrogram until a batch encodes it, from then on what the encoder made of it."""
+    """One window: its mel spectrogram until a batch encodes it, from then on what the encoder made of it instead."""
 
-    mel: Mel
+    frames: int
+    """Its length with padding."""
+    mel: Mel | None
     states: Any = None
 
     @property
     def seconds(self) -> float:
         """Its length with padding."""
-        return float(self.mel.shape[1] / _FRAMES_PER_S)
+        return self.frames / _FRAMES_PER_S
 
 
 class CTranslate2Runtime:
@@ -94,7 +96,8 @@ class CTranslate2Runtime:
         windows = (self.gpu.batch if self.gpu else batch) or _BATCH[self.device]
         self._batched = windows > 1
         self._limit = BatchLimit(windows)
-        self._waiting: Batches[Request] = Batches(self._limit)
+        self._waiting: Batches[Request | Hear] = Batches(self._limit)
+        self.progress = 0
 
     @property
     def detail(self) -> str:
@@ -128,18 +131,17 @@ class CTranslate2Runtime:
 
     def encode(self, mel: Mel) -> Sound:
         """Nothing is computed yet: the window is encoded with those that it is decoded with."""
-        return Sound(on_grid(mel) if self._batched else mel)
+        padded = on_grid(mel) if self._batched else mel
+        return Sound(padded.shape[1], padded)
 
-    def languages(self, encoded: Sound) -> list[tuple[str, float]]:
-        with _memory_named():
-            ranked = self._model.detect_language(self._states([encoded]))[0]
-        return [(str(token).strip("<|>"), float(probability)) for token, probability in ranked]
-
-    def add(self, key: int, request: Request) -> None:
+    def add(self, key: int, request: Request | Hear) -> None:
         self._waiting.add(Entry(key, request, _likeness(request), request.encoded.seconds))
 
-    def step(self) -> list[tuple[int, Generated | CareVoiceError]]:
-        return self._decode(self._waiting.take())
+    def drop(self, key: int) -> bool:
+        return self._waiting.drop(key)
+
+    def step(self) -> list[tuple[int, Generated | Languages | CareVoiceError]]:
+        return self._compute(self._waiting.take())
 
     def align(self, request: Request, _generated: Generated, tokens: list[int], frames: int) -> Alignment:
         """CTranslate2 runs the decoder once more, over the text alone."""
@@ -148,13 +150,16 @@ class CTranslate2Runtime:
             result = self._model.align(self._states([request.encoded]), start, [tokens], frames)[0]
         return Alignment(result.alignments, result.text_token_probs)
 
-    def _decode(self, batch: Sequence[Entry[Request]]) -> list[tuple[int, Generated | CareVoiceError]]:
+    def _compute(
+        self, batch: Sequence[Entry[Request | Hear]]
+    ) -> list[tuple[int, Generated | Languages | CareVoiceError]]:
         """In two parts where it does not fit into memory: only a window that does not fit alone has failed."""
         if not batch:
             return []
+        self.progress += 1
         try:
             with _memory_named():
-                results = self._generate([entry.item for entry in batch])
+                results = self._results([entry.item for entry in batch])
             return [(entry.key, result) for entry, result in zip(batch, results, strict=True)]
         except EngineOutOfMemory:
             if len(batch) == 1:
@@ -163,12 +168,21 @@ class CTranslate2Runtime:
         # Here the exception is gone, and with it what its traceback held of the batch.
         self._halve(batch)
         middle = len(batch) // 2
-        return self._decode(batch[:middle]) + self._decode(batch[middle:])
+        return self._compute(batch[:middle]) + self._compute(batch[middle:])
 
-    def _halve(self, batch: Sequence[Entry[Request]]) -> None:
+    def _halve(self, batch: Sequence[Entry[Request | Hear]]) -> None:
         seconds = sum(entry.seconds for entry in batch)
         self._limit.halve(len(batch), seconds)
         log.warning("batches_halved", windows=len(batch), seconds=seconds, limit_s=self._limit.seconds)
+
+    def _results(self, alike: Sequence[Request | Hear]) -> Sequence[Generated | Languages]:
+        """A batch is of one kind, since requests of two kinds are not alike."""
+        requests = [one for one in alike if isinstance(one, Request)]
+        return self._generate(requests) if requests else self._languages([one.encoded for one in alike])
+
+    def _languages(self, sounds: Sequence[Sound]) -> list[Languages]:
+        found = self._model.detect_language(self._states(sounds))
+        return [[(str(token).strip("<|>"), float(share)) for token, share in ranked] for ranked in found]
 
     def _generate(self, requests: Sequence[Request]) -> list[Generated]:
         """The longest answer that one of them may give is allowed to all: who oversteps its own is known by it."""
@@ -187,12 +201,12 @@ class CTranslate2Runtime:
 
     def _states(self, sounds: Sequence[Sound]) -> Any:
         """What the encoder makes of windows of one length; each keeps its own for alignment and for another try."""
-        new = [sound for sound in sounds if sound.states is None]
+        new = [(sound, sound.mel) for sound in sounds if sound.mel is not None]
         if new:
-            mels = np.ascontiguousarray(np.stack([sound.mel for sound in new]))
+            mels = np.ascontiguousarray(np.stack([mel for _, mel in new]))
             encoded = self._model.encode(ctranslate2.StorageView.from_array(mels), to_cpu=self._batched)
-            for sound, states in zip(new, _apart(encoded), strict=True):
-                sound.states = states
+            for (sound, _), states in zip(new, _apart(encoded), strict=True):
+                sound.states, sound.mel = states, None
         return _together([sound.states for sound in sounds])
 
 
@@ -233,10 +247,12 @@ def on_grid(mel: Mel) -> Mel:
     return np.pad(mel, ((0, 0), (0, missing)), constant_values=mel.min()) if missing else mel
 
 
-def _likeness(request: Request) -> Hashable:
+def _likeness(request: Request | Hear) -> Hashable:
     """Everything that the decoder is told but the sound, the words of the prompt and the cap must be the same."""
+    if isinstance(request, Hear):
+        return Hear, request.encoded.frames
     told = replace(request, encoded=None, prompt=(), cap=0, patient=False)
-    return request.encoded.mel.shape, len(request.prompt), told
+    return request.encoded.frames, len(request.prompt), told
 
 
 def _probe(model: Any) -> None:

@@ -39,6 +39,18 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Hear:
+    """What language is spoken in the sound of one window? `Languages` are the result. `patient` as in `Request`."""
+
+    encoded: Any
+    patient: bool = False
+
+
+Languages = list[tuple[str, float]]
+"""Codes and probabilities, the most probable first."""
+
+
+@dataclass(frozen=True, slots=True)
 class Generated:
     """The best continuation. `avg_logprob` counts the end token; `memory` is what the runtime needs to align it."""
 
@@ -90,6 +102,10 @@ class Runtime(Protocol):
         """Whether `step` takes about as long as a token, so that a counter of steps shows that it goes on."""
 
     @property
+    def progress(self) -> int:
+        """Rises whenever something was computed: a step that only waited leaves it as it was."""
+
+    @property
     def compute_type(self) -> str:
         """The arithmetic of the model."""
 
@@ -104,13 +120,13 @@ class Runtime(Protocol):
     def encode(self, mel: Mel) -> Any:
         """Encode (mels, frames), or note it for later; what it gives is for requests of the same runtime."""
 
-    def languages(self, encoded: Any) -> list[tuple[str, float]]:
-        """Codes and probabilities, the most probable first."""
-
-    def add(self, key: int, request: Request) -> None:
+    def add(self, key: int, request: Request | Hear) -> None:
         """Take a request in hand; `step` gives its result under `key`. Where it raises, nothing was taken."""
 
-    def step(self) -> list[tuple[int, Generated | CareVoiceError]]:
+    def drop(self, key: int) -> bool:
+        """Put a request out of hand, whose result nobody wants any more; whether it was in hand."""
+
+    def step(self) -> list[tuple[int, Generated | Languages | CareVoiceError]]:
         """Go on with what is in hand, for about as long as a token or a batch takes; what is done now.
 
         An error in the place of a result is that of this request alone.

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import tokenizers
 
 from care_voice.domain.errors import CareVoiceError, InvalidParameter
@@ -21,12 +20,13 @@ from care_voice.engine.alignment import (
     longest_skip_s,
     snap_to_speech,
 )
-from care_voice.engine.backends.runtime import Generated, Request, Runtime
+from care_voice.engine.backends.detection import Detection, Detector, Samples
+from care_voice.engine.backends.runtime import Generated, Hear, Languages, Request, Runtime
 from care_voice.engine.backends.tokenizer import Tokenizer
 from care_voice.engine.bytelevel import token_bytes
 from care_voice.engine.context import context_tokens
 from care_voice.engine.features import LogMel
-from care_voice.engine.protocol import GpuShare
+from care_voice.engine.protocol import SAMPLE_RATE, GpuShare
 from care_voice.engine.rails import (
     FULL_WINDOW_S,
     Hypothesis,
@@ -37,17 +37,12 @@ from care_voice.engine.rails import (
     judge,
     window_samples,
 )
-from care_voice.engine.stretches import Stretch, stretches
+from care_voice.engine.stretches import Spans, Stretch, main_language
 
-SAMPLE_RATE = 16_000
 FRAMES_PER_S = 100
 MAX_POSITIONS = 448
 MAX_PROMPT_TOKENS = MAX_POSITIONS // 2 - 1
 _MIN_SPLIT_S = 2.0
-_MIN_TELLING_S = 1.0
-"""A shorter span of speech does not tell its language."""
-
-Samples = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,15 +104,22 @@ class _Pass:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A window that is done: its parts, or the error that ended it and no other window."""
+    """A window that is done: its parts and the language of the most speech, or the error that ended it alone."""
 
     key: int
     parts: list[Decoded] = field(default_factory=list)
+    language: str = ""
+    language_probability: float = 0.0
     error: Exception | None = None
 
 
-Asking = Generator[Request, Generated, "list[Decoded]"]
-"""Yields what the runtime is to decode next, is sent the result, and returns the window's parts."""
+T = TypeVar("T")
+
+Decoding = Generator[Request, Generated, T]
+"""Yields what the runtime is to decode next, is sent the result, and returns what it makes of it."""
+Parts = Decoding["list[Decoded]"]
+Asking = Generator[Request | Hear, Any, "tuple[list[Decoded], str, float]"]
+"""The like of a whole window, with its languages: returns its parts, the main language, and how probable that is."""
 
 
 class WhisperBackend:
@@ -136,7 +138,6 @@ class WhisperBackend:
         self.runtime = runtime
         self._vocabulary = vocabulary
         self._features = LogMel(runtime.mels)
-        self._last_heard: tuple[Samples, int, Any] | None = None
         self._tokenizers: dict[tuple[str, str], Tokenizer] = {}
         self._suppressed = _suppressed(Tokenizer(vocabulary, False, task="transcribe", language="en"))
         self._windows: dict[int, Asking] = {}
@@ -149,46 +150,6 @@ class WhisperBackend:
         """A token as text, U+FFFD where it holds a part of a character, and as bytes."""
         data = token_bytes(self._vocabulary.id_to_token(token_id) or "")
         return data.decode(errors="replace"), data
-
-    def detect_language(self, samples: Samples, candidates: Sequence[str]) -> tuple[str, float]:
-        """The most probable of `candidates` (empty: of all languages) and its probability among all.
-
-        Raises:
-            InvalidParameter: The model knows none of the candidates.
-        """
-        shares = self._language_shares(samples, candidates)
-        return max(shares.items(), key=lambda pair: pair[1])
-
-    def language_stretches(
-        self, samples: Samples, speech: Sequence[tuple[float, float]], candidates: Sequence[str]
-    ) -> list[Stretch]:
-        """Cut a window where the language of its speech changes. Else as `detect_language`."""
-        whole = [(0.0, len(samples) / SAMPLE_RATE)]
-        if not any(end - start >= _MIN_TELLING_S for start, end in speech):
-            language, share = self.detect_language(samples, candidates)
-            return [Stretch(*whole[0], tuple(speech), language, share)]
-        shares = [self._span_shares(samples, span, candidates) for span in speech]
-        return stretches(speech, shares, len(samples) / SAMPLE_RATE)
-
-    def _span_shares(
-        self, samples: Samples, span: tuple[float, float], candidates: Sequence[str]
-    ) -> Mapping[str, float]:
-        start, end = span
-        if end - start < _MIN_TELLING_S:
-            return {}
-        piece = samples[round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)]
-        return self._language_shares(piece, candidates)
-
-    def _language_shares(self, samples: Samples, candidates: Sequence[str]) -> Mapping[str, float]:
-        if not self.multilingual:
-            return {"en": 1.0}
-        encoded = self._encode(samples, full=False)
-        pairs = self.runtime.languages(encoded)
-        self._last_heard = (samples, self._padded(len(samples), full=False), encoded)
-        shares = {code: share for code, share in pairs if not candidates or code in candidates}
-        if not shares:
-            raise InvalidParameter(param="languages", why="this model knows none of them")
-        return shares
 
     def decode(self, samples: Samples, speech: Sequence[tuple[float, float]], options: DecodeOptions) -> list[Decoded]:
         """Decode a window of at most 30 s alone; more than one result where it had to be cut in two.
@@ -208,68 +169,96 @@ class WhisperBackend:
                     raise done.error
                 return done.parts
 
-    def open(self, key: int, samples: Samples, speech: Sequence[tuple[float, float]], options: DecodeOptions) -> None:
-        """Take a window in hand, beside those that are; `step` gives its parts under `key`. Else as `decode`."""
-        self._begin(key, [options], self._window(samples, speech, options))
+    def open(
+        self,
+        key: int,
+        samples: Samples,
+        speech: Sequence[tuple[float, float]],
+        options: DecodeOptions,
+        *,
+        detection: Detection | None = None,
+    ) -> None:
+        """Take a window in hand, beside those that are; `step` gives what becomes of it under `key`.
 
-    def open_stretches(self, key: int, samples: Samples, parts: Sequence[Stretch], options: DecodeOptions) -> None:
-        """As `open`, for a window whose language changes."""
-        wanted = [replace(options, language=part.language) for part in parts]
-        self._begin(key, wanted, self._one_after_the_other(samples, parts, wanted))
-
-    def _begin(self, key: int, wanted: Sequence[DecodeOptions], asking: Asking) -> None:
-        for options in wanted:
-            self._check(options)
+        With `detection` the language of `options` does not count. Else as `decode`.
+        """
+        asking = self._whole(samples, speech, options, detection)
         self.runtime.add(key, next(asking))
         self._windows[key] = asking
 
-    def step(self) -> list[Finished]:
-        """Go on with all windows in hand, for about as long as a token takes; those that are done now.
+    def drop(self, key: int) -> bool:
+        """Put a window out of hand, which nobody waits for any more; whether it was in hand. The others go on."""
+        asking = self._windows.pop(key, None)
+        if asking is None:
+            return False
+        asking.close()
+        return self.runtime.drop(key)
 
-        What goes wrong in one window ends that one alone. An exception of the runtime's own step concerns all of them,
-        and is raised.
+    def step(self) -> list[Finished]:
+        """Go on with the windows in hand by one step of the runtime; those that are done now.
+
+        What goes wrong in one window, and is not the step's own fault, ends that one alone. An exception of the step
+        itself concerns all of them, and is raised.
         """
         continued = [self._continue(key, result) for key, result in self.runtime.step()]
         return [finished for finished in continued if finished is not None]
 
-    def _continue(self, key: int, result: Generated | CareVoiceError) -> Finished | None:
+    def _continue(self, key: int, result: Generated | Languages | CareVoiceError) -> Finished | None:
         """The runtime holds nothing of this window now, and nothing again when an error ends it here."""
         asking = self._windows.pop(key)
         try:
             self.runtime.add(key, _go_on(asking, result))
         except StopIteration as finished:
-            return Finished(key, finished.value)
+            return Finished(key, *finished.value)
         except Exception as error:  # noqa: BLE001 - whatever it is, the other windows must go on
             return Finished(key, error=error)
         self._windows[key] = asking
         return None
 
-    def _window(self, samples: Samples, speech: Sequence[tuple[float, float]], options: DecodeOptions) -> Asking:
-        chosen, passes = yield from self._search(samples, options)
+    def _whole(self, samples: Samples, speech: Spans, options: DecodeOptions, detection: Detection | None) -> Asking:
+        """A window as it was asked for: in its language, or in each of those that are heard in it."""
+        heard: list[Any] = []
+        if detection is None:
+            parts = [Stretch(0.0, len(samples) / SAMPLE_RATE, tuple(speech), options.language, 1.0)]
+        else:
+            detector = Detector(partial(self._encode, full=False), multilingual=self.multilingual)
+            parts, heard = yield from detector.parts(samples, speech, detection)
+        decoded: list[Decoded] = []
+        for part in parts:
+            piece = samples[round(part.start_s * SAMPLE_RATE) : round(part.end_s * SAMPLE_RATE)]
+            wanted = replace(options, language=part.language)
+            self._check(wanted)
+            found = yield from self._window(piece, part.speech, wanted, heard)
+            decoded.extend(_shifted(one, part.start_s) for one in found)
+        return decoded, *main_language(parts)
+
+    def _window(self, samples: Samples, speech: Spans, options: DecodeOptions, heard: list[Any]) -> Parts:
+        """`heard` holds the sound where it is encoded already, at the length that is tried first."""
+        decoded, options, passes = yield from self._undivided(samples, speech, options, heard)
+        if decoded is None:
+            return (yield from self._halves(samples, speech, options, passes))
+        return [decoded]
+
+    def _undivided(
+        self, samples: Samples, speech: Spans, options: DecodeOptions, heard: list[Any]
+    ) -> Decoding[tuple[Decoded | None, DecodeOptions, int]]:
+        """None where it is to be cut in two; with what options, and after how many passes.
+
+        A function of its own, so that nothing of it is kept while the halves are decoded.
+        """
+        chosen, passes = yield from self._search(samples, options, heard)
         if echoes(chosen.hypothesis.text, options.context):
             options, before = replace(options, prompt=None, hotwords=None), passes
-            chosen, passes = yield from self._search(samples, options)
+            chosen, passes = yield from self._search(samples, options, heard)
             passes += before
         divisible = len(samples) > 2 * _MIN_SPLIT_S * SAMPLE_RATE
         if divisible and chosen.hypothesis.capped:
-            return (yield from self._halves(samples, speech, options, passes))
+            return None, options, passes
         words = snap_to_speech(self._align(chosen, len(samples), options), speech)
         skipped = options.task == "transcribe" and longest_skip_s(words, speech) > self._settings.rails.max_skip_s
         if divisible and skipped:
-            return (yield from self._halves(samples, speech, options, passes))
-        return [Decoded(0.0, chosen.hypothesis, tuple(words), passes, options.language)]
-
-    def _one_after_the_other(
-        self, samples: Samples, parts: Sequence[Stretch], wanted: Sequence[DecodeOptions]
-    ) -> Asking:
-        decoded: list[Decoded] = []
-        for part, options in zip(parts, wanted, strict=True):
-            # The whole window stays the same object, so that what its language was detected by is found again.
-            start, end = round(part.start_s * SAMPLE_RATE), round(part.end_s * SAMPLE_RATE)
-            piece = samples if (start, end) == (0, len(samples)) else samples[start:end]
-            found = yield from self._window(piece, part.speech, options)
-            decoded.extend(_shifted(one, part.start_s) for one in found)
-        return decoded
+            return None, options, passes
+        return Decoded(0.0, chosen.hypothesis, tuple(words), passes, options.language), options, passes
 
     def _check(self, options: DecodeOptions) -> None:
         if self.multilingual:
@@ -281,15 +270,17 @@ class WhisperBackend:
         if options.task != "transcribe":
             raise InvalidParameter(param="model", why="this model knows English only and cannot translate")
 
-    def _search(self, samples: Samples, options: DecodeOptions) -> Generator[Request, Generated, tuple[_Pass, int]]:
+    def _search(self, samples: Samples, options: DecodeOptions, heard: list[Any]) -> Decoding[tuple[_Pass, int]]:
         """Right-sized first, then 30 s, then up the temperature ladder until the guard rails are content; with
         `both_sizes` at 30 s in any case, and the more probable counts.
         """
         tried: list[_Pass] = []
         held: _Pass | None = None
         for full, temperature in self._attempts(len(samples), options.temperatures):
-            same = tried and full == tried[-1].hypothesis.full_window
-            encoded = tried[-1].request.encoded if same else self._encode(samples, full=full)
+            if tried and full == tried[-1].hypothesis.full_window:
+                encoded = tried[-1].request.encoded
+            else:
+                encoded = heard.pop() if heard else self._encode(samples, full=full)
             request = self._request(encoded, options, temperature, full=full, seconds=len(samples) / SAMPLE_RATE)
             generated = yield request
             tried.append(_Pass(request, generated, self._hypothesis(request, generated, options, full=full)))
@@ -317,11 +308,7 @@ class WhisperBackend:
         return window_samples(length, SAMPLE_RATE, self._settings.margin_s, minimum)
 
     def _encode(self, samples: Samples, *, full: bool) -> Any:
-        """What was encoded last to detect its language is not encoded again, and not kept for longer either."""
         size = self._padded(len(samples), full=full)
-        heard, self._last_heard = self._last_heard, None
-        if heard is not None and heard[0] is samples and heard[1] == size:
-            return heard[2]
         frames = size * FRAMES_PER_S // SAMPLE_RATE // 2 * 2
         return self.runtime.encode(self._features(samples, size)[..., :frames])
 
@@ -382,21 +369,19 @@ class WhisperBackend:
         words, word_tokens = tokenizer.split_to_word_tokens(ids)
         return join_bare_marks(align_words(words, word_tokens, result.path, result.token_probs))
 
-    def _halves(
-        self, samples: Samples, speech: Sequence[tuple[float, float]], options: DecodeOptions, passes: int
-    ) -> Asking:
+    def _halves(self, samples: Samples, speech: Spans, options: DecodeOptions, passes: int) -> Parts:
         """The decoder ran out of positions or left speech out: cut at the quietest place near the middle."""
         cut = _quietest_near_middle(samples)
         offset = cut / SAMPLE_RATE
         left = [(start, min(end, offset)) for start, end in speech if start < offset]
         right = [(max(start, offset) - offset, end - offset) for start, end in speech if end > offset]
-        first = yield from self._window(samples[:cut], left, options)
-        second = yield from self._window(samples[cut:], right, options)
+        first = yield from self._window(samples[:cut], left, options, [])
+        second = yield from self._window(samples[cut:], right, options, [])
         parts = [*first, *(_shifted(part, offset) for part in second)]
         return [replace(parts[0], passes=parts[0].passes + passes), *parts[1:]]
 
 
-def _go_on(asking: Asking, result: Generated | CareVoiceError) -> Request:
+def _go_on(asking: Asking, result: Generated | Languages | CareVoiceError) -> Request | Hear:
     """Tell a window what the runtime made of its request: what it asks for next."""
     return asking.throw(result) if isinstance(result, CareVoiceError) else asking.send(result)
 

@@ -42,6 +42,14 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class Probe:
+    """Of what probability are the tokens `probed` after the single token `token`?"""
+
+    token: int
+    probed: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """The best hypothesis of a job. `queries` (tokens, layers * width): of the prompt from its start token on, and of
     each token of the hypothesis.
@@ -93,16 +101,20 @@ class BatchDecoder:
             ValueError: Windows are in flight that suppress other tokens.
         """
         self._suppress(job.suppression.always)
+        before = self._rows.count
         entry = _Open(key, sound, job, self._search(job), [self._rows.take()])
         try:
             ids, logprobs = self._read_prompt(entry)
+            self._sounds.add(sound)
+            self._open.append(entry)
+            self._layout = None
+            self._apply(entry, entry.search.advance(ids, logprobs))
         except Exception:
-            self._rows.count -= 1
+            if entry in self._open:
+                self._leave(entry)
+            # Its rows are the last ones, those too that were taken for a beam that it did not get.
+            self._rows.count = before
             raise
-        self._open.append(entry)
-        self._sounds.add(sound)
-        self._layout = None
-        self._apply(entry, entry.search.advance(ids, logprobs))
 
     def step(self) -> list[tuple[int, Outcome]]:
         """Give every window its next token; the windows that are done now, with their keys."""
@@ -118,13 +130,24 @@ class BatchDecoder:
         done, self._done = self._done, []
         return done
 
-    def probe(self, sound: Sound, token: int, probed: tuple[int, ...]) -> Array:
-        """Log-probabilities of the tokens `probed` after the single token `token`."""
-        row = self._rows.take()
-        self._bind_prompt(sound, row, 1)
+    def drop(self, key: int) -> bool:
+        """End a window without an outcome; whether it was in flight."""
+        before = len(self)
+        self._done = [(other, outcome) for other, outcome in self._done if other != key]
+        for entry in [entry for entry in self._open if entry.key == key]:
+            self._leave(entry)
+        return len(self) < before
+
+    def probe(self, sound: Sound, probe: Probe) -> Array:
+        """The log-probabilities that are asked for."""
         places = np.zeros((1, 1), np.int64)
-        inputs = _row_inputs((token,), places) | {"take": np.zeros(1, np.int64), "probed": np.array([probed])}
+        inputs = _row_inputs((probe.token,), places) | {
+            "take": np.zeros(1, np.int64),
+            "probed": np.array([probe.probed]),
+        }
+        row = self._rows.take()
         try:
+            self._bind_prompt(sound, row, 1)
             step = self._prompting.run(inputs | {"count": np.ones(1, np.int64), "token_bias": self._no_bias})
         finally:
             self._rows.count -= 1
@@ -243,7 +266,10 @@ class BatchDecoder:
     def _close(self, entry: _Open) -> None:
         best = max(range(len(entry.search.found)), key=lambda n: entry.search.found[n].score)
         outcome = Outcome(entry.search.found[best], entry.no_speech_prob, entry.queries[best], entry.sound)
+        self._leave(entry)
         self._done.append((entry.key, outcome))
+
+    def _leave(self, entry: _Open) -> None:
         index = self._open.index(entry)
         self._open[index] = self._open[-1]
         self._open.pop()

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-import os
-import threading
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import suppress
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 
-from care_voice.engine.backends.onnxrt.decoding import BatchDecoder, Job, Outcome
+from care_voice.domain.errors import WorkerFailed
+from care_voice.engine.backends.onnxrt.decoding import BatchDecoder, Job, Outcome, Probe
+from care_voice.engine.backends.onnxrt.encoding import EncoderThread
 from care_voice.engine.backends.onnxrt.session import Array, Decoder, Encoder, Sound
 from care_voice.engine.protocol import PATIENT_TURN
+from care_voice.telemetry.deferred import DeferredLogger
 
 _PAUSE_S = 0.15
-"""So long the patient lane stands still, at most, while an urgent window is encoded."""
+"""So long the patient lane waits before each of its steps, at most, while an urgent window is encoded."""
+_SLICE_S = 0.02
+"""So long a step waits for a sound at most: then whoever asks for steps can let in what has come meanwhile."""
+_HUNG_S = 20.0
+"""An encoding that has been running for longer does not end any more: it takes a second or two."""
 _NICENESS = 10
+
+Answer = Outcome | Array | WorkerFailed
+"""The outcome of a `Job`, the log-probabilities of a `Probe`, or why neither came."""
+
+log = DeferredLogger(__name__)
 
 
 class Heard:
@@ -39,52 +48,102 @@ class Lane:
 
     def __init__(self, encoder: Encoder, decoder: Decoder, niceness: int = 0) -> None:
         self.batch = BatchDecoder(decoder)
-        self._encoder = encoder
-        self._coming: dict[int, tuple[Future[Sound], Job]] = {}
-        self._thread = ThreadPoolExecutor(1, "encoder", _yield_to_others, (niceness,))
+        self._coming: dict[int, tuple[Future[Sound], Job | Probe]] = {}
+        self._thread = EncoderThread(encoder, niceness)
 
     def encode(self, mel: Array) -> Future[Sound]:
         """Encode in the background, one window after the other."""
-        return self._thread.submit(self._encoder.encode, mel)
+        return self._thread.encode(mel)
 
-    def add(self, key: int, sound: Future[Sound], job: Job) -> None:
-        """Take a window in hand, which is decoded once it is encoded."""
+    def add(self, key: int, sound: Future[Sound], job: Job | Probe) -> None:
+        """Take a window in hand, which is decoded or probed once it is encoded."""
         self._coming[key] = (sound, job)
+
+    def drop(self, key: int) -> bool:
+        """Put a window out of hand; whether it was in hand. It is not encoded where that has not begun."""
+        if key not in self._coming:
+            return self.batch.drop(key)
+        sound, _ = self._coming.pop(key)
+        sound.cancel()
+        return True
 
     @property
     def coming(self) -> list[Future[Sound]]:
         """Sounds of windows that are not decoded yet."""
         return [sound for sound, _ in self._coming.values()]
 
-    def admit(self) -> None:
-        """Let the windows join that are encoded."""
+    @property
+    def hangs(self) -> bool:
+        """Whether windows wait for an encoding that does not end."""
+        return self._thread.running_s > _HUNG_S and not all(sound.done() for sound in self.coming)
+
+    def admit(self) -> list[tuple[int, Answer]]:
+        """Let the windows join that are encoded; what is known at once of some. The others go on where one fails."""
+        answers: list[tuple[int, Answer]] = []
         for key, (sound, job) in list(self._coming.items()):
             if sound.done():
                 del self._coming[key]
-                self.batch.add(key, sound.result(), job)
+                try:
+                    if isinstance(job, Probe):
+                        answers.append((key, self.batch.probe(sound.result(), job)))
+                    else:
+                        self.batch.add(key, sound.result(), job)
+                except Exception as error:
+                    log.exception("window_not_begun")
+                    answers.append((key, WorkerFailed(why=type(error).__name__)))
+        return answers
 
 
 class Lanes:
-    """An urgent window waits for one step of the others at most, and then leaves them one step in `PATIENT_TURN`.
+    """While the urgent lane has windows to decode, it takes each step, and the patient one every `PATIENT_TURN`th too.
 
-    The patient lane keeps its rows meanwhile: nothing that was computed is lost.
+    Until an urgent window is encoded, the patient lane goes on by itself, and pauses before each step. It keeps its
+    rows in any case: nothing that was computed is lost.
     """
 
     def __init__(self, encoder: Encoder, decoder: Decoder) -> None:
         self.urgent, self.patient = Lane(encoder, decoder), Lane(encoder, decoder, _NICENESS)
+        self.progress = 0
+        """Rises with each token, with each window that is encoded, and with each answer."""
         self._turns = 0
 
-    def step(self) -> list[tuple[int, Outcome]]:
-        """Go on with all that is in hand, for about as long as a token takes; what is done now."""
-        return [done for lane in self._next() for done in lane.batch.step()]
+    def drop(self, key: int) -> bool:
+        """Put a window out of hand; whether it was in hand."""
+        return self.urgent.drop(key) or self.patient.drop(key)
+
+    def step(self) -> list[tuple[int, Answer]]:
+        """Go on with what is in hand, for as long as a token and the prompts of new windows take; what is done now.
+
+        Waits for a moment where nothing can be done before a sound is encoded. While an encoding hangs, nothing is
+        done at all: only a worker that stands still is seen from outside to need another one in its place.
+        """
+        if self._hangs():
+            return []
+        self._wait_for_sound()
+        answers = self._admit()
+        for lane in self._next():
+            self.progress += len(lane.batch) > 0
+            answers += lane.batch.step()
+        return answers
+
+    def _admit(self) -> list[tuple[int, Answer]]:
+        answers: list[tuple[int, Answer]] = []
+        for lane in (self.urgent, self.patient):
+            waited = len(lane.coming)
+            answers += lane.admit()
+            self.progress += waited - len(lane.coming)
+        return answers
 
     def _next(self) -> list[Lane]:
         """The lanes that take a step now."""
-        self._wait_for_sound()
-        for lane in (self.urgent, self.patient):
-            lane.admit()
         self._turns = self._turns + 1 if len(self.urgent.batch) else 0
         return [self.urgent] if self._turns % PATIENT_TURN else [self.urgent, self.patient]
+
+    def _hangs(self) -> bool:
+        hung = [lane for lane in (self.urgent, self.patient) if lane.hangs]
+        for lane in hung:
+            _first_of(lane.coming, _SLICE_S)
+        return any(lane.hangs for lane in hung)
 
     def _wait_for_sound(self) -> None:
         """Waits where there is nothing to decode, or nothing but what can wait."""
@@ -92,20 +151,11 @@ class Lanes:
         if len(urgent.batch):
             return
         if not len(patient.batch):
-            # Without a limit, so that an encoder that hangs is seen from outside: no step is taken.
-            _first_of([*urgent.coming, *patient.coming], None)
+            _first_of([*urgent.coming, *patient.coming], _SLICE_S)
         else:
             _first_of(urgent.coming, _PAUSE_S)
 
 
-def _first_of(sounds: list[Future[Sound]], limit_s: float | None) -> None:
+def _first_of(sounds: list[Future[Sound]], limit_s: float) -> None:
     if sounds:
         wait(sounds, limit_s, FIRST_COMPLETED)
-
-
-def _yield_to_others(niceness: int) -> None:
-    """Lower the priority of this thread alone, where the system can: Linux counts threads as processes there."""
-    if niceness:
-        with suppress(OSError, AttributeError):
-            ours = os.getpriority(os.PRIO_PROCESS, 0)
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), min(19, ours + niceness))

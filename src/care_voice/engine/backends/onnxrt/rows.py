@@ -72,14 +72,14 @@ class Sounds:
         return len(self._list)
 
     def add(self, sound: Sound) -> None:
-        self._list.append(sound)
-        self._restack()
+        """Where it raises, nothing was added."""
+        self._restack([*self._list, sound])
 
     def remove(self, index: int) -> None:
         """The last one takes its place."""
-        self._list[index] = self._list[-1]
-        self._list.pop()
-        self._restack()
+        left = list(self._list)
+        left[index] = left[-1]
+        self._restack(left[:-1])
 
     @property
     def states(self) -> tuple[Array, ...]:
@@ -92,11 +92,11 @@ class Sounds:
         values = np.where(padding, _FAR_BELOW, np.float32(0))[:, np.newaxis, np.newaxis]
         return np.ascontiguousarray(np.broadcast_to(values, (len(self), 1, beams, values.shape[-1])))
 
-    def _restack(self) -> None:
-        self.frames = np.array([sound.positions for sound in self._list])
-        self._stacked = ()
-        if len(self._list) > 1:
-            self._stacked = tuple(_padded(states) for states in zip(*(s.states for s in self._list), strict=True))
+    def _restack(self, sounds: list[Sound]) -> None:
+        by_state = zip(*(sound.states for sound in sounds), strict=True) if len(sounds) > 1 else ()
+        self._stacked = tuple(_padded(states) for states in by_state)
+        self.frames = np.array([sound.positions for sound in sounds])
+        self._list = sounds
 
 
 def _padded(states: tuple[Array, ...]) -> Array:

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from care_voice.domain.errors import CareVoiceError
-from care_voice.engine.backends.onnxrt.decoding import Job, Outcome, Suppression
-from care_voice.engine.backends.onnxrt.lanes import Heard, Lane, Lanes
+from care_voice.engine.backends.onnxrt.decoding import Job, Outcome, Probe, Suppression
+from care_voice.engine.backends.onnxrt.lanes import Answer, Heard, Lane, Lanes
 from care_voice.engine.backends.onnxrt.session import Array, Decoder, Encoder, Sound, session_options
-from care_voice.engine.backends.runtime import Alignment, Generated, Mel, Request
+from care_voice.engine.backends.runtime import Alignment, Generated, Hear, Languages, Mel, Request
 from care_voice.engine.processor import read_processor
 from care_voice.engine.warping import attention, matrix_of, warp
 
@@ -19,7 +19,8 @@ PARAMETERS_FILE = "onnx.json"
 """What the graphs do not say: alignment heads, and the tokens of the languages."""
 
 _CAPACITY = 5
-"""Windows in hand: four share a step (with more of them a step takes as much longer as they save), one is encoded."""
+"""Windows worth having in hand for each lane: four that share a step (with more of them a step takes as much longer as
+they save), and one that is encoded meanwhile."""
 
 
 class OnnxRuntime:
@@ -76,6 +77,10 @@ class OnnxRuntime:
         return True
 
     @property
+    def progress(self) -> int:
+        return self._lanes.progress
+
+    @property
     def urgent(self) -> Lane:
         """The lane of windows that somebody waits for."""
         return self._lanes.urgent
@@ -83,31 +88,19 @@ class OnnxRuntime:
     def encode(self, mel: Mel) -> Heard:
         return Heard(mel)
 
-    def languages(self, encoded: Heard) -> list[tuple[str, float]]:
-        lane = self.urgent
-        logprobs = lane.batch.probe(encoded.by(lane).result(), self._start, tuple(self._languages.values()))
-        weights = np.exp(logprobs - logprobs.max())
-        shares = (weights / weights.sum()).tolist()
-        return sorted(zip(self._languages, shares, strict=True), key=lambda pair: -pair[1])
-
-    def add(self, key: int, request: Request) -> None:
-        sampling = request.temperature > 0
-        job = Job(
-            prompt=request.prompt,
-            start=request.start,
-            end=request.end,
-            no_speech=request.no_speech,
-            suppression=Suppression(request.suppressed, request.blank),
-            cap=request.cap,
-            beam_size=request.best_of if sampling else request.beam_size,
-            temperature=request.temperature,
-            seed=round(request.temperature * 1000),
-        )
+    def add(self, key: int, request: Request | Hear) -> None:
         lane = self._lanes.patient if request.patient else self.urgent
-        lane.add(key, request.encoded.by(lane), job)
+        heard: Heard = request.encoded
+        if isinstance(request, Hear):
+            lane.add(key, heard.by(lane), Probe(self._start, tuple(self._languages.values())))
+        else:
+            lane.add(key, heard.by(lane), _job(request))
 
-    def step(self) -> list[tuple[int, Generated | CareVoiceError]]:
-        return [(key, _generated(outcome)) for key, outcome in self._lanes.step()]
+    def drop(self, key: int) -> bool:
+        return self._lanes.drop(key)
+
+    def step(self) -> list[tuple[int, Generated | Languages | CareVoiceError]]:
+        return [(key, self._result(answer)) for key, answer in self._lanes.step()]
 
     def align(self, request: Request, generated: Generated, tokens: list[int], frames: int) -> Alignment:
         """No run of the model: the queries were kept while the tokens were decoded."""
@@ -116,6 +109,16 @@ class OnnxRuntime:
         weights = attention(*self._of_heads(outcome.queries, outcome.sound, -(-frames // 2)))
         path = warp(-matrix_of(weights)[prompt - 1 :])
         return Alignment(path, np.exp(outcome.best.logprobs[: len(tokens)]).tolist())
+
+    def _result(self, answer: Answer) -> Generated | Languages | CareVoiceError:
+        if isinstance(answer, CareVoiceError):
+            return answer
+        return _generated(answer) if isinstance(answer, Outcome) else self._shares(answer)
+
+    def _shares(self, logprobs: Array) -> Languages:
+        weights = np.exp(logprobs - logprobs.max())
+        shares = (weights / weights.sum()).tolist()
+        return sorted(zip(self._languages, shares, strict=True), key=lambda pair: -pair[1])
 
     def _of_heads(self, queries: Array, sound: Sound, frames: int) -> tuple[Array, Array]:
         """Queries (heads, tokens, size) and keys (heads, frames, size) of the alignment heads."""
@@ -133,6 +136,21 @@ def require_exact_products() -> None:
         raise RuntimeError(
             "this processor lacks VNNI, which int8 graphs need; serve the model that they were made from"
         )
+
+
+def _job(request: Request) -> Job:
+    sampling = request.temperature > 0
+    return Job(
+        prompt=request.prompt,
+        start=request.start,
+        end=request.end,
+        no_speech=request.no_speech,
+        suppression=Suppression(request.suppressed, request.blank),
+        cap=request.cap,
+        beam_size=request.best_of if sampling else request.beam_size,
+        temperature=request.temperature,
+        seed=round(request.temperature * 1000),
+    )
 
 
 def _generated(outcome: Outcome) -> Generated:

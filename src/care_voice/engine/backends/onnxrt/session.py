@@ -80,7 +80,7 @@ class Encoder:
 
 
 class Decoder:
-    """The decoder's graph and its sizes. `State` is what it works on."""
+    """The decoder's graph and its sizes."""
 
     def __init__(self, directory: Path, options: onnxruntime.SessionOptions) -> None:
         self.session = open_session(directory / "decoder.onnx", options)
