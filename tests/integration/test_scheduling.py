@@ -21,6 +21,7 @@ from care_voice.scheduler.scheduler import Errand
 from care_voice.scheduler.work import Caller, Priority
 from care_voice.service.options import TranscriptionOptions
 from care_voice.supervisor import memory
+from care_voice.supervisor.engine_worker import EngineWorker
 from support.forms import TRANSCRIPTIONS, refused
 from support.processes import is_running
 from support.server import Service, environment, running_service
@@ -102,6 +103,27 @@ async def test_a_short_request_beside_a_long_file_waits_only_for_the_window_in_h
         assert in_hand == "bulk-0"
         assert "short" in after[:2], "fair beside one window of the long file"
         assert [name for name in after if name.startswith("bulk")] == after[-2:], "bulk work waits"
+
+
+async def test_all_windows_of_a_recording_but_the_first_can_wait(
+    started: Start, speech: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given, submit = list[tuple[str, bool]](), EngineWorker.submit
+
+    def noted(worker: EngineWorker, number: int, request: DecodeWindow) -> None:
+        given.append((request.request_id, request.patient))
+        submit(worker, number, request)
+
+    async with started() as application:
+        monkeypatch.setattr(EngineWorker, "submit", noted)
+        options = TranscriptionOptions(language="en", beam_size=1, temperatures=(0.0,))
+        bulk = Caller("another", bulk=True)
+        for name, caller in (("alone", Caller()), ("bulk", bulk)):
+            clip = speech / ("dialogue/two-readers-alternating.flac" if name == "alone" else "en/jfk.flac")
+            await application.transcriber.transcribe(clip, options, name, caller)
+
+    assert [patient for name, patient in given if name == "alone"][:3] == [False, True, True]
+    assert [patient for name, patient in given if name == "bulk"] == [True]
 
 
 async def test_a_deadline_ends_a_request_that_waits_and_its_window_is_never_computed(

@@ -12,6 +12,7 @@ import { TranscriptPanel } from "./components/transcript-panel";
 import { locale, t } from "./i18n/locale";
 import { isFinal } from "./lib/job";
 import { ADDRESS, type Route } from "./lib/route";
+import { decodesElsewhere } from "./lib/service";
 import { AppContext, type App as Shared, useApp } from "./state/context";
 import { warnBeforeLeaving } from "./state/leaving";
 import { createModels } from "./state/models";
@@ -82,14 +83,10 @@ function Home(props: { onStart: () => void; onFiles: (files: File[]) => void }):
 /** Says where the sound goes: it may not stay on this server. */
 function Privacy(): JSX.Element {
   const { service } = useApp();
-  const elsewhere = () => {
-    const known = service();
-    return known.kind === "known" && known.status.engine === "remote";
-  };
   return (
     <p class="privacy" data-testid="privacy">
       <Icon name="lock" />
-      {elsewhere() ? t().app.privacyRemote : t().app.privacy}
+      {decodesElsewhere(service()) ? t().app.privacyRemote : t().app.privacy}
     </p>
   );
 }

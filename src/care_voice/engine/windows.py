@@ -78,10 +78,6 @@ class WindowDecoder:
         """Go on with all windows in hand, for about as long as a token takes; the answers that are ready now."""
         return [self._result(self._begun.pop(finished.key), finished) for finished in self._backend.step()]
 
-    def drop(self, key: int) -> bool:
-        """Let go of a window where the runtime can; whether it is out of hand."""
-        return key not in self._begun
-
     def decode(self, message: DecodeWindow) -> WindowDecoded:
         """Decode one window alone, while no other is in hand. Raises as `begin` does, and what went wrong later."""
         self.begin(message)

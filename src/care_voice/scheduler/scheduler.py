@@ -43,6 +43,8 @@ class Errand:
     priority: Priority
     deadline: float = math.inf
     timeout_s: float = math.inf
+    continues: bool = False
+    """Windows of the same recording have been asked for before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,8 @@ class Scheduler:
         """
         loop, number = asyncio.get_running_loop(), next(self._numbers)
         answer: asyncio.Future[WindowDecoded] = loop.create_future()
-        window = Window(number, errand.client, errand.priority, audio_seconds(request), errand.deadline)
+        audio_s = audio_seconds(request)
+        window = Window(number, errand.client, errand.priority, audio_s, errand.deadline, errand.continues)
         self._jobs[number] = _Job(msgspec.structs.replace(request, patient=window.patient), answer)
         self._plan.add(window, loop.time())
         self._watch_outage()

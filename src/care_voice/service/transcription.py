@@ -287,6 +287,7 @@ class _Run:
         self._language = request.options.language
         self._total_s: float | None = None
         self._pending: _Pending = deque()
+        self._continues = False
         self._segments: list[Segment] = []
 
     async def events(self) -> AsyncGenerator[Event, None]:
@@ -343,7 +344,8 @@ class _Run:
     def _submit(self, window: MediaWindow) -> None:
         self._note(window.end_s, self._ticket.done_s if self._ticket else 0.0)
         priority = self._scheduler.priority_of(self._caller, max(window.end_s, self._total_s or 0.0))
-        errand = Errand(self._caller.client, priority, self._deadline, self._timeout_s)
+        errand = Errand(self._caller.client, priority, self._deadline, self._timeout_s, self._continues)
+        self._continues = True
         decode = self._scheduler.decode(self._wire(window), errand)
         self._pending.append((window, asyncio.create_task(decode)))
 

@@ -1,15 +1,19 @@
 import { createMemo, createUniqueId, For, type JSX, Show } from "solid-js";
 import { locale, t } from "../i18n/locale";
 import { type LanguageChoice, languageChoices } from "../lib/languages";
+import { decodesElsewhere } from "../lib/service";
 import { MIXED, PROFILES, type Profile, type Task } from "../lib/types";
 import { useApp } from "../state/context";
 
 export function OptionsPanel(): JSX.Element {
+  const { service } = useApp();
   return (
     <fieldset class="options">
       <legend class="visually-hidden">{t().options.title}</legend>
       <LanguageSelect />
-      <ProfileSelect />
+      <Show when={!decodesElsewhere(service())}>
+        <ProfileSelect />
+      </Show>
       <TaskSelect />
       <HotwordsField />
     </fieldset>
@@ -34,7 +38,9 @@ function LanguageSelect(): JSX.Element {
         onChange={(event) => session.setOptions("language", event.currentTarget.value)}
       >
         <option value="">{t().options.auto}</option>
-        <option value={MIXED}>{t().options.mixed}</option>
+        <Show when={!decodesElsewhere(service())}>
+          <option value={MIXED}>{t().options.mixed}</option>
+        </Show>
         <Group label={t().options.common} choices={choices().common} chosen={session.options.language} />
         <Group label={t().options.others} choices={choices().others} chosen={session.options.language} />
       </select>

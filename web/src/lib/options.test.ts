@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { fields, knownProfile } from "./options";
+import { fields, knownProfile, understoodElsewhere } from "./options";
 import { MIXED, type Options } from "./types";
 
 const NOTHING: Options = { language: "", task: "transcribe", profile: "", hotwords: " " };
@@ -20,6 +20,15 @@ it("sends a language, a profile and words to favour", () => {
 
 it("asks for detection throughout where languages change", () => {
   expect(fields({ ...NOTHING, language: MIXED })[0]).toEqual(["language_detection", "window"]);
+});
+
+it("sends a server elsewhere nothing that it cannot be told", () => {
+  const chosen: Options = { ...NOTHING, language: MIXED, profile: "accurate", hotwords: "普拿疼" };
+  expect(fields(understoodElsewhere(chosen))).toEqual([
+    ["task", "transcribe"],
+    ["hotwords", "普拿疼"],
+  ]);
+  expect(understoodElsewhere({ ...chosen, language: "zh" }).language).toBe("zh");
 });
 
 it("believes a saved profile only where it is one", () => {

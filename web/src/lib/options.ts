@@ -11,6 +11,11 @@ export function fields({ language, task, profile, hotwords }: Options): [string,
   return sent;
 }
 
+/** Without what a server elsewhere cannot be told: a choice of before it decoded must not stand in the way. */
+export function understoodElsewhere(options: Options): Options {
+  return { ...options, profile: "", language: options.language === MIXED ? "" : options.language };
+}
+
 /** A profile that was saved, by this version of the page or another one. */
 export function knownProfile(saved: string | null): Profile | "" {
   return PROFILES.find((profile) => profile === saved) ?? "";

@@ -19,6 +19,11 @@ export function isReady(service: Service): boolean {
   return service.kind === "known" && service.status.ready;
 }
 
+/** Whether the sound is sent on to another server. */
+export function decodesElsewhere(service: Service): boolean {
+  return service.kind === "known" && service.status.engine === "remote";
+}
+
 /** The state of the service in the user's language. */
 export function viewService(service: Service, texts: Texts): ServiceView {
   const { service: s } = texts;

@@ -4,9 +4,9 @@ import { load, save } from "../io/storage";
 import { transcribe } from "../io/transcribe";
 import { isFinal, type JobEvent, waitingJob } from "../lib/job";
 import { extensionOf } from "../lib/media-type";
-import { knownProfile } from "../lib/options";
+import { knownProfile, understoodElsewhere } from "../lib/options";
 import { localProblem } from "../lib/problem";
-import { isReady, type Service } from "../lib/service";
+import { decodesElsewhere, isReady, type Service } from "../lib/service";
 import { stamp } from "../lib/time";
 import type { Options, Problem } from "../lib/types";
 import { createEntries, type Entry, type NewEntry } from "./entries";
@@ -25,6 +25,9 @@ export function createSession(service: () => Service) {
   const running = new Map<number, () => void>();
   const ready = (): boolean => isReady(service());
 
+  const understood = (wanted: Options): Options =>
+    decodesElsewhere(service()) ? understoodElsewhere(wanted) : { ...wanted };
+
   const apply = (id: number, event: JobEvent): void => {
     entries.apply(id, event);
     const entry = entries.find(id);
@@ -37,7 +40,7 @@ export function createSession(service: () => Service) {
     else
       running.set(
         id,
-        transcribe({ audio, name, options: { ...wanted } }, (event) => apply(id, event)),
+        transcribe({ audio, name, options: understood(wanted) }, (event) => apply(id, event)),
       );
   };
   const send = (id: number): void => {
