@@ -70,7 +70,8 @@ class Application:
         self.media = MediaPool(settings.media, self._media_spec, settings.supervisor, self.metrics, spawn=spawn)
         self._calibrator = Calibrator(self._bench, self.media)
         self._placing = Placing(settings.engine)
-        served = [self._served(name) for name in (settings.model, *settings.also_served)]
+        # A model that is named twice is loaded once.
+        served = [self._served(name) for name in dict.fromkeys((settings.model, *settings.also_served))]
         self.models = ServedModels(served, settings.engine.unload_after_s)
         self.scheduler = self.models.default.scheduler
         self.engine = self.scheduler.pool

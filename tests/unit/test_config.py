@@ -102,6 +102,14 @@ def test_a_bad_value_is_refused_by_the_name_of_its_variable(base: dict[str, str]
     assert "  " not in error.message
 
 
+@pytest.mark.parametrize("variable", ["WORKERS", "THREADS", "BATCH", "UNLOAD_AFTER_S"])
+def test_a_number_below_nothing_is_refused(base: dict[str, str], variable: str) -> None:
+    error = refusal({**base, f"CARE_VOICE_ENGINE__{variable}": "-1"})
+
+    assert "CARE_VOICE_ENGINE" in error.message
+    assert variable in error.message
+
+
 @pytest.mark.parametrize(
     "variable",
     ["CARE_VOICE_PROT", "CARE_VOICE_API__PROT", "CARE_VOICE_APIS__PORT", "CARE_VOICE_TRANSCRIPTION__SEGMENTATION__X"],

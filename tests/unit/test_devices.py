@@ -91,6 +91,8 @@ async def test_no_gpu_is_looked_for_where_none_is_used() -> None:
     assert await Placing(EngineSettings(device="cpu"), GpuGate(never)).placement(BASE) is None
     assert await Placing(EngineSettings(device="auto"), GpuGate(never)).placement(graphs) is None
     assert Placing(EngineSettings(device="cpu"), GpuGate(never)).describe(BASE) == "cpu"
+    # A GPU that is full must not keep a service from starting that would not use it.
+    assert Placing(EngineSettings(runtime="onnxruntime"), GpuGate(never)).describe(BASE) == "cpu"
 
 
 @pytest.mark.parametrize("found", [None, []])

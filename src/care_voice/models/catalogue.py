@@ -24,8 +24,10 @@ RepoName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-
 
 WEIGHTS = "model.bin"
 _RUNTIME_BYTES = 160_000_000
-_GRAPH_BUFFERS = 9
-"""Buffers of five windows of 30 s with five beams, as a multiple of the graphs: 860 MB at most for base, of 80 MB."""
+_GRAPH_BUFFERS = 14
+"""Graphs and buffers of the ten windows of 30 s that a worker takes, with five beams, as a multiple of the graphs: five
+short-notice ones beside five patient ones. Measured for base, of 81 MB: 1,287 MB (estimate 1,292 MB), 791 MB with five
+windows."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,11 @@ class CatalogueModel:
         return "urls:" + " ".join(f"{name}={url}" for name, url in sorted(self.urls.items()))
 
     @property
+    def graphs(self) -> bool:
+        """Whether it consists of graphs for ONNX Runtime, and not of weights for CTranslate2."""
+        return self.derived is not None and self.derived.to == "onnx-int8"
+
+    @property
     def total_bytes(self) -> int:
         """Size of all files together, in bytes."""
         return sum(entry.size for entry in self.files)
@@ -135,7 +142,7 @@ class CatalogueModel:
         """
         if not self.files:
             return 0
-        if self.derived is not None and self.derived.to == "onnx-int8":
+        if self.graphs:
             return memory_of_graphs(self.total_bytes)
         weights = next((entry.size for entry in self.files if entry.name == WEIGHTS), self.total_bytes)
         stored_as_int8 = self.derived is not None and "int8" in self.derived.to

@@ -199,7 +199,7 @@ _MEL_FILE = "preprocessor_config.json"
 
 def _written_by_another(model: CatalogueModel) -> bool:
     made = model.derived
-    return made is not None and made.to == "onnx-int8" and made.tool != tool_of(made.to)
+    return made is not None and model.graphs and made.tool != tool_of(made.to)
 
 
 def derived_model(parent: CatalogueModel, name: str, to: Quantization) -> CatalogueModel:

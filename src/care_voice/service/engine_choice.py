@@ -22,7 +22,7 @@ from care_voice.engine.processor import read_processor
 from care_voice.models.catalogue import CatalogueModel, memory_of_graphs
 from care_voice.models.progress import Progress, ProgressCallback
 from care_voice.models.report import Verified
-from care_voice.service.model_keeper import GRAPHS, GraphsKeeper, ModelKeeper
+from care_voice.service.model_keeper import GraphsKeeper, ModelKeeper
 from care_voice.service.tuning_policy import EnginePlan, Measurement, Runtime, choose, narrowed, plans_for
 from care_voice.service.tuning_record import Fingerprint, TuningRecord, TuningStore, fingerprint_of, record_of
 from care_voice.supervisor.memory import available_memory
@@ -75,6 +75,16 @@ class Board(Protocol):
     """Whoever shows how far it is."""
 
     def say(self, detail: str, progress: float | None = None) -> None: ...
+
+
+def shown_on(board: Board, doing: str = "") -> ProgressCallback:
+    """Show on the board how far a pull is, or the making of a model; `doing` comes first."""
+
+    def show(event: Progress) -> None:
+        progress = event.done_bytes / event.total_bytes if event.total_bytes else None
+        board.say(f"{doing}{event.phase} {event.file}".strip(), progress)
+
+    return show
 
 
 class EngineChoice:
@@ -257,7 +267,7 @@ class EngineChoice:
 
     async def _secure_graphs(self, leave: Leave, board: Board) -> Verified:
         if leave.repair:
-            await self._graphs.ensure(_shown_on(board))
+            await self._graphs.ensure(shown_on(board, "making graphs for ONNX Runtime: "))
         return await self._graphs.require()
 
     async def _whole_graphs(self) -> Verified:
@@ -316,7 +326,7 @@ class EngineChoice:
     @property
     def _is_graphs(self) -> bool:
         """Whether the model that is served by name consists of graphs itself."""
-        return _are_graphs(self._keeper.model)
+        return self._keeper.model.graphs
 
     def _fall_back(self, error: CareVoiceError) -> None:
         """Raises RuntimeUnavailable where the settings, or the model, leave no other runtime."""
@@ -336,15 +346,3 @@ class EngineChoice:
 
 
 _UNLIMITED = 1 << 30
-
-
-def _are_graphs(model: CatalogueModel) -> bool:
-    return model.derived is not None and model.derived.to == GRAPHS
-
-
-def _shown_on(board: Board) -> ProgressCallback:
-    def show(event: Progress) -> None:
-        progress = event.done_bytes / event.total_bytes if event.total_bytes else None
-        board.say(f"making graphs for ONNX Runtime: {event.phase} {event.file}".strip(), progress)
-
-    return show

@@ -16,8 +16,7 @@ import structlog
 
 from care_voice.domain.errors import CareVoiceError, Draining, NotReady, RemoteUnavailable
 from care_voice.engine.protocol import Ready
-from care_voice.models.progress import Progress
-from care_voice.service.engine_choice import EngineChoice, Leave
+from care_voice.service.engine_choice import EngineChoice, Leave, shown_on
 from care_voice.service.selftest import run_self_test
 from care_voice.service.served_models import LocalEngine
 from care_voice.service.startup import Stage, StartupBoard
@@ -159,7 +158,6 @@ class Lifecycle:
     def start(self) -> None:
         """Begin, in the background."""
         self._task = asyncio.create_task(self._run(), name="lifecycle")
-        self._task.add_done_callback(_report_bug)
 
     async def stop(self) -> None:
         """Drain, then end the workers."""
@@ -193,7 +191,10 @@ class Lifecycle:
             await asyncio.sleep(backoff.next_s() or self._settings.retry_first_s)
         while True:
             await asyncio.sleep(self._settings.watch_interval_s)
-            await self._watch()
+            try:
+                await self._watch()
+            except Exception:  # what goes wrong once must not be the last look at the files
+                log.exception("watch_failed")
 
     async def _try_start(self) -> bool:
         try:
@@ -201,6 +202,10 @@ class Lifecycle:
         except CareVoiceError as error:
             self._trouble = error
             log.error("start_failed", code=error.code, detail=error.message, hint=error.advice)
+            return False
+        except Exception:  # a bug must leave a service that says so and tries again, not one that starts for ever
+            self._trouble = CareVoiceError()
+            log.exception("start_failed", code=self._trouble.code)
             return False
         return True
 
@@ -226,7 +231,7 @@ class Lifecycle:
     async def _prepare(self, local: LocalEngine, leave: Leave) -> None:
         """Make the model whole, and choose what runs it."""
         with self.board.run("model") as stage:
-            await (local.keeper.ensure(_shown_on(stage)) if leave.repair else local.keeper.require())
+            await (local.keeper.ensure(shown_on(stage)) if leave.repair else local.keeper.require())
             stage.say(f"{local.keeper.name}: every digest is right")
         with self.board.run("tuning") as stage:
             stage.say(await local.settle(leave, stage))
@@ -283,20 +288,7 @@ class Lifecycle:
         return "no engine worker has sent a heartbeat lately"
 
 
-def _report_bug(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and task.exception() is not None:
-        log.critical("lifecycle_ended", exc_info=task.exception())
-
-
 def _describe(stage: Stage | None) -> str:
     if stage is None:
         return "it is starting"
     return f"{stage.name}: {stage.detail}" if stage.detail else stage.name
-
-
-def _shown_on(stage: Stage) -> Callable[[Progress], None]:
-    def show(event: Progress) -> None:
-        progress = event.done_bytes / event.total_bytes if event.total_bytes else None
-        stage.say(f"{event.phase} {event.file}".strip(), progress)
-
-    return show

@@ -57,8 +57,10 @@ class Placing:
         return "no GPU; cpu"
 
     def _may_use_gpu(self, model: CatalogueModel) -> bool:
-        graphs = model.derived is not None and model.derived.to == "onnx-int8"
-        return self._settings.device != "cpu" and not graphs
+        """ONNX Runtime computes on the CPU alone; with DEVICE=cuda it is refused where the runtime is chosen."""
+        settings = self._settings
+        on_cpu = settings.device == "cpu" or (settings.runtime == "onnxruntime" and settings.device == "auto")
+        return not on_cpu and not model.graphs
 
     def _need(self, model: CatalogueModel) -> GpuNeed:
         return GpuNeed(model.name, model.weights, self._settings.compute_type, self._settings.batch)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import contextvars
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 
@@ -13,24 +15,34 @@ from care_voice.domain.errors import CareVoiceError
 from care_voice.scheduler.scheduler import Scheduler
 from care_voice.service.engine_choice import Board, EngineChoice, Leave
 from care_voice.service.model_keeper import ModelKeeper
+from care_voice.service.tuning_policy import EnginePlan
 from care_voice.supervisor.engine_pool import EnginePool
 from care_voice.supervisor.pool import WindowPool
 
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class LocalEngine:
     """A model whose files are here, and the workers that run it."""
 
     keeper: ModelKeeper
     choice: EngineChoice
     pool: EnginePool
+    _opened_for: EnginePlan | None = field(default=None, init=False)
 
     async def settle(self, leave: Leave, board: Board) -> str:
-        """Choose what runs it, and with how many workers; returns that for people. Raises RuntimeUnavailable."""
+        """Choose what runs it, and with how many workers; returns that for people. Raises RuntimeUnavailable.
+
+        A plan that workers run as it was chosen stands. Otherwise they are ended first: what they hold would count as
+        memory that the next plan cannot have, and those that remained would run another plan than the health tells.
+        """
+        if self.pool.running and self._opened_for == self.choice.plan:
+            return self.choice.detail
+        await self.pool.close()
         detail = await self.choice.settle(leave, board)
         await self.pool.resize(self.choice.plan.workers)
+        self._opened_for = self.choice.plan
         return detail
 
 
@@ -45,6 +57,7 @@ class ServedModel:
     users: int = 0
     loaded: bool = False
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    loading: asyncio.Task[None] | None = None
     unloading: asyncio.TimerHandle | None = None
 
     @property
@@ -121,19 +134,25 @@ class ServedModels:
 
     async def close(self) -> None:
         """End the workers of all models."""
-        for task in self._tasks:
+        tasks = list(self._tasks)
+        for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         for model in self._models.values():
             if model.unloading is not None:
                 model.unloading.cancel()
         await asyncio.gather(*(model.pool.close() for model in self._models.values()))
 
     async def _load(self, model: ServedModel) -> None:
-        if model is self.default:
+        """Whoever gives up meanwhile leaves the loading to the others that wait, and to whoever asks next."""
+        if model is self.default or model.loaded:
             return
+        if model.loading is None or model.loading.done():
+            model.loading = self._begin(self._loading(model), f"load-{model.name}")
+        await asyncio.shield(model.loading)
+
+    async def _loading(self, model: ServedModel) -> None:
         async with model.changing:
-            if model.loaded:
-                return
             if model.local is not None:
                 await model.local.keeper.require()
                 # A request waits for this: it is run as was measured before, or else without measuring.
@@ -141,11 +160,28 @@ class ServedModels:
             model.pool.open()
             try:
                 detail = await model.pool.wait_ready()
-            except CareVoiceError:
+            except Exception:
                 await model.pool.close()
                 raise
             model.loaded = True
             log.info("model_loaded", model=model.name, detail=detail)
+        self._unload_later(model)
+
+    def _begin(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        # A context of its own: the request that asked first must not lend its id to the logs of what outlives it.
+        task = asyncio.create_task(work, name=name, context=contextvars.Context())
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """Whoever waits for it gets its error; the log tells of it where nobody does any more."""
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            expected = isinstance(error, CareVoiceError)
+            log.error(
+                "model_task_failed", task=task.get_name(), detail=str(error), exc_info=None if expected else error
+            )
 
     def _unload_later(self, model: ServedModel) -> None:
         if model.unloading is not None:
@@ -154,9 +190,7 @@ class ServedModels:
             model.unloading = asyncio.get_running_loop().call_later(self._unload_after_s, self._unload_soon, model)
 
     def _unload_soon(self, model: ServedModel) -> None:
-        task = asyncio.create_task(self._unload(model), name=f"unload-{model.name}")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._begin(self._unload(model), f"unload-{model.name}")
 
     async def _unload(self, model: ServedModel) -> None:
         async with model.changing:

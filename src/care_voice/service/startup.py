@@ -55,9 +55,9 @@ class StartupBoard:
         stage.started = time.monotonic()
         try:
             yield stage
-        except CareVoiceError as error:
+        except Exception as error:
             stage.spent_s = time.monotonic() - stage.started
-            stage.state, stage.error = "failed", error
+            stage.state, stage.error = "failed", error if isinstance(error, CareVoiceError) else CareVoiceError()
             raise
         stage.spent_s = time.monotonic() - stage.started
         stage.state, stage.progress = "done", None

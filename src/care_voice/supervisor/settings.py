@@ -87,6 +87,11 @@ class EngineSettings:
     unload_after_s: float = 900.0
     """A model other than the default one is unloaded after this long without a request."""
 
+    def __post_init__(self) -> None:
+        """Raises ValueError where a number is below 0, which means nothing."""
+        if not min(self.workers, self.threads, self.batch, self.unload_after_s) >= 0:
+            raise ValueError("WORKERS, THREADS, BATCH and UNLOAD_AFTER_S must be at least 0")
+
 
 @dataclass(frozen=True, slots=True)
 class MediaWorkerSettings:

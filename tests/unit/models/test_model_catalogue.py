@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from care_voice.domain.errors import UnknownCatalogueModel
-from care_voice.models.catalogue import Catalogue, CatalogueModel
+from care_voice.models.catalogue import Catalogue, CatalogueModel, memory_of_graphs
 
 NAMES = ["tiny", "tiny.en", "base", "small", "medium", "large-v3", "large-v3-turbo"]
 VOCABULARIES = {"vocabulary.txt", "vocabulary.json"}
@@ -60,6 +60,8 @@ def test_parts_of_one_file_are_listed_in_the_order_of_joining() -> None:
 def test_the_memory_estimate_covers_what_was_measured() -> None:
     assert 334e6 < shipped.get("base").memory_bytes < 400e6
     assert 261e6 < shipped.get("tiny.en").memory_bytes < 300e6
+    # Graphs of base, with all ten windows that a worker takes.
+    assert 1287e6 < memory_of_graphs(80_828_056) < 1350e6
 
 
 def test_an_unknown_model_is_told_what_is_known() -> None:

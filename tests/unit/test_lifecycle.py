@@ -1,0 +1,70 @@
+"""The start of the service when its own code is wrong. Workers are stood in for."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any, cast
+
+from care_voice.service.lifecycle import Check, Lifecycle, LifecycleSettings
+from care_voice.telemetry.metrics import Metrics
+from support.waiting import until
+
+
+class Workers:
+    """Never ready: the start waits for them."""
+
+    refusal = None
+    trouble = None
+
+    def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def wait_ready(self) -> str:
+        await asyncio.Event().wait()
+        return ""
+
+
+class Checked:
+    """A check with a bug, until it is mended."""
+
+    def __init__(self) -> None:
+        self.broken = True
+        self.runs = 0
+
+    def __call__(self) -> str:
+        self.runs += 1
+        if self.broken:
+            raise ValueError("not enough values to unpack")
+        return "fine"
+
+
+async def test_a_bug_leaves_the_service_degraded_with_a_reason_and_the_start_is_tried_again() -> None:
+    check, workers = Checked(), Workers()
+    models = SimpleNamespace(default=SimpleNamespace(pool=workers, local=None), close=workers.close)
+    settings = LifecycleSettings(retry_first_s=0.001)
+    transcriber = cast("Any", SimpleNamespace(models=models))
+    lifecycle = Lifecycle([Check("clock", check)], cast("Any", workers), transcriber, settings, Metrics())
+    lifecycle.start()
+    await until(lambda: check.runs >= 2 and lifecycle.state == "degraded", "a second try")
+    stage = lifecycle.board["clock"]
+
+    assert lifecycle.reason is not None
+    assert lifecycle.reason.code == "internal_error"
+    check.broken = False
+    await until(lambda: stage.state == "done", "the check is passed")
+    assert stage.error is None
+    await lifecycle.close()
+
+
+async def test_a_stage_that_a_bug_ended_is_shown_as_failed() -> None:
+    check, workers = Checked(), Workers()
+    models = SimpleNamespace(default=SimpleNamespace(pool=workers, local=None), close=workers.close)
+    transcriber = cast("Any", SimpleNamespace(models=models))
+    lifecycle = Lifecycle([Check("clock", check)], cast("Any", workers), transcriber, LifecycleSettings(), Metrics())
+    lifecycle.start()
+    await until(lambda: lifecycle.board["clock"].state == "failed", "the stage fails")
+
+    assert lifecycle.board["clock"].error is not None
+    await lifecycle.close()
