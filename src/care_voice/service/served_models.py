@@ -177,11 +177,11 @@ class ServedModels:
     def _ended(self, task: asyncio.Task[None]) -> None:
         """Whoever waits for it gets its error; the log tells of it where nobody does any more."""
         self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            expected = isinstance(error, CareVoiceError)
-            log.error(
-                "model_task_failed", task=task.get_name(), detail=str(error), exc_info=None if expected else error
-            )
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, CareVoiceError):
+            log.warning("model_task_failed", task=task.get_name(), code=error.code, detail=error.message)
+        elif error is not None:
+            log.error("model_task_failed", task=task.get_name(), exc_info=error)
 
     def _unload_later(self, model: ServedModel) -> None:
         if model.unloading is not None:
