@@ -190,7 +190,7 @@ def test_a_window_is_encoded_once_to_detect_its_language_and_to_be_decoded(
 
     assert answer.language == "en"
     assert "ask not what your country can do for you" in text(answer)
-    assert lengths == [1500], "15 s: the length that it is decoded at"
+    assert lengths == [1300], "13 s: the length that it is decoded at"
 
 
 @pytest.fixture(scope="module")

@@ -118,7 +118,7 @@ def repeats(token_ids: Sequence[int], max_period: int = 24) -> int:
 def window_samples(length: int, sample_rate: int, margin_s: float, minimum_s: float) -> int:
     """Samples that a window of `length` samples is padded to: its length and `margin_s`, from `minimum_s` to 30 s.
 
-    Below about 15 s Whisper loops or loses words, so `minimum_s` is not a matter of taste; see docs/adr/0004.
+    Below about 12 s Whisper loops or loses words, so `minimum_s` is not a matter of taste; see docs/adr/0004.
     """
     wanted = max(length + margin_s * sample_rate, minimum_s * sample_rate)
     return round(min(wanted, FULL_WINDOW_S * sample_rate))

@@ -52,7 +52,7 @@ class WhisperSettings:
     margin_s: float = 1.0
     """Silence in seconds added after the speech of a right-sized window."""
 
-    minimum_s: float = 15.0
+    minimum_s: float = 13.0
     """A shorter window is padded to this many seconds: below it Whisper loops or loses words."""
 
     best_of: int = 5
