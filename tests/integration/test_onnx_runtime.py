@@ -231,7 +231,7 @@ def test_nothing_goes_on_while_an_encoding_hangs(
 ) -> None:
     """So the worker is seen to stand still: the other lane's steps would hide that somebody waits in vain."""
     short, long = sounds[0][: 3 * RATE], np.concatenate([sounds[0], sounds[0]])[: 20 * RATE]
-    gate = Gate(runtime._encoder, frames=1500)
+    gate = Gate(runtime._encoder, frames=1300)
     apart.open(1, long, whole(long), replace(options(), patient=True))
     while runtime.progress < 3:
         assert apart.step() == []

@@ -19,7 +19,7 @@ class Decoder:
     """Gives the words of what it has in hand after so many steps; `stubborn` ones it cannot let go of."""
 
     def __init__(self, steps: int, stubborn: set[int], between: Callable[[], None]) -> None:
-        self.runtime = SimpleNamespace(halvings=1, capacity=2, capacity_s=30.0)
+        self.runtime = SimpleNamespace(halvings=1, capacity=2, capacity_s=30.0, progress=0)
         self.in_hand: list[int] = []
         self._steps = steps
         self._stubborn = stubborn
