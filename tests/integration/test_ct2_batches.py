@@ -13,7 +13,7 @@ import structlog.testing
 from care_voice.domain.errors import EngineOutOfMemory
 from care_voice.engine.backends.ct2_runtime import CTranslate2Runtime, choose_compute_type, on_grid, open_on
 from care_voice.engine.backends.runtime import Hear
-from care_voice.engine.backends.whisper import Decoded, DecodeOptions, WhisperBackend, load_backend
+from care_voice.engine.backends.whisper import Decoded, DecodeOptions, WhisperBackend, WhisperSettings, load_backend
 from care_voice.models.report import Verified
 from support.hearing import languages
 from support.short_of_memory import CUDA_MEMORY, ShortOfMemory
@@ -25,6 +25,9 @@ GREEDY = 1
 BEAM = 5
 Sound = tuple[str, np.ndarray]
 """A language and samples."""
+
+ON_THE_GRID = WhisperSettings(minimum_s=15.0)
+"""So that a window is padded alike, alone and where batches pad it to the next 5 s."""
 
 
 @pytest.fixture(scope="module")
@@ -43,13 +46,13 @@ def options(language: str = "en", *, prompt: str | None = None, beam_size: int =
 
 @pytest.fixture(scope="module")
 def alone(verified_model: Verified) -> WhisperBackend:
-    return load_backend(verified_model.view, "cpu", "int8", 1)
+    return load_backend(verified_model.view, "cpu", "int8", 1, ON_THE_GRID)
 
 
 @pytest.fixture
 def batched(verified_model: Verified) -> WhisperBackend:
     """Two windows of 30 s together, or four of 15 s."""
-    return load_backend(verified_model.view, "cpu", "int8", 1, batch=2)
+    return load_backend(verified_model.view, "cpu", "int8", 1, ON_THE_GRID, batch=2)
 
 
 def short_of_memory(backend: WhisperBackend, most: int, error: Exception = CUDA_MEMORY) -> ShortOfMemory:
@@ -111,7 +114,9 @@ def test_unlike_windows_are_computed_apart_and_each_as_if_alone(
     ours = together(batched, windows)
 
     assert model.batches[:4] == [2, 1, 1, 1]
-    assert words(ours) == words(one_by_one(load_backend(verified_model.view, "cpu", "int8", 1, batch=2), windows))
+    assert words(ours) == words(
+        one_by_one(load_backend(verified_model.view, "cpu", "int8", 1, ON_THE_GRID, batch=2), windows)
+    )
 
 
 def test_samples_of_one_temperature_are_drawn_together(batched: WhisperBackend, sounds: list[Sound]) -> None:
