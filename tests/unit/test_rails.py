@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from care_voice.domain.text import compression_ratio
 from care_voice.engine.rails import (
     FULL_WINDOW_S,
     Hypothesis,
     RailSettings,
     Verdict,
     best,
-    compression_ratio,
     echoes,
     judge,
     repeats,

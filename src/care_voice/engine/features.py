@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-SAMPLE_RATE = 16_000
+from care_voice.engine.protocol import SAMPLE_RATE
+
 HOP_SAMPLES = 160
 """10 ms from frame to frame."""
 

@@ -6,10 +6,11 @@ repeated-phrase check are this project's own.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+
+from care_voice.domain.text import compression_ratio
 
 FULL_WINDOW_S = 30.0
 _SYLLABLE_TOKENS = 2
@@ -85,12 +86,6 @@ def best(hypotheses: Sequence[Hypothesis], settings: RailSettings) -> Hypothesis
         and not h.capped
     ]
     return max(sane or hypotheses, key=lambda h: h.avg_logprob)
-
-
-def compression_ratio(text: str) -> float:
-    """Bytes of UTF-8 over bytes after zlib; 0 for an empty text."""
-    data = text.encode()
-    return len(data) / len(zlib.compress(data)) if data else 0.0
 
 
 def echoes(text: str, prompt: str | None, min_chars: int = 12) -> bool:

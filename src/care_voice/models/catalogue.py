@@ -26,7 +26,7 @@ WEIGHTS = "model.bin"
 _RUNTIME_BYTES = 160_000_000
 _GRAPH_BUFFERS = 14
 """Graphs and buffers of the ten windows of 30 s that a worker takes, with five beams, as a multiple of the graphs: five
-short-notice ones beside five patient ones. Measured for base, of 81 MB: 1,287 MB (estimate 1,292 MB), 791 MB with five
+urgent ones beside five patient ones. Measured for base, of 81 MB: 1,287 MB (estimate 1,292 MB), 791 MB with five
 windows."""
 
 

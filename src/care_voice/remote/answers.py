@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import zlib
 from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from care_voice.domain.languages import LANGUAGES
+from care_voice.domain.text import compression_ratio
 from care_voice.engine.protocol import DecodeWindow, WindowDecoded, WirePart, WireWord
 from care_voice.remote.placing import Span, joinable, pieces_of, spelled, spread
 from care_voice.supervisor.pool import audio_seconds
@@ -74,7 +74,7 @@ def decoded(answer: Answer, request: DecodeWindow, compute_s: float) -> WindowDe
         words=tuple(words),
         temperature=_mean(segments, "temperature"),
         avg_logprob=avg_logprob,
-        compression_ratio=max((s.compression_ratio or 0.0 for s in segments), default=0.0) or _ratio(text),
+        compression_ratio=max((s.compression_ratio or 0.0 for s in segments), default=0.0) or compression_ratio(text),
         no_speech_prob=_mean(segments, "no_speech_prob"),
     )
     named = code_of(answer.language) or request.language or ""
@@ -134,8 +134,3 @@ def _mean(segments: Sequence[_Segment], name: str) -> float:
     given = [(len(segment.text), value) for segment in segments if (value := getattr(segment, name)) is not None]
     total = sum(weight for weight, _ in given)
     return max(_LEAST_LOGPROB, sum(weight * value for weight, value in given) / total) if total else 0.0
-
-
-def _ratio(text: str) -> float:
-    data = text.encode()
-    return len(data) / len(zlib.compress(data)) if data else 0.0

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import ssl
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 import httpx2
 
 import care_voice
 from care_voice.domain.errors import RemoteMisconfigured
+from care_voice.domain.retry_after import retry_after_s
 from care_voice.engine.protocol import DecodeWindow
 from care_voice.remote.dialects import Dialect, fields_of, path_of, wav
 from care_voice.remote.failures import Failure, TryFailed, of_status
@@ -20,7 +19,6 @@ from care_voice.remote.settings import RemoteSettings
 _MOST_ANSWER_BYTES = 8 * 1024 * 1024
 _NOT_REACHED = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
 _HOPELESS = (httpx2.InvalidURL, httpx2.UnsupportedProtocol, httpx2.LocalProtocolError)
-_DIGITS = re.compile(r"[0-9]{1,9}")
 
 
 class RemoteClient:
@@ -87,18 +85,6 @@ class RemoteClient:
             wait_s = retry_after_s(response.headers.get("retry-after"), datetime.now(UTC))
             raise TryFailed(of_status(response.status_code, body, wait_s))
         return body
-
-
-def retry_after_s(value: str | None, now: datetime) -> float | None:
-    """Seconds that a Retry-After header asks to wait, be it a number or a date; None where it says neither."""
-    text = (value or "").strip()
-    if _DIGITS.fullmatch(text):
-        return float(text)
-    try:
-        when = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):
-        return None
-    return max(0.0, (when - now).total_seconds()) if when.tzinfo else None
 
 
 async def _limited(response: httpx2.Response) -> bytes:

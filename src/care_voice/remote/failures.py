@@ -14,6 +14,8 @@ from care_voice.domain.errors import CareVoiceError, RemoteMisconfigured, Remote
 from care_voice.remote.settings import RemoteSettings
 
 _LONGEST_MESSAGE = 200
+_LONGEST_WAIT_S = 24 * 3600.0
+"""What a client is told at most, whatever the server said."""
 _SETUP = frozenset({401, 402, 403, 404, 405, 407, 421})
 _AGAIN_AND_HEALTHY = frozenset({429})
 _AGAIN = frozenset({408})
@@ -99,7 +101,7 @@ class RetryPlan:
 
 def unavailable(why: str, wait_s: float) -> RemoteUnavailable:
     """The error that tells a client to come back."""
-    return RemoteUnavailable(why=why, retry_after_s=max(1, math.ceil(wait_s)))
+    return RemoteUnavailable(why=why, retry_after_s=max(1, math.ceil(min(wait_s, _LONGEST_WAIT_S))))
 
 
 def _say(status: int, message: str) -> str:

@@ -116,7 +116,8 @@ def _check_url(url: str, *, allow_plaintext: bool) -> None:
     if parts.query or parts.fragment:
         raise ValueError("URL must end with its path")
     if parts.scheme == "http" and not _is_this_machine(parts.hostname) and not allow_plaintext:
-        raise ValueError("recordings would travel in clear to another machine; use https://, or set ALLOW_PLAINTEXT")
+        advice = "use https://, or set CARE_VOICE_REMOTE__ALLOW_PLAINTEXT"
+        raise ValueError(f"recordings would travel in clear to another machine; {advice}")
 
 
 def _is_this_machine(host: str) -> bool:

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from care_voice.domain.errors import FileNotOffered, SourceUnavailable
+from care_voice.domain.retry_after import retry_after_s
 from care_voice.models.rules import Answer, Interrupted, told_size
-from care_voice.models.sources.http import retry_after_s
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

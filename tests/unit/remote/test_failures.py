@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import math
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from care_voice.domain.errors import CareVoiceError, RemoteMisconfigured, RemoteRefused, RemoteUnavailable
-from care_voice.remote.client import retry_after_s
-from care_voice.remote.failures import Failure, Health, RetryPlan, of_status
+from care_voice.remote.failures import Failure, Health, RetryPlan, of_status, unavailable
 from care_voice.remote.settings import RemoteSettings
 
 SETTINGS = RemoteSettings(retries=3, backoff_first_s=1.0, backoff_max_s=4.0, retry_after_max_s=60.0)
@@ -97,10 +96,5 @@ def test_a_wait_that_is_too_long_goes_to_the_client() -> None:
     assert caught.value.fields["retry_after_s"] == 91
 
 
-@pytest.mark.parametrize(
-    ("value", "seconds"),
-    [("7", 7.0), (" 0 ", 0.0), ("Thu, 01 Jan 2026 00:00:30 GMT", 30.0), ("Wed, 31 Dec 2025 00:00:00 GMT", 0.0),
-     ("soon", None), ("-5", None), ("1e9", None), (None, None)],
-)  # fmt: skip
-def test_retry_after_is_a_number_or_a_date(value: str | None, seconds: float | None) -> None:
-    assert retry_after_s(value, datetime(2026, 1, 1, tzinfo=UTC)) == seconds
+def test_a_wait_without_end_becomes_a_day() -> None:
+    assert unavailable("w", math.inf).fields["retry_after_s"] == 86_400

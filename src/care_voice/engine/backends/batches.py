@@ -6,9 +6,10 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
+from care_voice.engine.rails import FULL_WINDOW_S
+
 T = TypeVar("T")
 
-FULL_WINDOW_S: Final = 30.0
 _MEMORY_SIGNS: Final = ("out of memory", "cublas_status_alloc_failed", "failed to allocate memory", "bad_alloc")
 """What CUDA, cuBLAS, CTranslate2's own allocator and the C++ library say, in lower case."""
 

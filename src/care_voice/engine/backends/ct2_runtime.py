@@ -10,14 +10,14 @@ from typing import Any, Final, TypeVar
 
 import ctranslate2
 import numpy as np
-import structlog
 
 from care_voice.domain.errors import CareVoiceError, EngineOutOfMemory
 from care_voice.engine.backends.batches import Batches, BatchLimit, Entry, is_out_of_memory
 from care_voice.engine.backends.runtime import Alignment, Generated, Hear, Languages, Mel, Request
 from care_voice.engine.protocol import GpuShare
+from care_voice.telemetry.deferred import DeferredLogger
 
-log = structlog.get_logger(__name__)
+log = DeferredLogger(__name__)
 
 T = TypeVar("T")
 

@@ -10,13 +10,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 import httpx2
 
 import care_voice
 from care_voice.domain.errors import FileNotOffered, SourceUnavailable
+from care_voice.domain.retry_after import retry_after_s
 from care_voice.models.intervals import Span
 from care_voice.models.progress import Watch
 from care_voice.models.rules import (
@@ -224,19 +224,6 @@ def _answer_of(response: httpx2.Response) -> Answer:
 def _number(text: str) -> int | None:
     """A number of bytes; None for what is none, or what no file can have."""
     return int(text) if _DIGITS.fullmatch(text) and len(text) <= _MAX_DIGITS else None
-
-
-def retry_after_s(value: str | None, now: datetime) -> float | None:
-    """Seconds that a Retry-After header asks to wait: it is a number or a date. None where it says neither."""
-    if value is None:
-        return None
-    if _DIGITS.fullmatch(value.strip()):
-        return float(value)
-    try:
-        when = parsedate_to_datetime(value)
-    except (ValueError, OverflowError):
-        return None
-    return max(0.0, (when - now).total_seconds()) if when.tzinfo else None
 
 
 def _say(error: Exception) -> str:

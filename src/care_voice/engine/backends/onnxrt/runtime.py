@@ -41,6 +41,8 @@ class OnnxRuntime:
     device = "cpu"
     compute_type = "int8"
     gpu = None
+    capacity = _CAPACITY
+    preempts = True
     counts_steps = True
     capacity_s = 0.0
     halvings = 0
@@ -67,14 +69,6 @@ class OnnxRuntime:
     @property
     def mels(self) -> int:
         return self._encoder.mels
-
-    @property
-    def capacity(self) -> int:
-        return _CAPACITY
-
-    @property
-    def preempts(self) -> bool:
-        return True
 
     @property
     def progress(self) -> int:
