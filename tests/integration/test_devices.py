@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
 
 from care_voice.app import Application
-from care_voice.config import load_settings
 from care_voice.domain.errors import NotEnoughGpuMemory
 from care_voice.engine.protocol import DecodeWindow
 from care_voice.scheduler.scheduler import Errand
@@ -21,7 +20,8 @@ from care_voice.scheduler.work import Priority
 from care_voice.service.placing import Placing
 from care_voice.supervisor import spawning
 from care_voice.supervisor.devices import Gpu, GpuGate
-from support.server import Service, environment, running_service
+from support.application import running_application
+from support.server import Service, running_service
 from support.sound import decoded
 from support.waiting import until
 
@@ -34,17 +34,11 @@ Start = Callable[..., AbstractAsyncContextManager[Application]]
 def started(model_store: Path, tmp_path: Path) -> Start:
     """The parts of the service in this process, ready; `gpus` are those that it finds, other arguments settings."""
 
-    @asynccontextmanager
-    async def start(gpus: list[Gpu] | None = None, **settings: str) -> AsyncIterator[Application]:
-        values = {f"CARE_VOICE_{name}": value for name, value in settings.items()}
-        application = Application(load_settings(environment(tmp_path, model_store, values)))
-        application._placing = Placing(application.settings.engine, GpuGate(lambda: gpus))
-        application.clear_incoming()
-        try:
-            await application.lifecycle.start_and_wait(repair=False)
-            yield application
-        finally:
-            await application.lifecycle.close()
+    def start(gpus: list[Gpu] | None = None, **settings: str) -> AbstractAsyncContextManager[Application]:
+        def give_gpus(application: Application) -> None:
+            application._placing = Placing(application.settings.engine, GpuGate(lambda: gpus))
+
+        return running_application(tmp_path, model_store, give_gpus, **settings)
 
     return start
 

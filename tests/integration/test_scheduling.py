@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -22,6 +23,7 @@ from care_voice.scheduler.work import Caller, Priority
 from care_voice.service.options import TranscriptionOptions
 from care_voice.supervisor import memory
 from care_voice.supervisor.engine_worker import EngineWorker
+from support.application import running_application
 from support.forms import TRANSCRIPTIONS, refused
 from support.processes import is_running
 from support.server import Service, environment, running_service
@@ -35,18 +37,7 @@ Start = Callable[..., AbstractAsyncContextManager[Application]]
 def started(model_store: Path, tmp_path: Path) -> Start:
     """The parts of the service in this process, ready; keyword arguments are settings."""
 
-    @asynccontextmanager
-    async def start(**settings: str) -> AsyncIterator[Application]:
-        values = {f"CARE_VOICE_{name}": value for name, value in settings.items()}
-        application = Application(load_settings(environment(tmp_path, model_store, values)))
-        application.clear_incoming()
-        try:
-            await application.lifecycle.start_and_wait(repair=False)
-            yield application
-        finally:
-            await application.lifecycle.close()
-
-    return start
+    return partial(running_application, tmp_path, model_store)
 
 
 async def windows_of(application: Application, path: Path) -> list[DecodeWindow]:

@@ -7,16 +7,16 @@ import os
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, suppress
+from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
 
 from care_voice.app import Application
-from care_voice.config import load_settings
 from care_voice.domain.errors import MediaCrashedDecoder, MediaTooSlow, WindowQuarantined, WorkerFailed
 from care_voice.domain.transcript import Transcript
 from care_voice.engine.protocol import LoadEngine, MediaDone, MediaOpened, MediaWindow, OpenMedia, VadOptions
@@ -29,9 +29,10 @@ from care_voice.supervisor.settings import SupervisorSettings
 from care_voice.supervisor.slot import SlotState
 from care_voice.supervisor.worker import WorkerSpec
 from care_voice.telemetry.metrics import Metrics
+from support.application import running_application
 from support.forms import TRANSCRIPTIONS, refused, send
 from support.processes import is_running, is_stopped
-from support.server import Service, environment, running_service
+from support.server import Service, running_service
 from support.waiting import until, wait_until
 
 ENGLISH = TranscriptionOptions(language="en")
@@ -42,18 +43,7 @@ Start = Callable[..., AbstractAsyncContextManager[Application]]
 def started(model_store: Path, tmp_path: Path) -> Start:
     """The parts of the service in this process, over real workers, ready; keyword arguments are settings."""
 
-    @asynccontextmanager
-    async def start(**settings: str) -> AsyncIterator[Application]:
-        values = {f"CARE_VOICE_{name}": value for name, value in settings.items()}
-        application = Application(load_settings(environment(tmp_path, model_store, values)))
-        application.clear_incoming()
-        try:
-            await application.lifecycle.start_and_wait(repair=False)
-            yield application
-        finally:
-            await application.lifecycle.close()
-
-    return start
+    return partial(running_application, tmp_path, model_store)
 
 
 async def transcript(application: Application, path: Path) -> Transcript:

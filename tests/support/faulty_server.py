@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Protocol
 
+from support.listening import listening
+
 Span = tuple[int, int]
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)\Z")
 _RESET = struct.pack("ii", 1, 0)
@@ -198,14 +200,10 @@ def faulty_server(files: Mapping[str, bytes] | None = None) -> Iterator[FaultySe
     with _Listener(("127.0.0.1", 0), _Handler) as listener:
         host, port = listener.server_address[:2]
         listener.faulty = FaultyServer(f"http://{host!s}:{port}", dict(files or {}))
-        thread = threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
         try:
-            yield listener.faulty
+            with listening(listener, listener.faulty.closing):
+                yield listener.faulty
         finally:
-            listener.faulty.closing.set()
-            listener.shutdown()
-            thread.join()
             listener.cut_all()
 
 

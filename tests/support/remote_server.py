@@ -16,6 +16,8 @@ from email.parser import BytesParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from support.listening import listening
+
 _RESET = struct.pack("ii", 1, 0)
 _POLL_S = 0.05
 
@@ -143,14 +145,10 @@ def remote_server(
             listener.socket = tls.wrap_socket(listener.socket, server_side=True)
         scheme, port = "https" if tls else "http", listener.server_address[1]
         listener.remote = RemoteServer(f"{scheme}://127.0.0.1:{port}/v1", clip, usual, clip_reply)
-        thread = threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
         try:
-            yield listener.remote
+            with listening(listener, listener.remote.closing):
+                yield listener.remote
         finally:
-            listener.remote.closing.set()
-            listener.shutdown()
-            thread.join()
             listener.cut_all()
 
 

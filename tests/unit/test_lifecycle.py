@@ -6,6 +6,9 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
+from care_voice.domain.errors import RemoteMisconfigured
 from care_voice.service.lifecycle import Check, Lifecycle, LifecycleSettings
 from care_voice.telemetry.metrics import Metrics
 from support.waiting import until
@@ -67,4 +70,31 @@ async def test_a_stage_that_a_bug_ended_is_shown_as_failed() -> None:
     await until(lambda: lifecycle.board["clock"].state == "failed", "the stage fails")
 
     assert lifecycle.board["clock"].error is not None
+    await lifecycle.close()
+
+
+class Refused(Workers):
+    """A server elsewhere that does not take the key."""
+
+    async def wait_ready(self) -> str:
+        raise RemoteMisconfigured(why="it does not accept the API key (401)")
+
+
+class Readers(Workers):
+    """Workers that are ready at once."""
+
+    async def wait_ready(self) -> str:
+        return "fine"
+
+
+async def test_requests_are_told_of_a_remote_engine_that_is_set_up_wrongly() -> None:
+    workers, media = Refused(), Readers()
+    models = SimpleNamespace(default=SimpleNamespace(pool=workers, local=None), close=workers.close)
+    transcriber = cast("Any", SimpleNamespace(models=models))
+    lifecycle = Lifecycle([], cast("Any", media), transcriber, LifecycleSettings(), Metrics())
+    lifecycle.start()
+    await until(lambda: lifecycle.state == "degraded", "the refusal is seen")
+
+    with pytest.raises(RemoteMisconfigured, match="401"):
+        lifecycle.admit()
     await lifecycle.close()

@@ -14,7 +14,7 @@ from typing import Literal
 
 import structlog
 
-from care_voice.domain.errors import CareVoiceError, Draining, NotReady, RemoteUnavailable
+from care_voice.domain.errors import CareVoiceError, Draining, NotReady, RemoteMisconfigured, RemoteUnavailable
 from care_voice.engine.protocol import Ready
 from care_voice.service.engine_choice import EngineChoice, Leave, shown_on
 from care_voice.service.selftest import run_self_test
@@ -147,12 +147,12 @@ class Lifecycle:
         """Let work in, or say why not: a worker that is being restarted is worth waiting for, one that fails is not.
 
         Raises:
-            Draining, NotReady, RemoteUnavailable: What keeps the service from working.
+            Draining, NotReady, RemoteUnavailable, RemoteMisconfigured: What keeps the service from working.
         """
         reason = self.reason
         restarting = self.board.complete and not self._draining and self._trouble is None
         if reason is not None and not (restarting and self._workers_are_coming()):
-            passed_on = isinstance(reason, Draining | NotReady | RemoteUnavailable)
+            passed_on = isinstance(reason, Draining | NotReady | RemoteUnavailable | RemoteMisconfigured)
             raise reason if passed_on else NotReady(why=reason.message)
 
     def start(self) -> None:
