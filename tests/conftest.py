@@ -12,6 +12,8 @@ from care_voice.models.report import Verified
 from care_voice.models.settings import ModelSettings
 from support.server import Service, running_service
 
+pytest_plugins = ["support.databases"]
+
 PROJECT = Path(__file__).resolve().parents[1]
 MODEL = "base"
 

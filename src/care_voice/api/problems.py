@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from care_voice.api.context import request_id
-from care_voice.domain import errors
+from care_voice.domain import errors, store_errors
 
 log = structlog.get_logger(__name__)
 
@@ -21,12 +21,35 @@ _STATUS: list[tuple[type[errors.CareVoiceError], int]] = [
     (errors.ForeignOrigin, 403),
     (errors.ForeignHost, 421),
     (errors.MediaTooLong, 413),
+    (store_errors.NotFound, 404),
+    (store_errors.OffsetConflict, 409),
+    (store_errors.AppendConflict, 409),
+    (store_errors.RecordingComplete, 409),
+    (store_errors.RecordingIncomplete, 409),
+    (store_errors.EditConflict, 409),
+    (store_errors.NothingToUndo, 409),
+    (store_errors.JobNotActive, 409),
+    (store_errors.LegalHold, 409),
+    (store_errors.LeaseLost, 409),
+    (store_errors.UploadExpired, 410),
+    (store_errors.VersionConflict, 412),
+    (store_errors.RecordingTooLarge, 413),
+    (store_errors.QuotaExceeded, 413),
+    (store_errors.EditInvalid, 422),
+    (store_errors.IdempotencyMismatch, 422),
+    (store_errors.WebhookUrlRefused, 422),
+    (store_errors.ChecksumMismatch, 460),
     (errors.MediaError, 422),
     (errors.RequestError, 400),
     (errors.WindowQuarantined, 422),
     (errors.RemoteRefused, 422),
     (errors.RemoteMisconfigured, 502),
     (errors.WorkerFailed, 500),
+    (store_errors.JobGaveUp, 500),
+    (store_errors.AudioMissing, 500),
+    (store_errors.BackupInvalid, 422),
+    (store_errors.TargetNotEmpty, 409),
+    (store_errors.StoreError, 503),
     (errors.StorageFull, 507),
     (errors.DeadlineExceeded, 504),
     (errors.ServiceError, 503),

@@ -11,6 +11,30 @@
     │   ├── ForeignHost
     │   ├── ModelInUse
     │   ├── ModelBusy
+    │   ├── NotFound                  what is kept (in domain.store_errors, as all down to WebhookUrlRefused)
+    │   │   ├── UnknownRecording
+    │   │   ├── UnknownJob
+    │   │   ├── UnknownTranscript
+    │   │   ├── UnknownAsset
+    │   │   ├── UnknownWebhook
+    │   │   ├── UnknownReceipt
+    │   │   └── UnknownRule
+    │   ├── OffsetConflict
+    │   ├── AppendConflict
+    │   ├── ChecksumMismatch
+    │   ├── UploadExpired
+    │   ├── RecordingComplete
+    │   ├── RecordingIncomplete
+    │   ├── RecordingTooLarge
+    │   ├── QuotaExceeded
+    │   ├── IdempotencyMismatch
+    │   ├── EditConflict
+    │   ├── EditInvalid
+    │   ├── NothingToUndo
+    │   ├── VersionConflict
+    │   ├── JobNotActive
+    │   ├── LegalHold
+    │   ├── WebhookUrlRefused
     │   └── MediaError                the file itself
     │       ├── EmptyFile
     │       ├── UnreadableMedia
@@ -43,6 +67,15 @@
     │   ├── TransferIncomplete
     │   ├── StoreUnwritable
     │   └── DiskFull
+    ├── StoreError                    rows and audio (in domain.store_errors)
+    │   ├── StoreUnavailable
+    │   ├── StoreBusy
+    │   ├── SchemaTooNew
+    │   ├── SchemaTooOld
+    │   ├── AudioUnavailable
+    │   ├── AudioMissing
+    │   ├── BackupInvalid
+    │   └── TargetNotEmpty
     ├── SettingsInvalid               the environment or the configuration file
     └── ServiceError                  the service cannot do it now
         ├── NotReady
@@ -60,6 +93,8 @@
         ├── SelfTestFailed
         ├── WorkerFailed
         ├── WindowQuarantined
+        ├── LeaseLost                 jobs (in domain.store_errors)
+        ├── JobGaveUp
         ├── RemoteUnavailable         a server elsewhere that decodes
         ├── RemoteMisconfigured
         └── RemoteRefused

@@ -1,0 +1,227 @@
+"""Jobs in the database: the transitions of `domain.jobs`, each in a transaction that also writes its event.
+
+Whoever works on a job holds a lease, and every change of theirs is refused once another attempt has begun.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from care_voice.domain import jobs
+from care_voice.domain.ids import new_id
+from care_voice.domain.jobs import Checkpoint, Job, JobKind, JobState, Lease, LeaseRules
+from care_voice.domain.store_errors import JobGaveUp, LeaseLost, UnknownJob
+from care_voice.store import events
+from care_voice.store.database import Connection, Row
+from care_voice.store.recordings import to_json
+
+TOPIC = "jobs"
+_MOST_REAPED = 100
+
+
+def enqueue(
+    connection: Connection, recording_id: str, kind: JobKind, *, client: str, priority: int,
+    request: Mapping[str, Any] | None = None,
+) -> Job:  # fmt: skip
+    """A new job. Raises UnknownRecording."""
+    job_id = new_id("job", connection.now)
+    connection.run(
+        "insert_job", id=job_id, recording_id=recording_id, kind=kind.value, priority=priority, client=client,
+        request_json=to_json(request or {}), now=connection.now,
+    )  # fmt: skip
+    _tell(connection, recording_id, "job.queued", job_id, kind=kind.value)
+    connection.notify(TOPIC)
+    return get(connection, job_id)
+
+
+def get(connection: Connection, job_id: str) -> Job:
+    """Raises UnknownJob."""
+    return _required(connection.one("job", id=job_id), job_id)
+
+
+def of_recording(connection: Connection, recording_id: str) -> list[Job]:
+    """Every job of a recording, the oldest first."""
+    return [_from_row(row) for row in connection.all("jobs_of", recording_id=recording_id)]
+
+
+def claim(connection: Connection, owner: str, rules: LeaseRules, kinds: Sequence[JobKind]) -> Job | None:
+    """The most urgent job of the first of `kinds` that has one, leased to `owner`; None where there is none."""
+    for kind in kinds:
+        row = connection.one("next_job", now=connection.now, kind=kind.value)
+        if row is not None:
+            job = jobs.claimed(_from_row(row), owner, connection.now, rules.lease_s)
+            _save(connection, job)
+            _tell(connection, job.recording_id, "job.started", job.id, kind=job.kind.value, attempt=job.attempt)
+            return job
+    return None
+
+
+def renew(connection: Connection, lease: Lease, rules: LeaseRules) -> bool:
+    """Hold the lease for longer; whether the job is to be cancelled. Raises LeaseLost."""
+    row = connection.one("renew_lease", **_fence(lease), expires_at=connection.now + rules.lease_s)
+    if row is None:
+        raise LeaseLost
+    return bool(row["cancel_requested"])
+
+
+def save_window(
+    connection: Connection, lease: Lease, checkpoint: Checkpoint, done_s: float, total_s: float | None
+) -> None:
+    """Keep a window that has been computed, and how far the job is: seconds of sound. Raises LeaseLost."""
+    note_progress(connection, lease, done_s, total_s)
+    connection.run("insert_window", job_id=lease.job_id, attempt=lease.attempt, **asdict(checkpoint))
+
+
+def note_progress(connection: Connection, lease: Lease, done_s: float, total_s: float | None) -> None:
+    """How far the job is: seconds of sound. Raises LeaseLost."""
+    row = connection.one("progress", **_fence(lease), done_s=done_s, total_s=total_s)
+    if row is None:
+        raise LeaseLost
+    _tell(connection, row["recording_id"], "job.progress", lease.job_id, done_s=done_s, total_s=total_s)
+
+
+def windows(connection: Connection, job_id: str) -> list[Checkpoint]:
+    """What has been computed of a job, in order."""
+    return [Checkpoint(**row) for row in connection.all("windows_of", job_id=job_id)]
+
+
+def finish(connection: Connection, lease: Lease, **about: Any) -> Job:
+    """The work is done; its result is written in the same transaction, and `about` goes into the event. Raises
+    LeaseLost."""
+    job = _change(connection, lease, lambda job: jobs.finished(job, lease, connection.now))
+    connection.run("delete_windows", job_id=job.id)
+    _tell(connection, job.recording_id, "job.done", job.id, kind=job.kind.value, **about)
+    return job
+
+
+def fail(connection: Connection, lease: Lease, code: str, error: Mapping[str, Any], *, retry_at: float | None) -> Job:
+    """An attempt has ended badly: tried again at `retry_at`, or never. Raises LeaseLost."""
+    job = _change(connection, lease, lambda job: jobs.failed(job, lease, connection.now, retry_at), code, error)
+    kind = "job.failed" if retry_at is None else "job.retrying"
+    _tell(connection, job.recording_id, kind, job.id, kind=job.kind.value, code=code, error=error, retry_at=retry_at)
+    connection.notify(TOPIC)
+    return job
+
+
+def release(connection: Connection, lease: Lease, not_before: float) -> Job:
+    """Give a job back through no fault of its own; others may take it from `not_before` on. Raises LeaseLost."""
+    job = _change(connection, lease, lambda job: jobs.released(job, lease, not_before))
+    _tell(connection, job.recording_id, "job.queued", job.id, kind=job.kind.value)
+    connection.notify(TOPIC)
+    return job
+
+
+def confirm_cancel(connection: Connection, lease: Lease) -> Job:
+    """The holder of the lease has stopped, as it was asked to. Raises LeaseLost."""
+    job = _change(connection, lease, lambda job: jobs.cancel_confirmed(job, lease, connection.now))
+    _tell(connection, job.recording_id, "job.cancelled", job.id, kind=job.kind.value)
+    return job
+
+
+def cancel(connection: Connection, job_id: str) -> Job:
+    """Somebody does not want it any more: one that waits ends at once, one that runs when its holder hears of it.
+
+    Raises:
+        UnknownJob: There is none.
+        JobNotActive: It has ended.
+    """
+    job = jobs.cancelled(_locked(connection, job_id), connection.now)
+    _save(connection, job)
+    if job.state is JobState.CANCELLED:
+        _tell(connection, job.recording_id, "job.cancelled", job.id, kind=job.kind.value)
+    connection.notify(TOPIC)
+    return job
+
+
+def retry(connection: Connection, job_id: str) -> Job:
+    """Queue a job again that failed or was cancelled; what it has computed is kept.
+
+    Raises:
+        UnknownJob: There is none.
+        JobNotActive: It has not failed.
+    """
+    job = jobs.retried(_locked(connection, job_id), connection.now)
+    _save(connection, job)
+    _tell(connection, job.recording_id, "job.queued", job.id, kind=job.kind.value)
+    connection.notify(TOPIC)
+    return job
+
+
+def reap(connection: Connection, rules: LeaseRules) -> list[Job]:
+    """Take jobs back whose holders have died; what has become of them."""
+    absurd = connection.now + 2 * rules.lease_s
+    rows = connection.all("expired_jobs", now=connection.now, absurd=absurd, limit=_MOST_REAPED)
+    return [_reap(connection, _from_row(row), rules) for row in rows]
+
+
+def _reap(connection: Connection, expired: Job, rules: LeaseRules) -> Job:
+    job = jobs.reaped(expired, connection.now, rules)
+    if job.state is JobState.FAILED:
+        error = JobGaveUp(failures=job.failures)
+        _save(connection, job, error.code, _described(error))
+        _tell(
+            connection, job.recording_id, "job.failed", job.id, kind=job.kind.value, code=error.code,
+            error=_described(error),
+        )  # fmt: skip
+        return job
+    _save(connection, job)
+    told = "job.cancelled" if job.state is JobState.CANCELLED else "job.queued"
+    _tell(connection, job.recording_id, told, job.id, kind=job.kind.value)
+    connection.notify(TOPIC)
+    return job
+
+
+def _described(error: JobGaveUp) -> dict[str, str]:
+    return {"message": error.message, "hint": error.advice}
+
+
+def _change(
+    connection: Connection, lease: Lease, change: Callable[[Job], Job], code: str | None = None,
+    error: Mapping[str, Any] | None = None,
+) -> Job:  # fmt: skip
+    """Raises LeaseLost, also where the job is gone."""
+    row = connection.one("lock_job", id=lease.job_id)
+    if row is None:
+        raise LeaseLost
+    job = change(_from_row(row))
+    _save(connection, job, code, error)
+    return job
+
+
+def _save(connection: Connection, job: Job, code: str | None = None, error: Mapping[str, Any] | None = None) -> None:
+    connection.run(
+        "update_job", id=job.id, state=job.state.value, attempt=job.attempt, failures=job.failures, owner=job.owner,
+        lease_expires_at=job.lease_expires_at, not_before=job.not_before, cancel_requested=int(job.cancel_requested),
+        error_code=code, error_json=None if error is None else to_json(error), started_at=job.started_at,
+        ended_at=job.ended_at,
+    )  # fmt: skip
+
+
+def _tell(connection: Connection, recording_id: str, event: str, job_id: str, /, **about: Any) -> None:
+    events.append(connection, recording_id, event, {"job_id": job_id, **about})
+
+
+def _fence(lease: Lease) -> dict[str, Any]:
+    return {"id": lease.job_id, "owner": lease.owner, "attempt": lease.attempt}
+
+
+def _locked(connection: Connection, job_id: str) -> Job:
+    return _required(connection.one("lock_job", id=job_id), job_id)
+
+
+def _required(row: Row | None, job_id: str) -> Job:
+    if row is None:
+        raise UnknownJob(job_id=job_id[:80])
+    return _from_row(row)
+
+
+def _from_row(row: Row) -> Job:
+    values = dict(row)
+    values["kind"], values["state"] = JobKind(values["kind"]), JobState(values["state"])
+    values["cancel_requested"] = bool(values["cancel_requested"])
+    values["request"] = json.loads(values.pop("request_json"))
+    error = values.pop("error_json")
+    return Job(**values, error=None if error is None else json.loads(error))
