@@ -22,6 +22,7 @@ from care_voice.scheduler.settings import SchedulerSettings
 from care_voice.service.lifecycle import LifecycleSettings
 from care_voice.service.scrub import ScrubSettings
 from care_voice.service.transcription import TranscriptionSettings
+from care_voice.store.settings import StoreSettings
 from care_voice.supervisor.settings import EngineSettings, MediaWorkerSettings, SupervisorSettings
 
 PREFIX = "CARE_VOICE_"
@@ -73,6 +74,7 @@ class Settings:
     transcription: TranscriptionSettings = field(default_factory=TranscriptionSettings)
     lifecycle: LifecycleSettings = field(default_factory=LifecycleSettings)
     scrub: ScrubSettings = field(default_factory=ScrubSettings)
+    store: StoreSettings = field(default_factory=StoreSettings)
 
     @property
     def incoming_dir(self) -> Path:

@@ -12,11 +12,21 @@ from care_voice.api.callers import caller_of
 from care_voice.api.settings import ApiSettings
 from care_voice.domain.errors import UnknownModel
 from care_voice.scheduler.work import Caller
+from care_voice.service.database_watch import DatabaseWatch
 from care_voice.service.lifecycle import Lifecycle
 from care_voice.service.model_library import ModelLibrary
 from care_voice.service.served_models import ServedModel
 from care_voice.service.transcription import Transcriber
+from care_voice.store.database import Database
 from care_voice.telemetry.metrics import Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingServices:
+    """What the routes of recordings work with."""
+
+    db: Database
+    watch: DatabaseWatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +38,7 @@ class ApiServices:
     transcriber: Transcriber
     library: ModelLibrary
     metrics: Metrics
+    recordings: RecordingServices
     incoming_dir: Path
 
     @property

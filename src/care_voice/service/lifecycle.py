@@ -78,8 +78,10 @@ class Lifecycle:
         metrics: Metrics,
         *,
         notices: Sequence[CareVoiceError] = (),
+        watched: Callable[[], CareVoiceError | None] = lambda: None,
     ) -> None:
         self._notices = notices
+        self._watched = watched
         self._checks = checks
         self._media = media
         self._models = transcriber.models
@@ -108,7 +110,7 @@ class Lifecycle:
     @property
     def warning(self) -> CareVoiceError | None:
         """What an operator should know though the service works; None when there is nothing."""
-        return next(filter(None, (self._damage, *self._told, *self._notices, self._reduced)), None)
+        return next(filter(None, (self._watched(), self._damage, *self._told, *self._notices, self._reduced)), None)
 
     @property
     def engines(self) -> list[Ready]:

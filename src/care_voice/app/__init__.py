@@ -16,6 +16,7 @@ from typing import Protocol
 
 import structlog
 
+from care_voice.app.recordings import RecordingParts
 from care_voice.config import Settings
 from care_voice.domain.errors import CareVoiceError, ModelDamaged
 from care_voice.engine.protocol import LoadEngine, LoadMedia
@@ -76,6 +77,7 @@ class Application:
         self.scheduler = self.models.default.scheduler
         self.engine = self.scheduler.pool
         self.transcriber = Transcriber(self.models, self.media, settings.transcription, self.metrics)
+        self.recordings = RecordingParts(settings, self.transcriber, self.media, self.metrics)
         self.lifecycle = Lifecycle(
             self._checks(),
             self.media,
@@ -83,6 +85,7 @@ class Application:
             settings.lifecycle,
             self.metrics,
             notices=self._notices,
+            watched=lambda: self.recordings.watch.trouble,
         )
         self.scrubber = Scrubber(
             self.puller.store, self._mend, lambda: self.transcriber.idle_s, settings.scrub, self.metrics
@@ -109,15 +112,18 @@ class Application:
 
     async def stop(self) -> None:
         """Finish what transcribes, and pull no models meanwhile: what has arrived of them is kept."""
-        await asyncio.gather(self.library.close(), self.lifecycle.stop())
+        drain = self.recordings.drain(self.settings.lifecycle.drain_timeout_s)
+        await asyncio.gather(self.library.close(), drain, self.lifecycle.stop())
 
     async def close(self) -> None:
         """End everything now."""
-        await asyncio.gather(self.library.close(), self.lifecycle.close())
+        await asyncio.gather(self.library.close(), self.recordings.close())
+        await self.lifecycle.close()
 
     def _checks(self) -> list[Check]:
         """What is looked at before anything is loaded."""
         local, checks = self.models.default.local, list(self._preflight().checks())
+        checks.append(Check("database", self.recordings.prepare))
         if local is not None:
             checks.append(Check("devices", lambda: self._placing.describe(local.keeper.model)))
         return checks
@@ -237,6 +243,7 @@ async def serve(settings: Settings, spawn: Spawn = spawn) -> None:
     # Forms are spooled where uploads are stored: the system's own temporary directory is often small, or in memory.
     tempfile.tempdir = str(settings.incoming_dir)
     application.lifecycle.start()
+    application.recordings.start()
     # The web framework takes most of the parent's start to import; in a thread, so that the start goes on meanwhile.
     with _short_turns():
         await asyncio.to_thread(import_module, "care_voice.api.server")
@@ -248,6 +255,7 @@ async def serve(settings: Settings, spawn: Spawn = spawn) -> None:
         transcriber=application.transcriber,
         library=application.library,
         metrics=application.metrics,
+        recordings=application.recordings.services(),
         incoming_dir=settings.incoming_dir,
     )
     server = ApiServer(create_app(services), settings.api)
