@@ -15,12 +15,8 @@ from email.utils import formatdate
 from typing import Final
 
 from care_voice.domain.checksums import ALGORITHMS, Checksum
-from care_voice.domain.errors import (
-    InvalidParameter,
-    MissingParameter,
-    UnsupportedContentType,
-    UnsupportedTusVersion,
-)
+from care_voice.domain.errors import InvalidParameter, MissingParameter
+from care_voice.domain.store_errors import UnsupportedContentType, UnsupportedTusVersion
 
 VERSION: Final = "1.0.0"
 EXTENSIONS: Final = (
