@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from pathlib import Path
-from urllib.parse import urlsplit
+
+from care_voice.domain.addresses import check_server_url
 
 _HEADER_SAFE = re.compile(r"[\x21-\x7e]*")
 
@@ -83,7 +83,13 @@ class RemoteSettings:
     def __post_init__(self) -> None:
         """Raises ValueError where private sound could leave by a way that nobody asked for, or a value cannot work."""
         if self.url:
-            _check_url(self.url, allow_plaintext=self.allow_plaintext)
+            check_server_url(
+                self.url,
+                allow_plaintext=self.allow_plaintext,
+                name="URL",
+                credentials="API_KEY",
+                permit="CARE_VOICE_REMOTE__ALLOW_PLAINTEXT",
+            )
         if self.api_key and self.api_key_file is not None:
             raise ValueError("API_KEY and API_KEY_FILE are both set")
         _check_key(self.api_key)
@@ -105,26 +111,6 @@ class RemoteSettings:
         if not key:
             raise ValueError("it is empty")
         return key
-
-
-def _check_url(url: str, *, allow_plaintext: bool) -> None:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("URL must begin with https:// or http:// and name a host")
-    if parts.username is not None or parts.password is not None:
-        raise ValueError("URL must not hold a name or a password; use API_KEY")
-    if parts.query or parts.fragment:
-        raise ValueError("URL must end with its path")
-    if parts.scheme == "http" and not _is_this_machine(parts.hostname) and not allow_plaintext:
-        advice = "use https://, or set CARE_VOICE_REMOTE__ALLOW_PLAINTEXT"
-        raise ValueError(f"recordings would travel in clear to another machine; {advice}")
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _check_key(key: str) -> None:
