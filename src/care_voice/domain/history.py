@@ -60,9 +60,7 @@ def difference(before: Iterable[StoredSegment | None], after: Iterable[StoredSeg
     for old, new in zip(before, after, strict=True):
         known = old or new
         if known is not None and old != new:
-            was[known.id], now[known.id] = _differing(
-                as_fields(old) if old else None, as_fields(new) if new else None
-            )
+            was[known.id], now[known.id] = _differing(as_fields(old) if old else None, as_fields(new) if new else None)
     return Change(was, now)
 
 

@@ -51,6 +51,18 @@ class TranscriptHead:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """What a client has seen and means to change; None stands for whatever is there."""
+
+    revision: int | None = None
+    number: int | None = None
+
+    def fits(self, head: TranscriptHead) -> bool:
+        """Whether that is still what is there."""
+        return self.revision in (None, head.revision) and self.number in (None, head.number)
+
+
+@dataclass(frozen=True, slots=True)
 class StoredTranscript:
     """A version with all its segments in their order."""
 
@@ -95,7 +107,8 @@ def trimmed(words: list[Word]) -> tuple[Word, ...]:
 
 
 def _rounded(word: Word) -> Word:
-    return Word(word.text, round(word.start, 3), round(word.end, 3), round(word.probability, 4))
+    # PostgreSQL's text cannot hold NUL.
+    return Word(word.text.replace("\x00", ""), round(word.start, 3), round(word.end, 3), round(word.probability, 4))
 
 
 def _stats(segment: Segment) -> dict[str, float]:
