@@ -75,9 +75,7 @@ class HttpSender:
                 return await self._post(target, address, headers, body)
         return await self._post(target, last, headers, body)
 
-    async def _post(
-        self, target: Target, address: Address, headers: Mapping[str, str], body: bytes
-    ) -> httpx2.Response:
+    async def _post(self, target: Target, address: Address, headers: Mapping[str, str], body: bytes) -> httpx2.Response:
         request = httpx2.Request(
             "POST",
             target.at(address),
@@ -98,7 +96,7 @@ _OURS = {
 
 
 async def _hear_out(response: httpx2.Response) -> None:
-    """Read a short answer to its end, so that its server sees no broken connection. The status is known whatever comes."""
+    """Read a short answer to its end, so that its server sees no broken connection; the status is known already."""
     heard = 0
     try:
         async with asyncio.timeout(_HEARS_S):

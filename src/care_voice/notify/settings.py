@@ -13,8 +13,8 @@ class WebhookSettings:
     """How events are told to other servers; see docs/webhooks.md."""
 
     allow_private: bool = False
-    """Endpoints may be in private networks and on this machine, also over http://. Without it, whoever may add a webhook
-    could make this service speak to servers that only it can reach. Link-local addresses are refused always."""
+    """Endpoints may be in private networks and on this machine, also over http://. It lets whoever may add a webhook make
+    this service speak to servers that only it can reach. Link-local addresses are refused always."""
 
     ca_file: Path | None = None
     """PEM file with the certificates that are trusted for https, instead of the usual ones. TLS is always verified."""
@@ -32,7 +32,8 @@ class WebhookSettings:
     """Of these, to one endpoint, so that a slow one does not keep others waiting."""
 
     lease_s: float = 60.0
-    """A delivery that a node took and says nothing of for so long is sent again by another. At least 5 s more than TIMEOUT_S."""
+    """A delivery that a node took and says nothing of for so long is sent again by another. At least 5 s more than
+    TIMEOUT_S."""
 
     poll_s: float = 5.0
     """Seconds between looks for work that no notice told of."""

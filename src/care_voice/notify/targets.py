@@ -96,7 +96,9 @@ def _target(parts: SplitResult) -> Target:
     if parts.fragment:
         raise ValueError("it must end with its path or its query")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return Target(parts.scheme, _ascii(parts.hostname), parts.port or _PORTS[parts.scheme], quote(path, _SAFE_IN_TARGET))
+    return Target(
+        parts.scheme, _ascii(parts.hostname), parts.port or _PORTS[parts.scheme], quote(path, _SAFE_IN_TARGET)
+    )
 
 
 def _ascii(host: str) -> str:
@@ -142,7 +144,7 @@ def _is_public(address: Address) -> bool:
 
 
 def _is_private(address: Address) -> bool:
-    """An in-house one: not link-local, where machines in a cloud find their credentials, and nothing that is no host."""
+    """An in-house one; not link-local, where machines in a cloud find their credentials, nor what is no host."""
     if isinstance(address, IPv6Address):
         return address.is_loopback or address in _UNIQUE_LOCAL
     no_host = address.is_link_local or address.is_multicast or address.is_unspecified or address.is_reserved

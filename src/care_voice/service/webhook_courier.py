@@ -55,8 +55,8 @@ class WebhookCourier:
         owner: str,
         plan: RetryPlan | None = None,
     ) -> None:
-        """`owner` is the node's name. `new_sender` is called once, when there is something to send: it may raise OSError
-        where the certificates cannot be read."""
+        """`owner` is the node's name. `new_sender` is called when there is something to send; it may raise OSError where
+        the certificates cannot be read."""
         self._database = database
         self._new_sender = new_sender
         self._settings = settings
@@ -143,7 +143,7 @@ class WebhookCourier:
             await self._deliver(claimed, self._plan)
         except StoreError as error:
             log.warning("webhook_not_settled", delivery=claimed.delivery.id, code=error.code)
-        except Exception:  # noqa: BLE001 - a mistake in one message must not stop all others
+        except Exception:
             log.exception("webhook_delivery_broke", delivery=claimed.delivery.id)
         finally:
             self._slots.release()
@@ -166,8 +166,10 @@ class WebhookCourier:
     async def _send(self, claimed: Claim) -> Outcome:
         message, now = await self._message(claimed), time.time()
         headers = signed_headers(claimed.webhook.secrets(now), claimed.delivery.id, now, message)
-        if self._sender is None:
-            self._sender = self._new_sender()
+        try:
+            self._sender = self._sender or self._new_sender()
+        except OSError:
+            return Outcome(None, 0.0, "the certificates of CA_FILE cannot be read")
         return await self._sender.send(claimed.webhook.url, headers, message.encode())
 
     async def _message(self, claimed: Claim) -> str:

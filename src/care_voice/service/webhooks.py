@@ -152,7 +152,9 @@ def _check_events(events: tuple[str, ...]) -> None:
         raise InvalidParameter(param="events", why="it is empty")
     if unknown := domain.unknown_events(events):
         known = ", ".join(domain.KINDS)
-        raise InvalidParameter(param="events", why=f"'{unknown[0][:40]}' is not one of {known}, nor such a group as job.*")
+        raise InvalidParameter(
+            param="events", why=f"'{unknown[0][:40]}' is not one of {known}, nor such a group as job.*"
+        )
 
 
 def _changed(webhook: Webhook, wish: WebhookWish) -> Webhook:
