@@ -22,6 +22,9 @@
     │   ├── OffsetConflict
     │   ├── AppendConflict
     │   ├── ChecksumMismatch
+    │   ├── UploadStalled
+    │   ├── UnsupportedContentType
+    │   ├── UnsupportedTusVersion
     │   ├── UploadExpired
     │   ├── RecordingComplete
     │   ├── RecordingIncomplete

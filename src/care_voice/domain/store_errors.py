@@ -81,6 +81,27 @@ class ChecksumMismatch(RequestError):
     hint = "Send them again from the same offset."
 
 
+class UploadStalled(RequestError):
+    """No byte came for {stall_s} s, so the request was ended."""
+
+    code = "upload_stalled"
+    hint = "What came before is kept. Ask for the offset (HEAD) and go on from there."
+
+
+class UnsupportedContentType(RequestError):
+    """The body of this request must be {expected}."""
+
+    code = "unsupported_content_type"
+    hint = "Say so in the header Content-Type."
+
+
+class UnsupportedTusVersion(RequestError):
+    """This service speaks version {version} of the tus protocol; the request says {spoken}."""
+
+    code = "unsupported_tus_version"
+    hint = "Send the header Tus-Resumable: {version}."
+
+
 class UploadExpired(RequestError):
     """Nobody went on with this upload in time, and it was given up."""
 

@@ -23,6 +23,7 @@ class Metrics:
         self._define_models()
         self._define_remote()
         self._define_webhooks()
+        self._define_intake()
 
     def _define_http(self) -> None:
         self.http_requests = Counter(
@@ -173,6 +174,17 @@ class Metrics:
             "Pulls and verifications of models that ended, by outcome: done, failed or cancelled.",
             ["model", "kind", "outcome"],
             registry=self.registry,
+        )
+
+    def _define_intake(self) -> None:
+        self.recordings_received = Counter(
+            "care_voice_recordings_received_total",
+            "Recordings that clients have begun to send, and those that are complete.",
+            ["source", "state"],
+            registry=self.registry,
+        )
+        self.recording_bytes = Counter(
+            "care_voice_recording_bytes_total", "Bytes of recordings that have come in.", registry=self.registry
         )
 
     def _define_remote(self) -> None:
