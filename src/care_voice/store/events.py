@@ -8,6 +8,7 @@ from typing import Any
 
 from care_voice.domain.recordings import Event
 from care_voice.domain.store_errors import UnknownRecording
+from care_voice.store import webhooks
 from care_voice.store.database import Connection
 from care_voice.store.recordings import to_json
 
@@ -27,6 +28,7 @@ def append(connection: Connection, recording_id: str, kind: str, body: Mapping[s
     connection.run(
         "insert_event", recording_id=recording_id, seq=seq, now=connection.now, kind=kind, body_json=to_json(body or {})
     )
+    webhooks.enqueue(connection, kind, recording_id, body or {})
     connection.notify(TOPIC)
     return seq
 

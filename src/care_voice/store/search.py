@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from care_voice.domain.scripts import joined
 from care_voice.store.database import Connection
 
 
@@ -12,5 +13,5 @@ def refresh(connection: Connection, recording_id: str) -> None:
         return
     tags = [row["tag"] for row in connection.all("tags_of", id=recording_id)]
     segments = connection.all("search_segments", transcript_id=source["transcript_id"])
-    lines = [source["title"], source["notes"], " ".join(tags), "".join(row["text"] for row in segments)]
+    lines = [source["title"], source["notes"], " ".join(tags), joined([row["text"] for row in segments])]
     connection.run("upsert_search_document", id=recording_id, body="\n".join(line for line in lines if line))

@@ -22,6 +22,7 @@ class Metrics:
         self._define_health()
         self._define_models()
         self._define_remote()
+        self._define_webhooks()
         self._define_intake()
 
     def _define_http(self) -> None:
@@ -209,6 +210,25 @@ class Metrics:
             "care_voice_remote_breaker_opened_total",
             "How often the circuit breaker opened.",
             ["model"],
+            registry=self.registry,
+        )
+
+    def _define_webhooks(self) -> None:
+        self.webhook_tries = Counter(
+            "care_voice_webhook_tries_total",
+            "Tries to deliver webhooks, by outcome: ok, a status, or no_answer.",
+            ["outcome"],
+            registry=self.registry,
+        )
+        self.webhook_seconds = Histogram(
+            "care_voice_webhook_try_seconds",
+            "From looking up an endpoint's name to its answer, or to the end of waiting for it.",
+            buckets=_LATENCY_BUCKETS,
+            registry=self.registry,
+        )
+        self.webhooks_disabled = Counter(
+            "care_voice_webhooks_disabled_total",
+            "Endpoints that were given up: they answered 410, or nothing got through for days.",
             registry=self.registry,
         )
 
