@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -43,7 +43,7 @@ class RecordingParts:
     def start(self) -> None:
         """Begin what runs in the background; it waits for the database by itself."""
         self._run("database", self.watch.run())
-        self._run("intake", self.intake.run())
+        self._run("intake", self._when_open(self.intake.run))
 
     def services(self) -> RecordingServices:
         """What the API works with."""
@@ -61,6 +61,10 @@ class RecordingParts:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.to_thread(self.intake.close)
         await asyncio.to_thread(self.db.close)
+
+    async def _when_open(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        await self.watch.opened()
+        await work()
 
     def _run(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         """A background task that should never end; an error that nobody expected is logged, and it is over."""
