@@ -11,6 +11,7 @@ import structlog
 from care_voice.config import Settings
 from care_voice.service.database_watch import DatabaseWatch
 from care_voice.service.transcription import Transcriber
+from care_voice.service.transcripts import Transcripts
 from care_voice.store.opening import open_database, prepare
 from care_voice.supervisor.media_pool import MediaPool
 from care_voice.telemetry.metrics import Metrics
@@ -28,6 +29,7 @@ class RecordingParts:
         self._transcriber, self._media, self._metrics = transcriber, media, metrics
         self.db = open_database(settings.store, settings.data_dir)
         self._store = settings.store
+        self.transcripts = Transcripts(self.db)
         self.watch = DatabaseWatch(self.db, self.prepare)
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -43,7 +45,7 @@ class RecordingParts:
         """What the API works with."""
         from care_voice.api.services import RecordingServices  # noqa: PLC0415 - the API is imported beside the start
 
-        return RecordingServices(db=self.db, watch=self.watch)
+        return RecordingServices(db=self.db, watch=self.watch, transcripts=self.transcripts)
 
     async def drain(self, timeout_s: float) -> None:
         """Take no new jobs and give back what cannot be finished in time."""
