@@ -14,6 +14,7 @@ from care_voice.service.intake import Intake
 from care_voice.service.transcription import Transcriber
 from care_voice.store.audio import AudioStore
 from care_voice.store.audio_directory import DirectoryAudio
+from care_voice.service.transcripts import Transcripts
 from care_voice.store.opening import open_database, prepare
 from care_voice.supervisor.media_pool import MediaPool
 from care_voice.telemetry.metrics import Metrics
@@ -31,6 +32,7 @@ class RecordingParts:
         self._transcriber, self._media, self._metrics = transcriber, media, metrics
         self.db = open_database(settings.store, settings.data_dir)
         self._store = settings.store
+        self.transcripts = Transcripts(self.db)
         self.watch = DatabaseWatch(self.db, self.prepare)
         self.audio: AudioStore = DirectoryAudio(settings.data_dir / "recordings")
         self.intake = Intake(self.db, self.audio, settings.intake, metrics)
@@ -50,6 +52,7 @@ class RecordingParts:
         from care_voice.api.services import RecordingServices  # noqa: PLC0415 - the API is imported beside the start
 
         return RecordingServices(db=self.db, watch=self.watch, intake=self.intake)
+        return RecordingServices(db=self.db, watch=self.watch, transcripts=self.transcripts)
 
     async def drain(self, timeout_s: float) -> None:
         """Take no new jobs and give back what cannot be finished in time."""
