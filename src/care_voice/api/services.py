@@ -17,6 +17,7 @@ from care_voice.service.lifecycle import Lifecycle
 from care_voice.service.model_library import ModelLibrary
 from care_voice.service.served_models import ServedModel
 from care_voice.service.transcription import Transcriber
+from care_voice.service.webhooks import Webhooks
 from care_voice.store.database import Database
 from care_voice.telemetry.metrics import Metrics
 
@@ -27,6 +28,7 @@ class RecordingServices:
 
     db: Database
     watch: DatabaseWatch
+    webhooks: Webhooks
 
 
 @dataclass(frozen=True, slots=True)
