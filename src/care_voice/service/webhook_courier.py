@@ -11,17 +11,18 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 
 from care_voice.domain import webhooks as domain
 from care_voice.domain.errors import CareVoiceError
+from care_voice.domain.store_errors import UnknownRecording
 from care_voice.domain.webhook_retries import Outcome, RetryPlan, Step
 from care_voice.domain.webhooks import Attempt, Delivery
 from care_voice.notify.settings import WebhookSettings
 from care_voice.notify.signing import signed_headers
-from care_voice.store import webhooks
+from care_voice.store import transcripts, webhooks
 from care_voice.store.database import Connection, Database
 from care_voice.store.webhooks import Claim, Settled
 from care_voice.telemetry.metrics import Metrics
@@ -204,10 +205,10 @@ class WebhookCourier:
         """What was queued, and the words where the endpoint wants them: they are read now and kept in no log, so that
         a transcript that was deleted is not sent."""
         message = claimed.delivery.payload
-        transcript_id = domain.transcript_named(message) if claimed.webhook.include_text else None
-        if transcript_id is None:
+        named = domain.transcript_named(message) if claimed.webhook.include_text else None
+        if named is None:
             return message
-        return domain.with_transcript(message, await self._database.aread(lambda each: _words(each, transcript_id)))
+        return domain.with_transcript(message, await self._database.aread(lambda each: _words(each, *named)))
 
     def _note(self, claimed: Claim, outcome: Outcome, step: Step, settled: Settled) -> None:
         """Metrics and a line in the log: no address, which may hold a secret, and nothing of the message."""
@@ -236,6 +237,14 @@ class WebhookCourier:
         self._forgot_at = time.monotonic()
 
 
-def _words(connection: Connection, transcript_id: str) -> dict[str, str] | None:
-    """What a transcript says now; None where it was deleted."""
-    return None
+def _words(connection: Connection, recording_id: str, transcript_id: str) -> dict[str, Any] | None:
+    """What a transcript says now; None where it is gone, or its recording is in the trash."""
+    try:
+        versions = transcripts.versions(connection, recording_id)
+    except UnknownRecording:
+        return None
+    head = next((each for each in versions if each.id == transcript_id), None)
+    if head is None:
+        return None
+    text = transcripts.read(connection, recording_id, head.number).text
+    return {"id": head.id, "revision": head.revision, "language": head.language, "model": head.model, "text": text}
