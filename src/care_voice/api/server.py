@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect
 from care_voice import __version__
 from care_voice.api import health, models, openai, recordings_intake, tus, web
 from care_voice.api import health, models, openai, transcripts, web
+from care_voice.api import health, models, openai, web, webhooks
 from care_voice.api.middleware import BodyLimit, RequestContext, SameSite
 from care_voice.api.openapi import SCHEMAS
 from care_voice.api.problems import InternalError, error_response, http_error_response
@@ -46,6 +47,7 @@ def create_app(services: ApiServices) -> FastAPI:
     app.state.services = services
     for module in (openai, web, models, health, recordings_intake, tus):
     for module in (openai, web, models, health, transcripts):
+    for module in (openai, web, models, webhooks, health):
         app.include_router(module.router)
     app.router.default = WebApp()
     app.add_exception_handler(CareVoiceError, _on_error)
