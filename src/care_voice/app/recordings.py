@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +16,11 @@ from care_voice.notify.settings import WebhookSettings
 from care_voice.service.database_watch import DatabaseWatch
 from care_voice.service.intake import Intake
 from care_voice.service.transcription import Transcriber
-from care_voice.store.audio import AudioStore
-from care_voice.store.audio_directory import DirectoryAudio
 from care_voice.service.transcripts import Transcripts
 from care_voice.service.webhook_courier import WebhookCourier
 from care_voice.service.webhooks import Webhooks
+from care_voice.store.audio import AudioStore
+from care_voice.store.audio_directory import DirectoryAudio
 from care_voice.store.opening import open_database, prepare
 from care_voice.supervisor.media_pool import MediaPool
 from care_voice.telemetry.metrics import Metrics
@@ -40,12 +39,11 @@ class RecordingParts:
         self._transcriber, self._media, self._metrics = transcriber, media, metrics
         self.db = open_database(settings.store, settings.data_dir)
         self._store = settings.store
-        self.transcripts = Transcripts(self.db)
+        self.node = new_id("node", time.time())
         self.watch = DatabaseWatch(self.db, self.prepare)
         self.audio: AudioStore = DirectoryAudio(settings.data_dir / "recordings")
         self.intake = Intake(self.db, self.audio, settings.intake, metrics)
-        self.node = new_id("node", time.time())
-        self.watch = DatabaseWatch(self.db, self.prepare)
+        self.transcripts = Transcripts(self.db)
         self.courier = WebhookCourier(
             self.db, partial(new_sender, settings.webhooks), settings.webhooks, metrics, owner=self.node
         )
@@ -60,15 +58,19 @@ class RecordingParts:
         """Begin what runs in the background; it waits for the database by itself."""
         self._run("database", self.watch.run())
         self._run("intake", self._when_open(self.intake.run))
-        self._run("webhooks", self._send_webhooks())
+        self._run("webhooks", self._when_open(self.courier.run))
 
     def services(self) -> RecordingServices:
         """What the API works with."""
         from care_voice.api.services import RecordingServices  # noqa: PLC0415 - the API is imported beside the start
 
-        return RecordingServices(db=self.db, watch=self.watch, intake=self.intake)
-        return RecordingServices(db=self.db, watch=self.watch, transcripts=self.transcripts)
-        return RecordingServices(db=self.db, watch=self.watch, webhooks=self.webhooks)
+        return RecordingServices(
+            db=self.db,
+            watch=self.watch,
+            intake=self.intake,
+            transcripts=self.transcripts,
+            webhooks=self.webhooks,
+        )
 
     async def drain(self, timeout_s: float) -> None:
         """Take no new jobs and give back what cannot be finished in time."""
@@ -85,9 +87,6 @@ class RecordingParts:
     async def _when_open(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         await self.watch.opened()
         await work()
-    async def _send_webhooks(self) -> None:
-        await self.watch.opened()
-        await self.courier.run()
 
     def _run(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         """A background task that should never end; an error that nobody expected is logged, and it is over."""
