@@ -18,6 +18,8 @@ from care_voice.service.lifecycle import Lifecycle
 from care_voice.service.model_library import ModelLibrary
 from care_voice.service.served_models import ServedModel
 from care_voice.service.transcription import Transcriber
+from care_voice.service.transcripts import Transcripts
+from care_voice.service.webhooks import Webhooks
 from care_voice.store.database import Database
 from care_voice.telemetry.metrics import Metrics
 
@@ -29,6 +31,8 @@ class RecordingServices:
     db: Database
     watch: DatabaseWatch
     intake: Intake
+    transcripts: Transcripts
+    webhooks: Webhooks
 
 
 @dataclass(frozen=True, slots=True)
