@@ -16,6 +16,14 @@ ROUTES = {
     ("get", "/v1/models/{name}"),
     ("get", "/api/v1/status"),
     ("post", "/api/v1/transcriptions"),
+    ("get", "/api/v1/recordings/{recording_id}/transcripts"),
+    ("put", "/api/v1/recordings/{recording_id}/transcripts/current"),
+    ("get", "/api/v1/recordings/{recording_id}/transcripts/{version}"),
+    ("patch", "/api/v1/recordings/{recording_id}/transcripts/{version}"),
+    ("post", "/api/v1/recordings/{recording_id}/transcripts/{version}/undo"),
+    ("post", "/api/v1/recordings/{recording_id}/transcripts/{version}/redo"),
+    ("get", "/api/v1/recordings/{recording_id}/transcripts/{version}/history"),
+    ("get", "/api/v1/recordings/{recording_id}/export"),
     ("get", "/api/v1/models"),
     ("get", "/api/v1/models/{name}"),
     ("post", "/api/v1/models/{name}/pull"),
@@ -41,6 +49,7 @@ ROUTES = {
 }
 
 EXPECTED = {
+    ("put", "/api/v1/recordings/{recording_id}/transcripts/current"): 400,
     ("post", "/api/v1/models/{name}/pull"): 202,
     ("post", "/api/v1/models/{name}/verify"): 202,
     ("delete", "/api/v1/models/{name}/operation"): 204,
