@@ -237,3 +237,9 @@ INSERT INTO search_index (search_index, rank) VALUES ('merge', :pages)
 
 -- name: tidy_search (postgresql)
 SELECT CAST(:pages AS INTEGER)
+
+-- name: changes_so_far
+SELECT total_changes() AS count
+
+-- name: changes_so_far (postgresql)
+SELECT 0 AS count
