@@ -15,6 +15,7 @@ from care_voice.domain.ids import new_id
 from care_voice.notify.settings import WebhookSettings
 from care_voice.service.database_watch import DatabaseWatch
 from care_voice.service.intake import Intake
+from care_voice.service.library import Library
 from care_voice.service.transcription import Transcriber
 from care_voice.service.transcripts import Transcripts
 from care_voice.service.webhook_courier import WebhookCourier
@@ -43,6 +44,7 @@ class RecordingParts:
         self.watch = DatabaseWatch(self.db, self.prepare)
         self.audio: AudioStore = DirectoryAudio(settings.data_dir / "recordings")
         self.intake = Intake(self.db, self.audio, settings.intake, metrics)
+        self.library = Library(self.db)
         self.transcripts = Transcripts(self.db)
         self.courier = WebhookCourier(
             self.db, partial(new_sender, settings.webhooks), settings.webhooks, metrics, owner=self.node
@@ -58,6 +60,7 @@ class RecordingParts:
         """Begin what runs in the background; it waits for the database by itself."""
         self._run("database", self.watch.run())
         self._run("intake", self._when_open(self.intake.run))
+        self._run("library", self._when_open(self.library.run))
         self._run("webhooks", self._when_open(self.courier.run))
 
     def services(self) -> RecordingServices:
@@ -68,6 +71,7 @@ class RecordingParts:
             db=self.db,
             watch=self.watch,
             intake=self.intake,
+            library=self.library,
             transcripts=self.transcripts,
             webhooks=self.webhooks,
         )

@@ -1,7 +1,7 @@
 """What a text is searched by, and what a query asks for.
 
-Scripts without spaces between words (Chinese, Japanese, Thai; Korean too, whose particles join its words) are indexed by
-single characters and by overlapping pairs, as Lucene's CJKBigramFilter does; other scripts by words. Pairs of short
+Scripts without spaces between words (Chinese, Japanese, Thai; Korean too, whose particles join its words) are indexed
+by single characters and by overlapping pairs, as Lucene's CJKBigramFilter does; other scripts by words. Pairs of short
 words are indexed as well, after Lucene's CommonGramsFilter: the commonest words are short, and a phrase of them would
 else be looked for in almost every document. Texts and queries are folded alike: full-width and half-width (NFKC), case,
 apostrophes within words, and punctuation, which separates words and joins what has no spaces.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -10,12 +11,12 @@ from typing import Literal
 import structlog
 
 from care_voice.domain import labels
-from care_voice.domain.errors import InvalidParameter, RequestError
+from care_voice.domain.errors import InvalidParameter, RequestError, StorageFull
 from care_voice.domain.excerpts import Excerpt, Hit, excerpt, find_hits, relevance
 from care_voice.domain.library import Change, Count, Cursor, Filters, Found, Match, Order, Outcome, Page, read_cursor
 from care_voice.domain.recordings import Recording
 from care_voice.domain.searching import MAX_QUERY_CHARACTERS, Wanted, parse_query
-from care_voice.domain.store_errors import LegalHold, VersionConflict
+from care_voice.domain.store_errors import LegalHold, StoreError, VersionConflict
 from care_voice.store import events, library, recordings, search
 from care_voice.store.database import Connection, Database
 from care_voice.store.library import Document, SegmentFound
@@ -31,6 +32,7 @@ MAX_COUNTED = 1_000
 MOST_RANKED = 300
 """Relevance orders this many of the newest matches: to weigh every match of a common word would take seconds."""
 _IDS_OF_A_TRANSACTION = 25
+_LOOK_AGAIN_S = 600.0
 _Work = Callable[[Connection, str], Recording]
 
 
@@ -82,7 +84,12 @@ class Library:
         return await self._write(lambda c, one: _describe(c, _expected(c, one, version), checked), recording_id)
 
     async def trash(self, recording_id: str, version: int | None = None) -> Recording:
-        """Put a recording into the trash; one that is there stays. Raises UnknownRecording, VersionConflict, LegalHold."""
+        """Put a recording into the trash; one that is there stays.
+
+        Raises:
+            UnknownRecording, VersionConflict: As `change`.
+            LegalHold: It must be kept.
+        """
         return await self._write(lambda c, one: _trash(c, _expected(c, one, version, trashed=True)), recording_id)
 
     async def restore(self, recording_id: str) -> Recording:
@@ -104,6 +111,15 @@ class Library:
             some = each[start : start + _IDS_OF_A_TRANSACTION]
             outcomes += await self._db.awrite(partial(_outcomes, work, some))
         return outcomes
+
+    async def run(self) -> None:
+        """Look for recordings that cannot be searched, now and again; a database that is away is waited for."""
+        while True:
+            try:
+                await self.catch_up()
+            except (StoreError, StorageFull) as error:
+                log.warning("search_left_behind", why=str(error))
+            await asyncio.sleep(_LOOK_AGAIN_S)
 
     async def catch_up(self) -> int:
         """Make what is searched of recordings that have none: restored ones, and those of an older version."""
