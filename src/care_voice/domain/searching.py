@@ -186,16 +186,12 @@ def _wanted(text: str, quoted: bool) -> Wanted | None:
 
 
 def _tokens(parts: Sequence[str], *, prefix: bool) -> list[Token]:
-    found: dict[Token, None] = {}
-    for number, part in enumerate(parts):
-        if _STARTS_UNSPACED.match(part):
-            found.update(dict.fromkeys(map(Token, _pairs(part) if len(part) > 1 else part)))
-            continue
-        begun = prefix and number == len(parts) - 1
-        found[Token(part[:_LONGEST_TERM], begun)] = None
-        if number and not begun and _both_short(parts[number - 1], part):
-            found[Token(parts[number - 1] + _JOINT + part)] = None
-    return list(found)
+    last = [Token(parts[-1][:_LONGEST_TERM], prefix=True)] if prefix else []
+    whole = " ".join(parts[:-1] if prefix else parts)
+    found = dict.fromkeys(Token(term) for term in _terms(whole))
+    # A pair of characters says more than either.
+    paired = {character for part in parts if _STARTS_UNSPACED.match(part) and len(part) > 1 for character in part}
+    return [token for token in found if token.text not in paired] + last
 
 
 def _spread(tokens: Sequence[Token]) -> tuple[Token, ...]:

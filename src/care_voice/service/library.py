@@ -15,6 +15,7 @@ from care_voice.domain.errors import InvalidParameter, RequestError, StorageFull
 from care_voice.domain.excerpts import Excerpt, Hit, excerpt, find_hits, relevance
 from care_voice.domain.library import Change, Count, Cursor, Filters, Found, Match, Order, Outcome, Page, read_cursor
 from care_voice.domain.recordings import Recording
+from care_voice.domain.scripts import joined
 from care_voice.domain.searching import MAX_QUERY_CHARACTERS, Wanted, parse_query
 from care_voice.domain.store_errors import LegalHold, StoreError, VersionConflict
 from care_voice.store import events, library, recordings, search
@@ -187,7 +188,7 @@ def _match(
     transcript_id = recording.transcript_id or ""
     first = segments[transcript_id, hit.segment]
     last = segments[transcript_id, hit.segment + hit.spills]
-    text = f"{first.text} {last.text}" if hit.spills else first.text
+    text = joined([first.text, last.text]) if hit.spills else first.text
     return Match("transcript", excerpt(text, wanted), first.id, first.start_s, last.end_s)
 
 
