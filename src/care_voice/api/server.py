@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect
 from care_voice import __version__
 from care_voice.api import (
     health,
+    library,
     models,
     openai,
     recordings_intake,
@@ -42,6 +43,7 @@ ROUTES = (
     health,
     recordings_intake,
     tus,
+    library,
     transcripts,
     webhooks,
 )

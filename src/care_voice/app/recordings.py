@@ -16,6 +16,7 @@ from care_voice.notify.settings import WebhookSettings
 from care_voice.service.audio_upkeep import AudioUpkeep
 from care_voice.service.database_watch import DatabaseWatch
 from care_voice.service.intake import Intake
+from care_voice.service.library import Library
 from care_voice.service.transcription import Transcriber
 from care_voice.service.transcripts import Transcripts
 from care_voice.service.webhook_courier import WebhookCourier
@@ -44,6 +45,7 @@ class RecordingParts:
         self.audio = open_audio(settings.audio, settings.data_dir, settings.incoming_dir)
         self.audio_upkeep = AudioUpkeep(self.db, self.audio, settings.audio_upkeep, metrics)
         self.intake = Intake(self.db, self.audio, settings.intake, metrics)
+        self.library = Library(self.db)
         self.transcripts = Transcripts(self.db)
         self.courier = WebhookCourier(
             self.db, partial(new_sender, settings.webhooks), settings.webhooks, metrics, owner=self.node
@@ -60,6 +62,7 @@ class RecordingParts:
         self._run("database", self.watch.run())
         self._run("audio_upkeep", self._when_open(self.audio_upkeep.run))
         self._run("intake", self._when_open(self.intake.run))
+        self._run("library", self._when_open(self.library.run))
         self._run("webhooks", self._when_open(self.courier.run))
 
     def services(self) -> RecordingServices:
@@ -71,6 +74,7 @@ class RecordingParts:
             watch=self.watch,
             audio=self.audio,
             intake=self.intake,
+            library=self.library,
             transcripts=self.transcripts,
             webhooks=self.webhooks,
         )
