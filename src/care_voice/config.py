@@ -19,6 +19,7 @@ from care_voice.domain.values import BadValue, made
 from care_voice.models.settings import ModelSettings
 from care_voice.remote.settings import RemoteSettings
 from care_voice.scheduler.settings import SchedulerSettings
+from care_voice.service.intake import IntakeSettings
 from care_voice.service.lifecycle import LifecycleSettings
 from care_voice.service.scrub import ScrubSettings
 from care_voice.service.transcription import TranscriptionSettings
@@ -75,6 +76,7 @@ class Settings:
     lifecycle: LifecycleSettings = field(default_factory=LifecycleSettings)
     scrub: ScrubSettings = field(default_factory=ScrubSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
+    intake: IntakeSettings = field(default_factory=IntakeSettings)
 
     @property
     def incoming_dir(self) -> Path:

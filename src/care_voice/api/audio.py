@@ -16,7 +16,7 @@ from care_voice.api.services import Services
 from care_voice.domain.store_errors import AudioMissing
 from care_voice.service.playback import Playback, Sound
 
-router = APIRouter(prefix="/api/v1/recordings/{recording_id}", tags=["recordings"])
+router = APIRouter(prefix="/api/v1/recordings/{recording_id}", tags=["Recordings"])
 
 Find = Callable[[], Awaitable[Sound]]
 _BYTES = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from care_voice import __version__
-from care_voice.api import audio, health, models, openai, web
+from care_voice.api import audio, health, models, openai, recordings_intake, tus, web
 from care_voice.api.middleware import BodyLimit, RequestContext, SameSite
 from care_voice.api.openapi import SCHEMAS
 from care_voice.api.problems import InternalError, error_response, http_error_response
@@ -27,6 +27,8 @@ __all__ = ["ApiServer", "ApiServices", "create_app"]
 
 log = structlog.get_logger(__name__)
 _CLIENT_CLOSED_REQUEST = 499
+_LIMITED_BY_INTAKE = (recordings_intake.router.prefix, tus.router.prefix, f"{tus.router.prefix}/")
+"""Recordings as they come in: they have limits of their own, and are never collected in memory."""
 
 
 def create_app(services: ApiServices) -> FastAPI:
@@ -41,7 +43,7 @@ def create_app(services: ApiServices) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.services = services
-    for module in (openai, web, models, health, audio):
+    for module in (openai, web, models, health, recordings_intake, tus, audio):
         app.include_router(module.router)
     app.router.default = WebApp()
     app.add_exception_handler(CareVoiceError, _on_error)
@@ -49,7 +51,8 @@ def create_app(services: ApiServices) -> FastAPI:
     app.add_exception_handler(ClientGone, _on_client_gone)
     app.add_exception_handler(ClientDisconnect, _on_client_gone)
     app.add_exception_handler(Exception, _on_bug)
-    app.add_middleware(BodyLimit, limit_bytes=services.settings.max_body_bytes)
+    app.add_middleware(tus.MethodOverride)
+    app.add_middleware(BodyLimit, limit_bytes=services.settings.max_body_bytes, elsewhere=_LIMITED_BY_INTAKE)
     app.add_middleware(SameSite, allowed_hosts=services.settings.allowed_hosts)
     app.add_middleware(RequestContext, metrics=services.metrics)
     _describe_shapes(app)

@@ -13,6 +13,7 @@ from care_voice.api.settings import ApiSettings
 from care_voice.domain.errors import UnknownModel
 from care_voice.scheduler.work import Caller
 from care_voice.service.database_watch import DatabaseWatch
+from care_voice.service.intake import Intake
 from care_voice.service.lifecycle import Lifecycle
 from care_voice.service.model_library import ModelLibrary
 from care_voice.service.playback import Playback
@@ -28,6 +29,7 @@ class RecordingServices:
 
     db: Database
     watch: DatabaseWatch
+    intake: Intake
     playback: Playback
 
 
