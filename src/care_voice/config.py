@@ -19,6 +19,7 @@ from care_voice.domain.values import BadValue, made
 from care_voice.models.settings import ModelSettings
 from care_voice.remote.settings import RemoteSettings
 from care_voice.scheduler.settings import SchedulerSettings
+from care_voice.service.derive_job import RecordingSettings
 from care_voice.service.intake import IntakeSettings
 from care_voice.service.lifecycle import LifecycleSettings
 from care_voice.service.scrub import ScrubSettings
@@ -77,6 +78,7 @@ class Settings:
     scrub: ScrubSettings = field(default_factory=ScrubSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
     intake: IntakeSettings = field(default_factory=IntakeSettings)
+    recordings: RecordingSettings = field(default_factory=RecordingSettings)
 
     @property
     def incoming_dir(self) -> Path:
