@@ -17,6 +17,7 @@ from care_voice.api.settings import ApiSettings
 from care_voice.domain.errors import SettingsInvalid
 from care_voice.domain.values import BadValue, made
 from care_voice.models.settings import ModelSettings
+from care_voice.notify.settings import WebhookSettings
 from care_voice.remote.settings import RemoteSettings
 from care_voice.scheduler.settings import SchedulerSettings
 from care_voice.service.derive_job import RecordingSettings
@@ -79,6 +80,7 @@ class Settings:
     store: StoreSettings = field(default_factory=StoreSettings)
     intake: IntakeSettings = field(default_factory=IntakeSettings)
     recordings: RecordingSettings = field(default_factory=RecordingSettings)
+    webhooks: WebhookSettings = field(default_factory=WebhookSettings)
 
     @property
     def incoming_dir(self) -> Path:

@@ -13,7 +13,17 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from care_voice import __version__
-from care_voice.api import audio, health, models, openai, recordings_intake, tus, web
+from care_voice.api import (
+    audio,
+    health,
+    models,
+    openai,
+    recordings_intake,
+    transcripts,
+    tus,
+    web,
+    webhooks,
+)
 from care_voice.api.middleware import BodyLimit, RequestContext, SameSite
 from care_voice.api.openapi import SCHEMAS
 from care_voice.api.problems import InternalError, error_response, http_error_response
@@ -26,6 +36,17 @@ from care_voice.domain.errors import CareVoiceError
 __all__ = ["ApiServer", "ApiServices", "create_app"]
 
 log = structlog.get_logger(__name__)
+ROUTES = (
+    openai,
+    web,
+    models,
+    health,
+    recordings_intake,
+    tus,
+    audio,
+    transcripts,
+    webhooks,
+)
 _CLIENT_CLOSED_REQUEST = 499
 _LIMITED_BY_INTAKE = (recordings_intake.router.prefix, tus.router.prefix, f"{tus.router.prefix}/")
 """Recordings as they come in: they have limits of their own, and are never collected in memory."""
@@ -43,7 +64,7 @@ def create_app(services: ApiServices) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.services = services
-    for module in (openai, web, models, health, recordings_intake, tus, audio):
+    for module in ROUTES:
         app.include_router(module.router)
     app.router.default = WebApp()
     app.add_exception_handler(CareVoiceError, _on_error)

@@ -19,6 +19,8 @@ from care_voice.service.model_library import ModelLibrary
 from care_voice.service.playback import Playback
 from care_voice.service.served_models import ServedModel
 from care_voice.service.transcription import Transcriber
+from care_voice.service.transcripts import Transcripts
+from care_voice.service.webhooks import Webhooks
 from care_voice.store.database import Database
 from care_voice.telemetry.metrics import Metrics
 
@@ -31,6 +33,8 @@ class RecordingServices:
     watch: DatabaseWatch
     intake: Intake
     playback: Playback
+    transcripts: Transcripts
+    webhooks: Webhooks
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,7 +138,7 @@ class Appending:
             self._written = self._acknowledged
             await self._storage.database.awrite(partial(intake.discard, recording_id=self._recording.id, parts=new))
             raise
-        self._kept, self._acknowledged = parts, self._written
+        self._kept, self._acknowledged = parts, self._recording.received
         self._synced_at = asyncio.get_running_loop().time()
 
     async def _keep(self, writer: PartWriter, waiting: bytes) -> None:

@@ -39,7 +39,8 @@ class Feed:
     async def __aexit__(self, *_: object) -> None:
         if self._following is not None:
             self._following.cancel()
-            await asyncio.wait({self._following})
+            # What it raises is of no interest any more, but must have been looked at.
+            await asyncio.gather(self._following, return_exceptions=True)
 
     @property
     def waiting(self) -> bytes:
