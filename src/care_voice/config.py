@@ -21,6 +21,7 @@ from care_voice.notify.settings import WebhookSettings
 from care_voice.remote.settings import RemoteSettings
 from care_voice.scheduler.settings import SchedulerSettings
 from care_voice.service.audio_upkeep import AudioUpkeepSettings
+from care_voice.service.derive_job import RecordingSettings
 from care_voice.service.intake import IntakeSettings
 from care_voice.service.lifecycle import LifecycleSettings
 from care_voice.service.scrub import ScrubSettings
@@ -82,6 +83,7 @@ class Settings:
     audio: AudioSettings = field(default_factory=AudioSettings)
     audio_upkeep: AudioUpkeepSettings = field(default_factory=AudioUpkeepSettings)
     intake: IntakeSettings = field(default_factory=IntakeSettings)
+    recordings: RecordingSettings = field(default_factory=RecordingSettings)
     webhooks: WebhookSettings = field(default_factory=WebhookSettings)
 
     @property

@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect
 
 from care_voice import __version__
 from care_voice.api import (
+    audio,
     health,
     library,
     models,
@@ -44,6 +45,7 @@ ROUTES = (
     recordings_intake,
     tus,
     library,
+    audio,
     transcripts,
     webhooks,
 )

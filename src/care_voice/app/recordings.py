@@ -17,6 +17,7 @@ from care_voice.service.audio_upkeep import AudioUpkeep
 from care_voice.service.database_watch import DatabaseWatch
 from care_voice.service.intake import Intake
 from care_voice.service.library import Library
+from care_voice.service.playback import Playback
 from care_voice.service.transcription import Transcriber
 from care_voice.service.transcripts import Transcripts
 from care_voice.service.webhook_courier import WebhookCourier
@@ -46,6 +47,7 @@ class RecordingParts:
         self.audio_upkeep = AudioUpkeep(self.db, self.audio, settings.audio_upkeep, metrics)
         self.intake = Intake(self.db, self.audio, settings.intake, metrics)
         self.library = Library(self.db)
+        self.playback = Playback(self.db, self.audio)
         self.transcripts = Transcripts(self.db)
         self.courier = WebhookCourier(
             self.db, partial(new_sender, settings.webhooks), settings.webhooks, metrics, owner=self.node
@@ -75,6 +77,7 @@ class RecordingParts:
             audio=self.audio,
             intake=self.intake,
             library=self.library,
+            playback=self.playback,
             transcripts=self.transcripts,
             webhooks=self.webhooks,
         )

@@ -19,10 +19,11 @@ VERBS = {
     "doctor": "doctor",
     "models": "models",
     "webhooks": "webhooks",
+    "recordings": "recordings",
 }
 """Name of a command -> module of this package that holds it."""
 
-_GROUPS = frozenset({"models", "webhooks"})
+_GROUPS = frozenset({"models", "recordings", "webhooks"})
 """Commands that have commands of their own."""
 
 
