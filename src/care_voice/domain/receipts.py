@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 class Deleted:
     """What was there. Sizes in bytes, times in Unix seconds.
 
-    `sha256` is that of the original sound, None where it had not been computed yet; `derived` that of each copy that was
-    made of it, by kind. `rows` says by table how many rows went.
+    `sha256` is that of the original sound, None where it had not been computed yet; `derived` that of each copy that
+    was made of it, by kind. `rows` says by table how many rows went.
     """
 
     created_at: float
@@ -25,8 +25,8 @@ class Deleted:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A deletion: of what, when, by whom and why. `audio_gone_at` is when the storage was seen to hold none of its audio
-    any more; None until then.
+    """A deletion: of what, when, by whom and why. `audio_gone_at` is when the storage was seen to hold none of its
+    audio any more; None until then.
     """
 
     id: str

@@ -6,6 +6,7 @@ import gzip
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -31,7 +32,7 @@ from care_voice.ops.backup_format import (
 )
 from care_voice.ops.backup_rows import Snapshot, take_snapshot
 from care_voice.ops.backup_target import BackupTarget
-from care_voice.store.audio import AudioStore
+from care_voice.store.audio import AudioStore, Digest
 from care_voice.store.audio_directory import private_copy
 from care_voice.store.database import Database
 
@@ -115,20 +116,19 @@ class _Run:
     def _complete_snapshot(self) -> Snapshot:
         """Rows, with all the sound that they name brought into the backup.
 
-        Sound that goes while it is being copied was joined into another object, or deleted with its recording: rows that are
-        read later do not name it any more. What they still name then is lost.
+        Sound that goes while it is being copied was joined into another object, or deleted with its recording: rows
+        that are read later do not name it any more. What they still name then is lost.
         """
         lost: set[str] = set()
-        for number in range(_ROUNDS):
+        for number in count():
             folder = self._scratch / str(number)
             folder.mkdir()
             snapshot = take_snapshot(self._database, folder)
             missing = set(self._bring_all(snapshot.objects))
-            if missing <= lost:
-                self._report.missing = sorted(missing)
-                return snapshot
+            if missing <= lost or number == _ROUNDS:
+                break
             lost = missing
-        self._report.missing = sorted(lost)
+        self._report.missing = sorted(missing)
         return snapshot
 
     def _bring_all(self, refs: Iterable[ObjectRef]) -> list[str]:
@@ -146,7 +146,7 @@ class _Run:
         brought = self._brought.get(ref.key)
         if brought is not None and brought.size == ref.size:
             return
-        known = self._known.get((ref.key, ref.size))
+        known = self._known.get((ref.key, ref.size)) or self._left_behind(ref)
         if known is not None and self._sizes.get(ref.key, -1) >= ref.size and self._is_whole(known):
             self._report.kept_bytes += ref.size
             self._brought[ref.key] = known
@@ -157,10 +157,21 @@ class _Run:
         else:
             self._report.repaired_bytes += ref.size
 
+    def _left_behind(self, ref: ObjectRef) -> AudioObject | None:
+        """What a run that was broken off has copied already: no point knows its digest. Raises AudioMissing."""
+        if self._sizes.get(ref.key) != ref.size:
+            return None
+        digest = Digest()
+        for _ in digest.over(self._audio.read([Part(0, ref.size, ref.key)])):
+            pass
+        found = AudioObject(ref.key, digest.size, digest.sha256)
+        return found if self._same(found) else None
+
     def _is_whole(self, known: AudioObject) -> bool:
         """Whether an object that is there may be kept: it is read only where that was asked for."""
-        if not self.verify:
-            return True
+        return not self.verify or self._same(known)
+
+    def _same(self, known: AudioObject) -> bool:
         try:
             self._target.check(audio_name(known.key), StoredFile(known.size, known.sha256))
         except BackupInvalid as error:
@@ -221,24 +232,22 @@ class _Run:
     def _drop(self, keep: int) -> None:
         """Drop old points, and the sound that none of the others needs."""
         points = self._target.points()
-        needed = {each.key for point in points[-keep:] for each in _objects_of(self._target, point)}
+        try:
+            needed = {each.key for point in points[-keep:] for each in self._target.objects_of(point)}
+        except BackupInvalid as error:
+            # Nobody knows what a damaged point needs, and it may be mended.
+            log.warning("backup_damaged", why=error.message)
+            return
         before = self._database.read(lambda connection: connection.now) - _DAY_S
         self._report.freed_bytes = self._target.drop(points[:-keep], needed, before)
 
 
 def _known_objects(target: BackupTarget) -> dict[tuple[str, int], AudioObject]:
-    """What earlier points say of their sound, by key and size."""
-    return {
-        (each.key, each.size): each for point in target.points() for each in _objects_of(target, point, lenient=True)
-    }
-
-
-def _objects_of(target: BackupTarget, point: str, *, lenient: bool = False) -> list[AudioObject]:
-    """Raises BackupInvalid; where `lenient`, a point that is damaged knows of nothing."""
-    try:
-        return list(target.objects(target.manifest(point)))
-    except BackupInvalid as error:
-        if not lenient:
-            raise
-        log.warning("backup_damaged", why=error.message)
-        return []
+    """What earlier points say of their sound, by key and size; one that is damaged says nothing."""
+    found: dict[tuple[str, int], AudioObject] = {}
+    for point in target.points():
+        try:
+            found.update({(each.key, each.size): each for each in target.objects_of(point)})
+        except BackupInvalid as error:
+            log.warning("backup_damaged", why=error.message)
+    return found

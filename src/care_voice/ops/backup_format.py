@@ -1,10 +1,11 @@
 """What a backup of recordings looks like.
 
 <target>/
-    audio/<key>                        the sound, each object under the key it has in the storage; shared by all points
-    points/<point>/rows/<table>.jsonl.gz   rows as they were at one moment, a JSON object a line
-    points/<point>/audio.jsonl.gz      the objects that these rows name: key, size and SHA-256
-    points/<point>/manifest.json       everything above by size and SHA-256; written last, so that a point without one is none
+    audio/<key>              the sound, each object under the key it has in the storage; shared by all points
+    points/<point>/
+        rows/<table>.jsonl.gz    rows as they were at one moment, a JSON object a line
+        audio.jsonl.gz           the objects that these rows name: key, size and SHA-256
+        manifest.json            all of these by size and SHA-256; written last: a point without one is none
 
 Nothing in it depends on the database or the storage it came from.
 """

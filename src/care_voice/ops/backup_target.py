@@ -107,6 +107,10 @@ class BackupTarget:
         with self.fetched(name, manifest.audio) as path, gzip.open(path) as lines:
             yield from decode_objects(lines)
 
+    def objects_of(self, point: str) -> Iterator[AudioObject]:
+        """The same by the name of the point."""
+        return self.objects(self.manifest(point))
+
     def fetched(self, name: str, file: StoredFile) -> AbstractContextManager[Path]:
         """A local copy for a while, whose bytes are the right ones. Raises BackupInvalid."""
         return private_copy(self.read(name, file), self.scratch)

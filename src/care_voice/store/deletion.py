@@ -107,6 +107,4 @@ def _what(connection: Connection, recording: Recording, assets: Mapping[str, Ass
 
 def _receipt(row: Row) -> Receipt:
     deleted = Deleted(**json.loads(row["body_json"]))
-    return Receipt(
-        row["id"], row["recording_id"], row["at"], row["who"], row["reason"], deleted, row["audio_gone_at"]
-    )
+    return Receipt(row["id"], row["recording_id"], row["at"], row["who"], row["reason"], deleted, row["audio_gone_at"])
