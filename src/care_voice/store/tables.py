@@ -44,18 +44,18 @@ def pages(connection: Connection, table: Table) -> Iterator[list[Row]]:
     after = f" WHERE ({key}) > ({', '.join(f':after_{name}' for name in table.key)})"
     end = f" ORDER BY {key} LIMIT {PAGE_ROWS}"
     start = f"SELECT {columns} FROM {table.name}"  # noqa: S608 - identifiers of our own schema
-    rows = connection.fetch(_bound(connection, start + end), {})
+    rows = connection.fetch(bound(connection, start + end), {})
     while rows:
         yield rows
         last = {f"after_{name}": rows[-1][name] for name in table.key}
-        rows = connection.fetch(_bound(connection, start + after + end), last)
+        rows = connection.fetch(bound(connection, start + after + end), last)
 
 
 def insert(connection: Connection, table: Table, rows: Iterable[Mapping[str, object]]) -> None:
     """Add rows that have a value for each column."""
     columns, values = ", ".join(table.columns), ", ".join(f":{name}" for name in table.columns)
     text = f"INSERT INTO {table.name} ({columns}) VALUES ({values})"  # noqa: S608 - see above
-    connection.execute_many(_bound(connection, text), list(rows))
+    connection.execute_many(bound(connection, text), list(rows))
 
 
 def drop_all(connection: Connection) -> None:
@@ -94,6 +94,6 @@ def _names(connection: Connection, statement: str, table: str) -> Sequence[str]:
     return [row["name"] for row in connection.all(statement, name=table)]
 
 
-def _bound(connection: Connection, text: str) -> str:
+def bound(connection: Connection, text: str) -> str:
     """Parameters as the driver writes them; the text holds identifiers of our own schema and nothing else."""
     return re.sub(r":(\w+)", r"%(\1)s", text) if connection.dialect == "postgresql" else text
