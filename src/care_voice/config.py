@@ -17,9 +17,11 @@ from care_voice.api.settings import ApiSettings
 from care_voice.domain.errors import SettingsInvalid
 from care_voice.domain.values import BadValue, made
 from care_voice.models.settings import ModelSettings
+from care_voice.ops.backup_settings import BackupSettings
 from care_voice.remote.settings import RemoteSettings
 from care_voice.scheduler.settings import SchedulerSettings
 from care_voice.service.lifecycle import LifecycleSettings
+from care_voice.service.retention import RetentionSettings
 from care_voice.service.scrub import ScrubSettings
 from care_voice.service.transcription import TranscriptionSettings
 from care_voice.store.settings import StoreSettings
@@ -75,6 +77,8 @@ class Settings:
     lifecycle: LifecycleSettings = field(default_factory=LifecycleSettings)
     scrub: ScrubSettings = field(default_factory=ScrubSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
+    retention: RetentionSettings = field(default_factory=RetentionSettings)
+    backup: BackupSettings = field(default_factory=BackupSettings)
 
     @property
     def incoming_dir(self) -> Path:

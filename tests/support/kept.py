@@ -33,7 +33,9 @@ def make_recording(
     tags: tuple[str, ...] = ("ward",), at: float | None = None, trashed_at: float | None = None, seed: str = "",
 ) -> Made:  # fmt: skip
     """A complete recording with one row at least in every table; `at` is when it was complete."""
-    made = Made(new_id("rec", at or 1.0), _bytes(f"sound {text}{seed}", 30_000), _bytes(f"playback {text}{seed}", 5_000))
+    made = Made(
+        new_id("rec", at or 1.0), _bytes(f"sound {text}{seed}", 30_000), _bytes(f"playback {text}{seed}", 5_000)
+    )
     with audio.writer(made.id, 0, 1) as writer:
         writer.write(made.sound)
         parts = writer.sync()
@@ -62,7 +64,15 @@ def _write(
         "upsert_asset", recording_id=made.id, kind="playback", key=key, media_type="audio/ogg",
         size=len(made.playback), sha256=hashlib.sha256(made.playback).hexdigest(), now=now,
     )  # fmt: skip
-    put(connection, "idempotency_keys", client=client, key=made.id, request_sha256="0", result_id=made.id, created_at=now)
+    put(
+        connection,
+        "idempotency_keys",
+        client=client,
+        key=made.id,
+        request_sha256="0",
+        result_id=made.id,
+        created_at=now,
+    )
     events.append(connection, made.id, "recording.created", {"title": text})
     _write_work(connection, made.id, text)
     _change(

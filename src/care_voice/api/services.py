@@ -15,6 +15,7 @@ from care_voice.scheduler.work import Caller
 from care_voice.service.database_watch import DatabaseWatch
 from care_voice.service.lifecycle import Lifecycle
 from care_voice.service.model_library import ModelLibrary
+from care_voice.service.retention import Retention
 from care_voice.service.served_models import ServedModel
 from care_voice.service.transcription import Transcriber
 from care_voice.store.database import Database
@@ -27,6 +28,7 @@ class RecordingServices:
 
     db: Database
     watch: DatabaseWatch
+    retention: Retention
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,11 @@ import structlog
 
 from care_voice.config import Settings
 from care_voice.service.database_watch import DatabaseWatch
+from care_voice.service.deletion import Deletion
+from care_voice.service.retention import Retention
 from care_voice.service.transcription import Transcriber
+from care_voice.store.audio import AudioStore
+from care_voice.store.audio_directory import DirectoryAudio
 from care_voice.store.opening import open_database, prepare
 from care_voice.supervisor.media_pool import MediaPool
 from care_voice.telemetry.metrics import Metrics
@@ -29,6 +33,8 @@ class RecordingParts:
         self.db = open_database(settings.store, settings.data_dir)
         self._store = settings.store
         self.watch = DatabaseWatch(self.db, self.prepare)
+        self.audio: AudioStore = DirectoryAudio(settings.data_dir / "recordings")
+        self.retention = Retention(self.db, Deletion(self.db, self.audio), settings.retention)
         self._tasks: list[asyncio.Task[None]] = []
 
     def prepare(self) -> str:
@@ -38,12 +44,13 @@ class RecordingParts:
     def start(self) -> None:
         """Begin what runs in the background; it waits for the database by itself."""
         self._run("database", self.watch.run())
+        self._run("retention", self._keep())
 
     def services(self) -> RecordingServices:
         """What the API works with."""
         from care_voice.api.services import RecordingServices  # noqa: PLC0415 - the API is imported beside the start
 
-        return RecordingServices(db=self.db, watch=self.watch)
+        return RecordingServices(db=self.db, watch=self.watch, retention=self.retention)
 
     async def drain(self, timeout_s: float) -> None:
         """Take no new jobs and give back what cannot be finished in time."""
@@ -54,6 +61,10 @@ class RecordingParts:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.to_thread(self.db.close)
+
+    async def _keep(self) -> None:
+        await self.watch.opened()
+        await self.retention.run()
 
     def _run(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         """A background task that should never end; an error that nobody expected is logged, and it is over."""

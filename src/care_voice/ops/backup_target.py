@@ -7,7 +7,7 @@ import hashlib
 import re
 from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from care_voice.domain.recordings import Part
@@ -26,27 +26,11 @@ from care_voice.ops.backup_format import (
     manifest_name,
     objects_name,
 )
+from care_voice.ops.backup_settings import BackupSettings
 from care_voice.store.audio import AudioStore
 from care_voice.store.audio_directory import DirectoryAudio, private_copy
-from care_voice.store.audio_settings import S3Settings
 
 _S3 = re.compile(r"s3://(?P<bucket>[^/]+)(?:/(?P<prefix>.*))?\Z")
-
-
-@dataclass(frozen=True, slots=True)
-class BackupSettings:
-    """Backups of recordings."""
-
-    keep: int = 7
-    """How many points a backup keeps; what was deleted for good stays in older ones until they are dropped."""
-
-    s3: S3Settings = field(default_factory=S3Settings)
-    """How an s3:// target is reached; bucket and prefix are those of the target."""
-
-    def __post_init__(self) -> None:
-        """Raises ValueError."""
-        if self.keep < 1:
-            raise ValueError("KEEP must be at least 1")
 
 
 def open_target(text: str, settings: BackupSettings, scratch: Path) -> BackupTarget:

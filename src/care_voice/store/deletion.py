@@ -10,11 +10,10 @@ from care_voice.domain.ids import new_id
 from care_voice.domain.receipts import Deleted, Receipt
 from care_voice.domain.recordings import Asset, Recording
 from care_voice.domain.store_errors import LegalHold, UnknownReceipt
-from care_voice.store import doomed, recordings
+from care_voice.store import doomed, recordings, webhooks
 from care_voice.store.database import Connection, Row
 from care_voice.store.recordings import to_json
 
-TOPIC = "deleted"
 _NOT_ROWS = "derived_bytes"
 
 
@@ -38,7 +37,7 @@ def delete_for_good(connection: Connection, recording_id: str, *, who: str, reas
         "insert_receipt", id=receipt.id, recording_id=recording_id, now=receipt.at, who=who, reason=reason,
         body_json=to_json(asdict(deleted)),
     )  # fmt: skip
-    connection.notify(TOPIC)
+    webhooks.enqueue(connection, "recording.deleted", recording_id, {"receipt_id": receipt.id, "reason": reason})
     return receipt
 
 

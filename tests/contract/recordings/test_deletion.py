@@ -34,7 +34,7 @@ def removal(database: Database, audio: DirectoryAudio) -> Deletion:
 class UnreachableAudio(DirectoryAudio):
     """A storage that cannot delete."""
 
-    def delete(self, keys: Any) -> None:
+    def delete(self, keys: Any) -> None:  # noqa: ARG002 - none is deleted
         raise AudioUnavailable(why="the cable was pulled")
 
 
