@@ -14,7 +14,7 @@ from care_voice.domain.store_errors import BackupInvalid, SchemaTooNew
 from care_voice.ops.backup_format import AppliedMigration, Manifest, ObjectRef, encode_lines, rows_name
 from care_voice.store import search, tables
 from care_voice.store.database import Connection, Database
-from care_voice.store.migrate import known_migrations
+from care_voice.store.migrate import apply, known_migrations
 from care_voice.store.tables import PAGE_ROWS, Table
 
 _LEVEL = 6
@@ -106,11 +106,7 @@ def require_known(manifest: Manifest) -> None:
 def _apply(connection: Connection, numbers: set[int]) -> None:
     for migration in known_migrations():
         if migration.number in numbers:
-            connection.script(migration.statements(connection.dialect))
-            connection.run(
-                "record_migration", number=migration.number, name=migration.name, sha256=migration.sha256,
-                now=connection.now,
-            )  # fmt: skip
+            apply(connection, migration)
 
 
 def _fill(connection: Connection, table: Table, path: Path) -> None:
