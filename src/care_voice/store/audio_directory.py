@@ -1,8 +1,8 @@
 """The sound of recordings in a directory: a writer has one file that grows.
 
-A part is acknowledged when its bytes, the file's name and the names of all directories above it have been synced. A kill
-or a power cut can leave bytes behind that no part names: at the end of a file, where they are never read, or as a file
-of their own, which is swept (`service.audio_upkeep`).
+A part is acknowledged when its bytes, the file's name and the names of all directories above it have been synced. A
+kill or a power cut can leave bytes behind that no part names: at the end of a file, where they are never read, or as a
+file of their own, which is swept (`service.audio_upkeep`).
 """
 
 from __future__ import annotations

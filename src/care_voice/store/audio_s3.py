@@ -38,7 +38,8 @@ from care_voice.store.audio_directory import blocks_of, private_copy
 from care_voice.store.audio_settings import S3Settings
 
 OBJECT_BYTES: Final = 8 * 1024 * 1024
-"""So much of a writer's sound is held in memory, and sent in one request. S3 wants 5 MiB at least in parts of an upload."""
+"""So much of a writer's sound is held in memory, and sent in one request. S3 wants 5 MiB at least of it in uploads by
+parts."""
 
 _MOST_PARTS = 10_000
 _DELETED_TOGETHER = 8
@@ -274,16 +275,11 @@ def _vendor_errors() -> tuple[type[Exception], ...]:
 
 def _may_pass(error: Exception) -> bool:
     """Whether the same request may work later."""
-    from botocore.exceptions import (  # noqa: PLC0415 - as for the client
-        ClientError,
-        ConnectionError as NotConnected,
-        HTTPClientError,
-        IncompleteReadError,
-    )
+    from botocore import exceptions as vendor  # noqa: PLC0415 - as for the client
 
-    if isinstance(error, ClientError):
+    if isinstance(error, vendor.ClientError):
         return (_status(error) >= 500 and not _is_full(error)) or not _PASSING.isdisjoint(_codes(error))
-    return isinstance(error, NotConnected | HTTPClientError | IncompleteReadError)
+    return isinstance(error, vendor.ConnectionError | vendor.HTTPClientError | vendor.IncompleteReadError)
 
 
 def _in_our_words(error: Exception, key: str) -> CareVoiceError:

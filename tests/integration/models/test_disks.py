@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import errno
-import io
 import os
-import subprocess
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -18,6 +14,7 @@ from care_voice.models.progress import Progress
 from care_voice.models.puller import Puller
 from care_voice.models.settings import ModelSettings
 from care_voice.models.upkeep import collect, usage
+from support.disks import Disk
 from support.faulty_server import FaultyServer, faulty_server
 from support.stores import bytes_kept, files_below, model_of, noise, on_mirror, require_sound, require_whole
 
@@ -28,57 +25,6 @@ LARGE = {"model.bin": noise(4, 24 * MIB)}
 CATALOGUE = Catalogue((model_of(NAME, CONTENTS), model_of("large-one", LARGE)))
 
 pytestmark = pytest.mark.timeout(60)
-
-
-class Disk:
-    """A file system of its own, in memory."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def remount(self, options: str) -> None:
-        subprocess.run(["mount", "-o", f"remount,{options}", str(self.path)], check=True, capture_output=True)
-
-    def fill(self) -> None:
-        """Take every byte that is free."""
-        with (self.path / "filler").open("ab", buffering=0) as file:
-            for piece in (MIB, 4096):
-                while takes(file, bytes(piece)):
-                    pass
-
-    def free(self) -> None:
-        (self.path / "filler").unlink()
-
-
-def takes(file: io.RawIOBase, content: bytes) -> bool:
-    """Whether there was room for some of it."""
-    try:
-        return bool(file.write(content))
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        return False
-
-
-@pytest.fixture
-def make_disk(tmp_path: Path) -> Iterator[Callable[[int], Disk]]:
-    """Makes a disk of so many MiB. Only root may, and not in every container."""
-    path = tmp_path / "disk"
-    path.mkdir()
-
-    def make(size_mib: int) -> Disk:
-        if os.geteuid() != 0:
-            pytest.skip("only root can mount a small file system")
-        mounted = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", f"size={size_mib}m", "tmpfs", str(path)], capture_output=True, check=False
-        )
-        if mounted.returncode != 0:
-            pytest.skip(f"mount refuses: {mounted.stderr.decode().strip()}")
-        return Disk(path)
-
-    yield make
-    if path.is_mount():
-        subprocess.run(["umount", str(path)], check=True)
 
 
 @pytest.fixture
