@@ -20,9 +20,10 @@ from care_voice.ops.backup_target import BackupTarget, open_target
 from care_voice.ops.restore import check
 from care_voice.ops.restore import restore as put_back
 from care_voice.store.audio import AudioStore
+from care_voice.store.audio_opening import DIRECTORY_NAME, open_audio
 from care_voice.store.database import Database
 from care_voice.store.migrate import require_current
-from care_voice.store.opening import audio_root, open_audio, open_database
+from care_voice.store.opening import open_database
 
 _INCOMPLETE = 3
 _STEP_PERCENT = 10
@@ -103,18 +104,23 @@ def verify(source: Target, point: Point = None, as_json: Json = False) -> None:
 
 def _target(settings: Settings, text: str) -> BackupTarget:
     """Raises BackupInvalid."""
-    if not text.startswith("s3:") and (root := audio_root(settings.audio, settings.data_dir)) is not None:
-        inside = Path(text).resolve()
-        if root.resolve() in (inside, *inside.parents):
-            raise BackupInvalid(why=f"{text} is where the recordings are, or lies in it")
-    return open_target(text, settings.backup, settings.data_dir / "scratch")
+    root = settings.audio.directory or settings.data_dir / DIRECTORY_NAME
+    inside = Path(text).resolve()
+    if not text.startswith("s3:") and root.resolve() in (inside, *inside.parents):
+        raise BackupInvalid(why=f"{text} is where the recordings are, or lies in it")
+    return open_target(text, settings.backup, _scratch(settings))
+
+
+def _scratch(settings: Settings) -> Path:
+    """Where files lie on their way: not in `incoming`, which a service that starts clears away."""
+    return settings.data_dir / "scratch"
 
 
 @contextmanager
 def _store(settings: Settings) -> Iterator[tuple[Database, AudioStore]]:
     database = open_database(settings.store, settings.data_dir)
     try:
-        yield database, open_audio(settings.audio, settings.data_dir)
+        yield database, open_audio(settings.audio, settings.data_dir, _scratch(settings))
     finally:
         database.close()
 

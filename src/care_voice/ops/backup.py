@@ -81,7 +81,7 @@ def back_up(
         AudioUnavailable, StorageFull: The storage, or the target, cannot be used.
         BackupInvalid: The target does not give back what was written to it.
     """
-    target.scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+    target.prepare_scratch()
     with TemporaryDirectory(dir=target.scratch, prefix="backup-") as scratch:
         run = _Run(database, audio, target, Path(scratch), on_object)
         run.verify = verify

@@ -24,7 +24,7 @@ FORMAT = "care-voice-recordings/1"
 MANIFEST = "manifest.json"
 OBJECTS = "audio.jsonl.gz"
 MANIFEST_LIMIT_BYTES = 4 * 1024 * 1024
-_POINT = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}\Z")
+_POINT = re.compile(r"\d{8}T\d{9}Z-[0-9a-f]{6}\Z")
 
 
 class StoredFile(msgspec.Struct, frozen=True):
@@ -84,8 +84,9 @@ class ObjectRef:
 
 
 def new_point(now: float) -> str:
-    """A name for a point that sorts by its time, in Unix seconds."""
-    return f"{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}-{token_hex(3)}"
+    """A name for a point that sorts by its time, in Unix seconds: 20260131T235959123Z-a1b2c3."""
+    moment = datetime.fromtimestamp(now, UTC)
+    return f"{moment:%Y%m%dT%H%M%S}{moment.microsecond // 1000:03}Z-{token_hex(3)}"
 
 
 def is_point(text: str) -> bool:

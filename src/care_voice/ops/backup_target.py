@@ -5,8 +5,10 @@ from __future__ import annotations
 import gzip
 import hashlib
 import re
+import shutil
+import time
 from collections.abc import Collection, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,6 +32,7 @@ from care_voice.ops.backup_settings import BackupSettings
 from care_voice.store.audio import AudioStore
 from care_voice.store.audio_directory import DirectoryAudio, private_copy
 
+_STALE_S = 7 * 24 * 3600.0
 _S3 = re.compile(r"s3://(?P<bucket>[^/]+)(?:/(?P<prefix>.*))?\Z")
 
 
@@ -58,6 +61,14 @@ class BackupTarget:
         self.name = name
         self.scratch = scratch
         self._objects = objects
+
+    def prepare_scratch(self) -> None:
+        """Make it, without what runs that were killed have left in it."""
+        self.scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for path in self.scratch.iterdir():
+            with suppress(OSError):
+                if path.stat().st_mtime < time.time() - _STALE_S:
+                    shutil.rmtree(path)
 
     def points(self) -> list[str]:
         """Points that are whole as far as their manifest says, the oldest first."""

@@ -94,6 +94,7 @@ def restore(
         SchemaTooNew: The backup was made by a later version.
         StoreUnavailable, StoreBusy, AudioUnavailable, StorageFull: See there.
     """
+    target.prepare_scratch()
     manifest = target.manifest(point or target.newest())
     require_known(manifest)
     if not force:
