@@ -2,8 +2,8 @@
 
     .venv/bin/python benchmarks/recordings.py [--clip FILE] [--runs 10] [--model base] [--beam-size 5] [--json FILE]
 
-A clip is uploaded but for its last byte. The clock runs from the moment at which that byte is sent to the moment at which
-the event log tells of the transcript, which is then in the database. Right before or after it the same clip is read, cut
+A clip is uploaded but for its last byte. The clock runs from when that byte is sent to when the event log tells of the
+transcript, which is then in the database. Right before or after it the same clip is read, cut
 and transcribed by the engine's own parts in one process, as in `serving.py overhead`; the order changes each time.
 """
 

@@ -17,9 +17,11 @@ from care_voice.api.settings import ApiSettings
 from care_voice.domain.errors import SettingsInvalid
 from care_voice.domain.values import BadValue, made
 from care_voice.models.settings import ModelSettings
+from care_voice.notify.settings import WebhookSettings
 from care_voice.ops.backup_settings import BackupSettings
 from care_voice.remote.settings import RemoteSettings
 from care_voice.scheduler.settings import SchedulerSettings
+from care_voice.service.intake import IntakeSettings
 from care_voice.service.lifecycle import LifecycleSettings
 from care_voice.service.retention import RetentionSettings
 from care_voice.service.scrub import ScrubSettings
@@ -79,6 +81,8 @@ class Settings:
     store: StoreSettings = field(default_factory=StoreSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     backup: BackupSettings = field(default_factory=BackupSettings)
+    intake: IntakeSettings = field(default_factory=IntakeSettings)
+    webhooks: WebhookSettings = field(default_factory=WebhookSettings)
 
     @property
     def incoming_dir(self) -> Path:

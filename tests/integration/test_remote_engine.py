@@ -9,15 +9,9 @@ import wave
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import NameOID
 
 from care_voice.domain.errors import (
     CareVoiceError,
@@ -36,8 +30,8 @@ from care_voice.scheduler.work import Priority
 from care_voice.service.selftest import wrong_words
 from care_voice.supervisor.settings import SupervisorSettings
 from care_voice.telemetry.metrics import Metrics
-from support.authority import new_key, write_private
 from support.remote_server import RemoteServer, Reply, Silence, cut, fails, half, raw, remote_server, says
+from support.tls import own_certificate
 from support.waiting import until
 
 KEY = "sk-secret"
@@ -427,16 +421,7 @@ async def test_closing_ends_what_is_under_way_and_it_can_be_opened_again(server:
 @pytest.fixture
 def own_authority(tmp_path: Path) -> tuple[ssl.SSLContext, Path]:
     """A server's certificate for 127.0.0.1 that nobody else has signed: (its context, what to trust it by)."""
-    key, now = new_key(), datetime.now(UTC)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "speech")])
-    address = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
-    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, now - timedelta(days=1), now + timedelta(days=1))
-    certificate = builder.add_extension(address, critical=False).sign(key, hashes.SHA256())
-    trusted = tmp_path / "ca.pem"
-    trusted.write_bytes(certificate.public_bytes(Encoding.PEM))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(trusted, write_private(tmp_path / "key.pem", key))
-    return context, trusted
+    return own_certificate(tmp_path, "127.0.0.1")
 
 
 async def test_a_certificate_that_is_not_trusted_is_refused_and_gets_no_sound(

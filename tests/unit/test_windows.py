@@ -96,6 +96,19 @@ def test_the_sizes_of_the_blocks_do_not_matter(
     assert windows == plan(probabilities, settings)
 
 
+@given(PROBABILITIES, ASKED, st.floats(0, 1))
+def test_another_planner_can_go_on_from_any_moment(
+    probabilities: list[float], settings: WindowSettings, place: float
+) -> None:
+    moment = int(place * len(probabilities))
+    first = WindowPlanner(settings)
+    windows = list(first.push(probabilities[:moment]))
+    second = WindowPlanner.restored(settings, first.state)
+    windows += [*second.push(probabilities[moment:]), *second.finish()]
+
+    assert windows == plan(probabilities, settings)
+
+
 @given(PROBABILITIES, ASKED)
 def test_the_sound_of_a_later_window_is_never_forgotten_too_early(
     probabilities: list[float], settings: WindowSettings

@@ -114,14 +114,18 @@ def is_address(name: str) -> bool:
 
 
 class BodyLimit:
-    """Refuses a body over the limit: at once when its length is declared, else at the byte that is too many."""
+    """Refuses a body over the limit: at once when its length is declared, else at the byte that is too many.
 
-    def __init__(self, app: ASGIApp, limit_bytes: int) -> None:
+    What is sent to an address in `elsewhere`, or below one that ends with a slash, is limited there.
+    """
+
+    def __init__(self, app: ASGIApp, limit_bytes: int, elsewhere: Sequence[str] = ()) -> None:
         self._app = app
         self._limit = limit_bytes
+        self._elsewhere = elsewhere
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or self._is_limited_elsewhere(scope["path"]):
             await self._app(scope, receive, send)
             return
         declared = Headers(scope=scope).get("content-length", "")
@@ -139,3 +143,6 @@ class BodyLimit:
             return message
 
         await self._app(scope, limited_receive, send)
+
+    def _is_limited_elsewhere(self, path: str) -> bool:
+        return any(path == each or (each.endswith("/") and path.startswith(each)) for each in self._elsewhere)

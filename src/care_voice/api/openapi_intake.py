@@ -33,7 +33,13 @@ _KEY = {
 
 
 def _header(name: str, description: str, *, required: bool = True) -> dict[str, Any]:
-    return {"name": name, "in": "header", "required": required, "schema": {"type": "string"}, "description": description}
+    return {
+        "name": name,
+        "in": "header",
+        "required": required,
+        "schema": {"type": "string"},
+        "description": description,
+    }
 
 
 def _errors(**described: str) -> dict[str, Any]:
@@ -74,7 +80,9 @@ TUS_POST_DOCS: dict[str, Any] = {
         _KEY,
     ],
     "requestBody": _BYTES,
-    "responses": _errors(e400="A header is not valid.", e412="Another version of tus.", e413="There is no room for it."),
+    "responses": _errors(
+        e400="A header is not valid.", e412="Another version of tus.", e413="There is no room for it."
+    ),
 }
 TUS_DOCS: dict[str, Any] = {
     "parameters": [_VERSION],

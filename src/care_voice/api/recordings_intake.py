@@ -16,7 +16,7 @@ from care_voice.api.callers import caller_of
 from care_voice.api.new_recordings import KNOWN, from_fields, from_json, idempotency_key
 from care_voice.api.openapi_intake import COMPLETE_DOCS, CREATE_DOCS
 from care_voice.api.services import ApiServices, Services
-from care_voice.api.shapes import moment
+from care_voice.api.shapes import recording_shape
 from care_voice.api.streamed_forms import FileHead, StreamedForm
 from care_voice.domain.errors import BodyTooLarge, CareVoiceError, EmptyFile
 from care_voice.domain.recordings import Recording
@@ -45,21 +45,9 @@ async def complete_recording(recording_id: str, request: Request, services: Serv
 
 
 def upload_shape(recording: Recording, request: Request) -> dict[str, Any]:
-    """A recording while it is being received."""
+    """A recording, and where it is appended to while it is being received."""
     return {
-        "id": recording.id,
-        "state": recording.state,
-        "source": recording.source,
-        "filename": recording.filename,
-        "media_type": recording.media_type,
-        "title": recording.title,
-        "tags": list(recording.tags),
-        "metadata": dict(recording.metadata),
-        "length": recording.length,
-        "received": recording.received,
-        "created_at": moment(recording.created_at),
-        "completed_at": moment(recording.completed_at),
-        "expires_at": moment(recording.expires_at),
+        **recording_shape(recording),
         "upload_url": None if recording.complete else upload_url(request, recording.id),
     }
 

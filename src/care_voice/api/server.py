@@ -13,7 +13,17 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from care_voice import __version__
-from care_voice.api import health, models, openai, retention, web
+from care_voice.api import (
+    health,
+    models,
+    openai,
+    recordings_intake,
+    retention,
+    transcripts,
+    tus,
+    web,
+    webhooks,
+)
 from care_voice.api.middleware import BodyLimit, RequestContext, SameSite
 from care_voice.api.openapi import SCHEMAS
 from care_voice.api.problems import InternalError, error_response, http_error_response
@@ -26,7 +36,20 @@ from care_voice.domain.errors import CareVoiceError
 __all__ = ["ApiServer", "ApiServices", "create_app"]
 
 log = structlog.get_logger(__name__)
+ROUTES = (
+    openai,
+    web,
+    models,
+    health,
+    recordings_intake,
+    retention,
+    tus,
+    transcripts,
+    webhooks,
+)
 _CLIENT_CLOSED_REQUEST = 499
+_LIMITED_BY_INTAKE = (recordings_intake.router.prefix, tus.router.prefix, f"{tus.router.prefix}/")
+"""Recordings as they come in: they have limits of their own, and are never collected in memory."""
 
 
 def create_app(services: ApiServices) -> FastAPI:
@@ -41,7 +64,7 @@ def create_app(services: ApiServices) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.services = services
-    for module in (openai, web, models, health, retention):
+    for module in ROUTES:
         app.include_router(module.router)
     app.router.default = WebApp()
     app.add_exception_handler(CareVoiceError, _on_error)
@@ -49,7 +72,8 @@ def create_app(services: ApiServices) -> FastAPI:
     app.add_exception_handler(ClientGone, _on_client_gone)
     app.add_exception_handler(ClientDisconnect, _on_client_gone)
     app.add_exception_handler(Exception, _on_bug)
-    app.add_middleware(BodyLimit, limit_bytes=services.settings.max_body_bytes)
+    app.add_middleware(tus.MethodOverride)
+    app.add_middleware(BodyLimit, limit_bytes=services.settings.max_body_bytes, elsewhere=_LIMITED_BY_INTAKE)
     app.add_middleware(SameSite, allowed_hosts=services.settings.allowed_hosts)
     app.add_middleware(RequestContext, metrics=services.metrics)
     _describe_shapes(app)

@@ -1,12 +1,55 @@
-"""Values as the API's JSON has them."""
+"""The JSON shapes that several routes share."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
+
+from care_voice.domain.recordings import Recording
 
 
-def moment(seconds: float | None) -> str | None:
-    """A Unix time as ISO 8601 in UTC, with milliseconds."""
-    if seconds is None:
+def moment(at: float | None) -> str | None:
+    """Unix seconds as ISO 8601 in UTC with milliseconds; None stays None."""
+    if at is None:
         return None
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def recording_shape(recording: Recording) -> dict[str, Any]:
+    """A recording as every route shows it."""
+    return {
+        "id": recording.id,
+        "state": recording.state,
+        "title": recording.title,
+        "notes": recording.notes,
+        "tags": list(recording.tags),
+        "client": recording.client,
+        "source": recording.source,
+        "filename": recording.filename,
+        "media_type": recording.media_type,
+        "metadata": dict(recording.metadata),
+        "length": recording.length,
+        "received": recording.received,
+        "sha256": recording.sha256,
+        "duration_s": recording.duration_s,
+        "transcript_id": recording.transcript_id,
+        "legal_hold": recording.legal_hold,
+        "hold_reason": recording.hold_reason,
+        "version": recording.version,
+        **_times(recording),
+    }
+
+
+def listed(items: list[dict[str, Any]], following: str | None) -> dict[str, Any]:
+    """A page of a list; `following` is the cursor of the next one."""
+    return {"items": items, "next": following}
+
+
+def _times(recording: Recording) -> dict[str, Any]:
+    return {
+        "created_at": moment(recording.created_at),
+        "updated_at": moment(recording.updated_at),
+        "completed_at": moment(recording.completed_at),
+        "expires_at": moment(recording.expires_at),
+        "trashed_at": moment(recording.trashed_at),
+    }

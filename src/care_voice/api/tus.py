@@ -119,9 +119,7 @@ async def append_bytes(recording_id: str, request: Request, services: Services) 
         checksum=tus.read_checksum(request.headers),
         length=tus.read_length(request.headers),
     )
-    return Response(
-        status_code=_NO_CONTENT, headers={"Upload-Offset": str(recording.received), **_expiry(recording)}
-    )
+    return Response(status_code=_NO_CONTENT, headers={"Upload-Offset": str(recording.received), **_expiry(recording)})
 
 
 @router.delete("/{recording_id}", status_code=_NO_CONTENT, openapi_extra=TUS_DOCS, summary="Give up an upload (tus)")

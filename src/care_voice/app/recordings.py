@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+import time
+from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from care_voice.config import Settings
+from care_voice.domain.ids import new_id
+from care_voice.notify.settings import WebhookSettings
 from care_voice.service.database_watch import DatabaseWatch
 from care_voice.service.deletion import Deletion
+from care_voice.service.intake import Intake
 from care_voice.service.retention import Retention
 from care_voice.service.transcription import Transcriber
+from care_voice.service.transcripts import Transcripts
+from care_voice.service.webhook_courier import WebhookCourier
+from care_voice.service.webhooks import Webhooks
 from care_voice.store.audio import AudioStore
 from care_voice.store.audio_directory import DirectoryAudio
 from care_voice.store.opening import open_database, prepare
@@ -21,6 +29,7 @@ from care_voice.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
     from care_voice.api.services import RecordingServices
+    from care_voice.notify.sender import HttpSender
 
 log = structlog.get_logger(__name__)
 
@@ -32,9 +41,16 @@ class RecordingParts:
         self._transcriber, self._media, self._metrics = transcriber, media, metrics
         self.db = open_database(settings.store, settings.data_dir)
         self._store = settings.store
+        self.node = new_id("node", time.time())
         self.watch = DatabaseWatch(self.db, self.prepare)
         self.audio: AudioStore = DirectoryAudio(settings.data_dir / "recordings")
+        self.intake = Intake(self.db, self.audio, settings.intake, metrics)
         self.retention = Retention(self.db, Deletion(self.db, self.audio), settings.retention)
+        self.transcripts = Transcripts(self.db)
+        self.courier = WebhookCourier(
+            self.db, partial(new_sender, settings.webhooks), settings.webhooks, metrics, owner=self.node
+        )
+        self.webhooks = Webhooks(self.db, self.courier, settings.webhooks)
         self._tasks: list[asyncio.Task[None]] = []
 
     def prepare(self) -> str:
@@ -44,33 +60,51 @@ class RecordingParts:
     def start(self) -> None:
         """Begin what runs in the background; it waits for the database by itself."""
         self._run("database", self.watch.run())
-        self._run("retention", self._keep())
+        self._run("retention", self._when_open(self.retention.run))
+        self._run("intake", self._when_open(self.intake.run))
+        self._run("webhooks", self._when_open(self.courier.run))
 
     def services(self) -> RecordingServices:
         """What the API works with."""
         from care_voice.api.services import RecordingServices  # noqa: PLC0415 - the API is imported beside the start
 
-        return RecordingServices(db=self.db, watch=self.watch, retention=self.retention)
+        return RecordingServices(
+            db=self.db,
+            watch=self.watch,
+            intake=self.intake,
+            retention=self.retention,
+            transcripts=self.transcripts,
+            webhooks=self.webhooks,
+        )
 
     async def drain(self, timeout_s: float) -> None:
         """Take no new jobs and give back what cannot be finished in time."""
+        await self.courier.drain(timeout_s)
 
     async def close(self) -> None:
         """End everything now; what is durable is gone on with at the next start."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.to_thread(self.intake.close)
         await asyncio.to_thread(self.db.close)
 
-    async def _keep(self) -> None:
+    async def _when_open(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         await self.watch.opened()
-        await self.retention.run()
+        await work()
 
     def _run(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         """A background task that should never end; an error that nobody expected is logged, and it is over."""
         task = asyncio.create_task(work, name=name)
         task.add_done_callback(_explain_end)
         self._tasks.append(task)
+
+
+def new_sender(settings: WebhookSettings) -> HttpSender:
+    """What posts webhooks. Raises OSError where the certificates cannot be read."""
+    from care_voice.notify.sender import HttpSender  # noqa: PLC0415 - 30 ms that nobody without webhooks pays
+
+    return HttpSender(settings)
 
 
 def _explain_end(task: asyncio.Task[None]) -> None:

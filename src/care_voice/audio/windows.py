@@ -68,6 +68,19 @@ class _Speech:
     """The rest of speech that a full window cut: it counts however short it is."""
 
 
+@dataclass(frozen=True, slots=True)
+class PlannerState:
+    """All that a planner knows after `frame` frames: from here another one gives the same windows. `speech` is the
+    running speech as (start, silent since, continues); `recent` are the probabilities since its start.
+    """
+
+    frame: int
+    floor: int
+    spans: tuple[Span, ...]
+    speech: tuple[int, int | None, bool] | None
+    recent: tuple[float, ...]
+
+
 @dataclass(slots=True)
 class WindowPlanner:
     """Turns probabilities, one per frame, into windows as early as they are certain.
@@ -84,6 +97,28 @@ class WindowPlanner:
 
     def __post_init__(self) -> None:
         self._recent = deque(maxlen=self._frames(self.settings.max_window_s))
+
+    @classmethod
+    def restored(cls, settings: WindowSettings, state: PlannerState) -> WindowPlanner:
+        """A planner that goes on from there; `settings` must be those of the first."""
+        planner = cls(settings, state.frame, list(state.spans), _floor=state.floor)
+        planner._speech = _Speech(*state.speech) if state.speech is not None else None
+        planner._recent.extend(state.recent)
+        return planner
+
+    @property
+    def state(self) -> PlannerState:
+        """What it knows now."""
+        speech = self._speech
+        # A cut looks back no further than to the start of the speech that it cuts.
+        recent = list(self._recent)[-(self._frame - speech.start) :] if speech is not None else []
+        running = (speech.start, speech.silent_since, speech.continues) if speech is not None else None
+        return PlannerState(self._frame, self._floor, tuple(self._spans), running, tuple(recent))
+
+    @property
+    def frame(self) -> int:
+        """How many frames it was given."""
+        return self._frame
 
     @property
     def needed_from(self) -> int:

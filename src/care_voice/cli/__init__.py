@@ -18,8 +18,16 @@ VERBS = {
     "tune": "tune",
     "doctor": "doctor",
     "models": "models",
+    "webhooks": "webhooks",
+    "backup": "backup",
+    "restore": "backup",
+    "verify": "backup",
+    "db": "db",
 }
 """Name of a command -> module of this package that holds it."""
+
+_GROUPS = frozenset({"models", "webhooks", "db"})
+"""Commands that have commands of their own."""
 
 
 def build_app(verb: str | None = None) -> typer.Typer:
@@ -29,7 +37,7 @@ def build_app(verb: str | None = None) -> typer.Typer:
     app = new_program()
     for name in [verb] if verb in VERBS else VERBS:
         module = import_module(f"care_voice.cli.{VERBS[name]}")
-        if name == "models":
+        if name in _GROUPS:
             app.add_typer(module.app, name=name)
         else:
             app.command(name)(getattr(module, name))

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from care_voice.domain.languages import language_name
+from care_voice.domain.stored import StoredSegment, StoredTranscript, TranscriptHead
 from care_voice.domain.subtitles import to_srt, to_text, to_vtt
 from care_voice.domain.transcript import Segment, Token, Transcript, Word
 
@@ -16,7 +17,7 @@ def verbose(transcript: Transcript, *, segments: bool = True, words: bool = Fals
     """OpenAI's verbose_json. Times are seconds, to the millisecond."""
     body: dict[str, Any] = {
         "task": transcript.task,
-        "language": language_name(transcript.language) if transcript.language != "und" else "undetermined",
+        "language": _language(transcript.language),
         "duration": round(transcript.duration, 3),
         "text": transcript.text,
     }
@@ -78,3 +79,47 @@ def all_files(transcript: Transcript) -> dict[str, str]:
         "vtt": to_vtt(transcript),
         "json": full_json(transcript),
     }
+
+
+def stored_head(head: TranscriptHead) -> dict[str, Any]:
+    """What is known of a version beside what was said. Its duration is in seconds."""
+    return {
+        "id": head.id,
+        "recording_id": head.recording_id,
+        "version": head.number,
+        "revision": head.revision,
+        "model": head.model,
+        "task": head.task,
+        "language": _language(head.language),
+        "language_code": head.language,
+        "duration": head.duration,
+    }
+
+
+def stored_segment(segment: StoredSegment, *, words: bool = True) -> dict[str, Any]:
+    """A segment with its speaker; a word that a person wrote has the probability 1."""
+    body: dict[str, Any] = {
+        "id": segment.id,
+        "start": segment.start,
+        "end": segment.end,
+        "speaker": segment.speaker,
+        "text": segment.text,
+        **segment.stats,
+    }
+    if segment.language is not None:
+        body["language"] = language_name(segment.language)
+    if words:
+        body["words"] = [{**verbose_word(word), "probability": word.probability} for word in segment.words]
+    return body
+
+
+def stored_json(transcript: StoredTranscript) -> str:
+    """Everything that is known of a stored transcript, as a file for people who keep it."""
+    body = stored_head(transcript.head)
+    body["text"] = transcript.text
+    body["segments"] = [stored_segment(segment) for segment in transcript.segments]
+    return json.dumps(body, ensure_ascii=False, indent=2) + "\n"
+
+
+def _language(code: str) -> str:
+    return language_name(code) if code != "und" else "undetermined"

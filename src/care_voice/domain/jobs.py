@@ -102,9 +102,20 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """`done_s` of `total_s` seconds of sound are worked through (None: not known yet); `eta_s` are left, by the speed so
+    far."""
+
+    done_s: float
+    total_s: float | None = None
+    eta_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LeaseRules:
     """`lease_s` is how long a claim holds without a renewal; a job whose attempts have ended badly `max_failures` times
-    is given up; the wait before the next attempt is `backoff_s`, doubled each time up to `max_backoff_s`.
+    in a row, with nothing new computed between, is given up; the wait before the next attempt is `backoff_s`, doubled
+    each time up to `max_backoff_s`.
     """
 
     lease_s: float = 15.0
@@ -116,6 +127,10 @@ class LeaseRules:
         """Seconds to wait after so many failures (from 1)."""
         return float(min(self.max_backoff_s, self.backoff_s * 2 ** min(failures - 1, 30)))
 
+    def latest_start(self, now: float) -> float:
+        """No job waits for longer: one that is put off further was written before the clock was set back."""
+        return now + 2 * self.max_backoff_s
+
     def expired(self, job: Job, now: float) -> bool:
         """Whether nobody may hold this lease any more. One that ends further ahead than any could was written before
         the clock was set back."""
@@ -126,17 +141,17 @@ class LeaseRules:
         )
 
 
-def claimable(job: Job, now: float) -> bool:
+def claimable(job: Job, now: float, rules: LeaseRules) -> bool:
     """Whether a node may take the job now."""
-    return job.state is JobState.QUEUED and job.not_before <= now
+    return job.state is JobState.QUEUED and not now < job.not_before <= rules.latest_start(now)
 
 
-def claimed(job: Job, owner: str, now: float, lease_s: float) -> Job:
+def claimed(job: Job, owner: str, now: float, rules: LeaseRules) -> Job:
     """The job as `owner` works on it. Raises JobNotActive where it cannot be claimed."""
-    if not claimable(job, now):
+    if not claimable(job, now, rules):
         raise JobNotActive(job_id=job.id, state=job.state)
     return replace(
-        job, state=JobState.RUNNING, owner=owner, attempt=job.attempt + 1, lease_expires_at=now + lease_s,
+        job, state=JobState.RUNNING, owner=owner, attempt=job.attempt + 1, lease_expires_at=now + rules.lease_s,
         started_at=job.started_at or now,
     )  # fmt: skip
 
@@ -153,33 +168,46 @@ def renewed(job: Job, lease: Lease, now: float, lease_s: float) -> Job:
     return replace(job, lease_expires_at=now + lease_s)
 
 
+def progressed(job: Job, lease: Lease, done_s: float, total_s: float | None, *, saved: bool) -> Job:
+    """It is so far. What has `saved` something new is no job that fails always the same way. Raises LeaseLost."""
+    require(job, lease)
+    total_s = job.total_s if total_s is None else total_s
+    return replace(job, done_s=done_s, total_s=total_s, failures=0 if saved else job.failures)
+
+
+def demoted(job: Job, lease: Lease, priority: int) -> Job:
+    """It has turned out to be less urgent. Raises LeaseLost."""
+    require(job, lease)
+    return replace(job, priority=priority)
+
+
 def finished(job: Job, lease: Lease, now: float) -> Job:
     """The work is done. Raises LeaseLost."""
     require(job, lease)
     return _ended(job, JobState.DONE, now)
 
 
-def released(job: Job, lease: Lease, not_before: float) -> Job:
+def released(job: Job, lease: Lease, now: float, not_before: float) -> Job:
     """Given back through no fault of the job's. Raises LeaseLost."""
     require(job, lease)
-    return _queued(job, not_before)
+    return _back(job, now, not_before)
 
 
-def failed(job: Job, lease: Lease, now: float, retry_at: float | None) -> Job:
-    """An attempt has ended badly; without `retry_at` it was the last. Raises LeaseLost."""
+def failed(job: Job, lease: Lease, now: float, rules: LeaseRules | None) -> Job:
+    """An attempt has ended badly: `rules` say whether there is another one, None that there is none. Raises LeaseLost."""
     require(job, lease)
     counted = replace(job, failures=job.failures + 1)
-    return _ended(counted, JobState.FAILED, now) if retry_at is None else _queued(counted, retry_at)
+    if rules is None or counted.failures >= rules.max_failures:
+        return _ended(counted, JobState.FAILED, now)
+    return _back(counted, now, now + rules.wait_s(counted.failures))
 
 
 def reaped(job: Job, now: float, rules: LeaseRules) -> Job:
     """A job whose lease has expired: back in the queue, cancelled where that was asked for, or given up."""
-    if job.cancel_requested:
-        return _ended(job, JobState.CANCELLED, now)
     counted = replace(job, failures=job.failures + 1)
-    if counted.failures >= rules.max_failures:
+    if counted.failures >= rules.max_failures and not job.cancel_requested:
         return _ended(counted, JobState.FAILED, now)
-    return _queued(counted, now + rules.wait_s(counted.failures))
+    return _back(counted, now, now + rules.wait_s(counted.failures))
 
 
 def cancelled(job: Job, now: float) -> Job:
@@ -202,6 +230,11 @@ def retried(job: Job, now: float) -> Job:
     if job.state not in (JobState.FAILED, JobState.CANCELLED):
         raise JobNotActive(job_id=job.id, state=job.state)
     return replace(_queued(job, now), failures=0, cancel_requested=False, error_code=None, error=None, ended_at=None)
+
+
+def _back(job: Job, now: float, not_before: float) -> Job:
+    """In the queue again, or cancelled where that was asked for meanwhile."""
+    return _ended(job, JobState.CANCELLED, now) if job.cancel_requested else _queued(job, not_before)
 
 
 def _queued(job: Job, not_before: float) -> Job:

@@ -27,8 +27,11 @@ def line(param: str, text: str, most: int) -> str:
 
 
 def tags(param: str, given: Iterable[str]) -> tuple[str, ...]:
-    """Tags as they are kept: each once, in the order given. Raises InvalidParameter where one is not valid, or there are
-    too many."""
+    """Tags as they are kept: each once, in the order given.
+
+    Raises:
+        InvalidParameter: One is not valid, or there are too many.
+    """
     found = tuple(dict.fromkeys(tag for each in given if (tag := line(param, each, MAX_TAG))))
     if len(found) > MAX_TAGS:
         raise InvalidParameter(param=param, why=f"there are more than {MAX_TAGS}")

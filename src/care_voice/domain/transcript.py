@@ -66,6 +66,11 @@ class Segment:
         return "".join(word.text for word in self.words)
 
     @property
+    def speaker(self) -> str:
+        """Nobody is named: models do not tell speakers apart."""
+        return ""
+
+    @property
     def tokens(self) -> tuple[Token, ...]:
         return tuple(token for word in self.words for token in word.tokens)
 

@@ -126,10 +126,10 @@ def with_transcript(message: str, transcript: Mapping[str, Any] | None) -> str:
     return _json(whole)
 
 
-def transcript_named(message: str) -> str | None:
-    """The identifier of the transcript that a message is about."""
-    named = json.loads(message)["data"].get("transcript_id")
-    return str(named) if named else None
+def transcript_named(message: str) -> tuple[str, str] | None:
+    """The identifiers of the recording and the transcript that a message is about."""
+    data = json.loads(message)["data"]
+    return (data["recording_id"], data["transcript_id"]) if data.get("transcript_id") else None
 
 
 def _json(value: Any) -> str:

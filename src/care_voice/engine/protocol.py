@@ -15,7 +15,7 @@ from typing import Final, Literal
 
 import msgspec
 
-PROTOCOL_VERSION: Final = 3
+PROTOCOL_VERSION: Final = 4
 SAMPLE_RATE: Final = 16_000
 """Hz; all PCM on the wire is mono, signed 16 bit, little-endian, at this rate."""
 PATIENT_TURN: Final = 8
@@ -105,13 +105,16 @@ class VadOptions(Message, frozen=True):
 
 
 class OpenMedia(Message, frozen=True):
-    """Decode a file and cut it into windows; `vad` None keeps the worker's defaults."""
+    """Decode a file and cut it into windows. With the `bookmark` of one of its windows the reading goes on where that
+    one came out, which comes again, perhaps with some before it; what comes is what would have come otherwise.
+    """
 
     id: int
     request_id: str
     path: str
     max_duration_s: float
     vad: VadOptions
+    bookmark: bytes = b""
 
 
 class Cancel(Message, frozen=True):
@@ -229,13 +232,17 @@ class MediaOpened(Message, frozen=True):
 
 
 class MediaWindow(Message, frozen=True):
-    """A stretch of the recording with speech in it, at most 30 s."""
+    """A stretch of the recording with speech in it, at most 30 s. `number` counts the windows of the file from 0; the
+    `bookmark` is for `OpenMedia`.
+    """
 
     id: int
     pcm: bytes
     start_s: float
     end_s: float
     speech: tuple[tuple[float, float], ...]
+    number: int = 0
+    bookmark: bytes = b""
 
 
 class MediaProgress(Message, frozen=True):

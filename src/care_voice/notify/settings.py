@@ -13,8 +13,8 @@ class WebhookSettings:
     """How events are told to other servers; see docs/webhooks.md."""
 
     allow_private: bool = False
-    """Endpoints may be in private networks and on this machine, also over http://. It lets whoever may add a webhook make
-    this service speak to servers that only it can reach. Link-local addresses are refused always."""
+    """Endpoints may be in private networks and on this machine, also over http://. Whoever may add a webhook can then
+    make this service speak to servers that only it can reach. Link-local addresses are refused always."""
 
     ca_file: Path | None = None
     """PEM file with the certificates that are trusted for https, instead of the usual ones. TLS is always verified."""

@@ -22,6 +22,7 @@ _PORTS = {"https": 443, "http": 80}
 _UNICAST = IPv6Network("2000::/3")
 _NAT64 = IPv6Network("64:ff9b::/96")
 _UNIQUE_LOCAL = IPv6Network("fc00::/7")
+_FIRST_PRINTED = 0x20
 _LOW_32 = 0xFFFFFFFF
 _SAFE_IN_TARGET = "%/:=&?~#+!$,;'@()*[]"
 
@@ -54,6 +55,8 @@ def parsed(url: str, *, allow_private: bool) -> Target:
     if len(url) > _LONGEST_URL:
         raise WebhookUrlRefused(why=f"it is longer than {_LONGEST_URL} characters", param="url")
     try:
+        if any(ord(each) < _FIRST_PRINTED for each in url):
+            raise ValueError("it holds control characters")
         target = _target(urlsplit(url))
     except ValueError as error:
         raise WebhookUrlRefused(why=str(error), param="url") from None

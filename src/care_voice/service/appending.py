@@ -1,11 +1,11 @@
-"""Bytes on their way into a recording: batched, written, made durable, and only then acknowledged."""
+"""Bytes on their way into a recording: written, made durable, and only then acknowledged."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import Executor
-from contextlib import ExitStack, aclosing
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import ParamSpec, TypeVar
@@ -15,7 +15,8 @@ import structlog
 from care_voice.domain.checksums import Checksum
 from care_voice.domain.errors import CareVoiceError
 from care_voice.domain.recordings import Part, Recording
-from care_voice.domain.store_errors import AppendConflict, ChecksumMismatch, UnknownRecording, UploadStalled
+from care_voice.domain.store_errors import AppendConflict, ChecksumMismatch, UnknownRecording
+from care_voice.service.feed import Feed, Pace
 from care_voice.store import intake
 from care_voice.store.audio import AudioStore, PartWriter
 from care_voice.store.database import Database
@@ -25,18 +26,6 @@ log = structlog.get_logger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
-_BATCH_BYTES = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How often what has come is made durable: after `sync_bytes`, and after `sync_s` seconds at the latest. A client
-    that sends nothing for `stall_s` is given up.
-    """
-
-    sync_bytes: int
-    sync_s: float
-    stall_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,42 +46,6 @@ class Storage:
     audio: AudioStore
     threads: Executor
     require_free: Callable[[int], None]
-
-
-async def batches(chunks: AsyncIterator[bytes], pace: Pace) -> AsyncGenerator[bytes, None]:
-    """The same bytes in pieces of about a megabyte. What has come is given at least each `sync_s`, be it nothing.
-
-    Raises:
-        UploadStalled: Nothing came for too long.
-    """
-    clock = asyncio.get_running_loop().time
-    gathered, given_at, silent_s = bytearray(), clock(), 0.0
-    following: asyncio.Task[bytes | None] | None = None
-    try:
-        while silent_s < pace.stall_s:
-            following = following or asyncio.create_task(_next(chunks))
-            asked_at = clock()
-            await asyncio.wait({following}, timeout=max(0.0, given_at + pace.sync_s - asked_at))
-            silent_s += clock() - asked_at
-            if following.done():
-                data, following, silent_s = following.result(), None, 0.0
-                if data is None:
-                    yield bytes(gathered)
-                    return
-                gathered += data
-            if len(gathered) >= _BATCH_BYTES or clock() >= given_at + pace.sync_s:
-                yield bytes(gathered)
-                gathered, given_at = bytearray(), clock()
-        raise UploadStalled(stall_s=f"{pace.stall_s:g}")
-    finally:
-        if following is not None:
-            following.cancel()
-            await asyncio.wait({following})
-
-
-async def _next(chunks: AsyncIterator[bytes]) -> bytes | None:
-    """The next chunk, or None at the end: a task cannot raise StopAsyncIteration."""
-    return await anext(chunks, None)
 
 
 class Appending:
@@ -135,17 +88,18 @@ class Appending:
             await self._blocking(closing)
 
     async def _receive(self, writer: PartWriter, chunks: AsyncIterator[bytes]) -> Recording:
-        try:
-            async with aclosing(batches(chunks, self._pace)) as pieces:
-                async for batch in pieces:
+        async with Feed(chunks, self._pace) as feed:
+            try:
+                while (batch := await feed.next()) is not None:
                     await self._take(writer, batch)
-            await self._settle_step(raising=True)
-            if self._checksum and self._hash and not self._checksum.matches(self._hash):
-                raise ChecksumMismatch
-            await self._acknowledge(writer)
-        except BaseException:  # a cancellation too: whatever ends this, what came before it is kept
-            await self._keep(writer)
-            raise
+                await self._settle_step(raising=True)
+                if self._checksum and self._hash and not self._checksum.matches(self._hash):
+                    raise ChecksumMismatch
+                if not self._recording.complete:
+                    await self._acknowledge(writer)
+            except BaseException:  # a cancellation too: whatever ends this, what came before it is kept
+                await self._keep(writer, feed.waiting)
+                raise
         return self._recording
 
     async def _take(self, writer: PartWriter, batch: bytes) -> None:
@@ -184,18 +138,21 @@ class Appending:
             self._written = self._acknowledged
             await self._storage.database.awrite(partial(intake.discard, recording_id=self._recording.id, parts=new))
             raise
-        self._kept, self._acknowledged = parts, self._written
+        self._kept, self._acknowledged = parts, self._recording.received
         self._synced_at = asyncio.get_running_loop().time()
 
-    async def _keep(self, writer: PartWriter) -> None:
+    async def _keep(self, writer: PartWriter, waiting: bytes) -> None:
         if self._checksum is not None:
             return
         try:
             await self._settle_step()
+            # Behind bytes that could not be written none may follow.
+            if self._written == self._taken and self._taken + len(waiting) <= self._room.end:
+                await self._store(writer, waiting)
             if self._written > self._acknowledged:
                 await self._acknowledge(writer)
         except CareVoiceError as error:
-            log.info("upload_cut", recording=self._turn.recording.id, kept=self._acknowledged, code=error.code)
+            log.info("upload_cut", recording=self._recording.id, kept=self._acknowledged, code=error.code)
 
     async def _begin(self, step: Coroutine[object, object, None]) -> None:
         try:

@@ -19,7 +19,8 @@ from care_voice.domain.errors import CareVoiceError, InvalidParameter, StorageFu
 from care_voice.domain.ids import new_id
 from care_voice.domain.recordings import Recording, Source, Wish
 from care_voice.domain.store_errors import QuotaExceeded, RecordingTooLarge
-from care_voice.service.appending import Appending, Pace, Room, Storage
+from care_voice.service.appending import Appending, Room, Storage
+from care_voice.service.feed import Pace
 from care_voice.store import events, intake, recordings, search
 from care_voice.store.audio import AudioStore
 from care_voice.store.database import Connection, Database
@@ -50,8 +51,8 @@ class IntakeSettings:
     """Bytes that uploads leave free on the disk, for the database and for what is derived from recordings."""
 
     expire_after_s: float = 7 * 86_400.0
-    """An upload that nobody goes on with is given up after this. A live recording is then complete as far as it came, any
-    other upload goes to the trash."""
+    """An upload that nobody goes on with is given up after this. A live recording is then complete as far as it came;
+    any other upload goes to the trash."""
 
     expire_every_s: float = 60.0
     """How often it is looked for such uploads."""
@@ -177,8 +178,8 @@ class Intake:
         return recording
 
     async def settle(self, recording_id: str, new: NewRecording, digest: str) -> Recording:
-        """End a recording that came as one request, with all that was said of it. `digest` of its bytes tells whether it
-        is the same request where a key was used before: then this one is dropped, and that one's recording returned.
+        """End a recording that came as one request, with all that was said of it. `digest` of its bytes tells whether
+        it is the same request where a key was used before: then this one is dropped, and that one's recording returned.
 
         Raises:
             UnknownRecording, RecordingComplete, UploadExpired: It was ended by somebody else.

@@ -1,5 +1,7 @@
-"""Options of a transcription as text, as a recording keeps them until it is complete: the fields of the API, and lists with
-commas between their values."""
+"""Options of a transcription as text, as a recording keeps them until it is complete.
+
+They have the names of the API's fields; a list has commas between its values.
+"""
 
 from __future__ import annotations
 

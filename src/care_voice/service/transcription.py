@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +28,7 @@ from care_voice.engine.protocol import (
 from care_voice.scheduler.admission import Ticket
 from care_voice.scheduler.scheduler import Errand
 from care_voice.scheduler.work import Caller
+from care_voice.service.checkpoints import KnownWindow, NoCheckpoint, WindowCheckpoint, leading
 from care_voice.service.options import MAX_BEAM_SIZE, LanguageDetection, Profile, TranscriptionOptions
 from care_voice.service.served_models import ServedModel, ServedModels
 from care_voice.supervisor.media_pool import MediaEvent, MediaPool
@@ -106,6 +107,7 @@ _Pending = deque[tuple[MediaWindow, "asyncio.Task[WindowDecoded]"]]
 
 
 _LOCAL = Caller()
+_UNKEPT = NoCheckpoint()
 
 
 class Transcriber:
@@ -133,9 +135,10 @@ class Transcriber:
         caller: Caller = _LOCAL,
         *,
         model: str | None = None,
+        checkpoint: WindowCheckpoint = _UNKEPT,
     ) -> AsyncIterator[AsyncGenerator[Event, None]]:
         """Transcribe `path` with a served model, the default one where none is named. Leaving the context early cancels
-        what has not been computed.
+        what has not been computed. Windows that `checkpoint` knows are not computed again; the events are the same.
 
         Raises:
             UnsupportedParameter: The options name what a remote engine cannot be told.
@@ -150,7 +153,7 @@ class Transcriber:
             options.require_remote(decodes_as_asked=served.pool.decodes_as_asked)
         with self._counted(served, caller):
             async with self.models.using(served):
-                run = _Run(self, served, _Request(path, options, request_id, caller))
+                run = _Run(self, served, _Request(path, options, request_id, caller), checkpoint)
                 async with aclosing(self._events(run, served.name, request_id)) as events:
                     yield events
 
@@ -242,9 +245,9 @@ class Transcriber:
             segments=len(transcript.segments),
         )
 
-    def open_media(self, path: Path, options: TranscriptionOptions, request_id: str) -> OpenMedia:
-        """The request to a media worker."""
-        return OpenMedia(0, request_id, str(path), self._settings.max_duration_s, options.vad)
+    def open_media(self, path: Path, options: TranscriptionOptions, request_id: str, bookmark: bytes) -> OpenMedia:
+        """The request to a media worker; with a `bookmark` it begins there."""
+        return OpenMedia(0, request_id, str(path), self._settings.max_duration_s, options.vad, bookmark)
 
     @property
     def media(self) -> MediaPool:
@@ -272,8 +275,12 @@ class _Request:
 class _Run:
     """The state of one transcription."""
 
-    def __init__(self, transcriber: Transcriber, served: ServedModel, request: _Request) -> None:
+    def __init__(
+        self, transcriber: Transcriber, served: ServedModel, request: _Request, checkpoint: WindowCheckpoint
+    ) -> None:
         self._transcriber = transcriber
+        self._checkpoint = checkpoint
+        self._leading = leading(checkpoint.known)
         self._model = served.name
         self._scheduler = served.scheduler
         self._caller = request.caller
@@ -291,7 +298,8 @@ class _Run:
         self._segments: list[Segment] = []
 
     async def events(self) -> AsyncGenerator[Event, None]:
-        request = self._transcriber.open_media(self._path, self._options, self._request_id)
+        bookmark = self._leading[-1].bookmark if self._leading else b""
+        request = self._transcriber.open_media(self._path, self._options, self._request_id, bookmark)
         try:
             async with self._transcriber.media.read(request) as media:
                 while (message := await self._in_time(media)) is not None:
@@ -318,12 +326,16 @@ class _Run:
             self._total_s = message.duration_s
             self._enter(message.duration_s or _UNKNOWN_LENGTH_S)
             yield Progress(0.0, self._total_s)
+            for known in self._leading:
+                for event in self._taken(known.end_s, known.decoded):
+                    yield event
         elif isinstance(message, MediaProgress):
-            if not self._pending:
+            if not self._pending and message.scanned_s > self._done_s:
                 self._note(message.scanned_s, message.scanned_s)
                 yield Progress(message.scanned_s, self._total_s)
         elif isinstance(message, MediaWindow):
-            self._submit(message)
+            if message.number >= len(self._leading):
+                self._submit(message)
             ahead = self._windows_ahead if self._language or self._decoding.language_changes else 0
             async for event in self._collect(ahead):
                 yield event
@@ -341,13 +353,28 @@ class _Run:
         assert self._ticket is not None
         self._ticket.read(upto_s, done_s)
 
+    @property
+    def _done_s(self) -> float:
+        return self._ticket.done_s if self._ticket else 0.0
+
     def _submit(self, window: MediaWindow) -> None:
-        self._note(window.end_s, self._ticket.done_s if self._ticket else 0.0)
+        self._note(window.end_s, self._done_s)
+        known = self._checkpoint.known.get(window.number)
+        if known is not None and (known.start_s, known.end_s) == (window.start_s, window.end_s):
+            decode: Coroutine[None, None, WindowDecoded] = _already(known)
+        else:
+            decode = self._decode(window, self._wire(window))
+        self._pending.append((window, asyncio.create_task(decode)))
+
+    async def _decode(self, window: MediaWindow, request: DecodeWindow) -> WindowDecoded:
         priority = self._scheduler.priority_of(self._caller, max(window.end_s, self._total_s or 0.0))
         errand = Errand(self._caller.client, priority, self._deadline, self._timeout_s, self._continues)
         self._continues = True
-        decode = self._scheduler.decode(self._wire(window), errand)
-        self._pending.append((window, asyncio.create_task(decode)))
+        decoded = await self._scheduler.decode(request, errand)
+        self._transcriber.count(self._model, decoded)
+        kept = KnownWindow(window.start_s, window.end_s, decoded, window.bookmark)
+        await self._checkpoint.save(window.number, kept)
+        return decoded
 
     @property
     def _windows_ahead(self) -> int:
@@ -376,16 +403,20 @@ class _Run:
         while len(self._pending) > ahead:
             window, task = self._pending[0]
             decoded = await task
-            self._transcriber.count(self._model, decoded)
             self._pending.popleft()
-            if not self._decoding.language_changes:
-                self._language = self._language or decoded.language
-            for part in decoded.parts:
-                for segment in self._to_segments(part, self._own_language(part.language or decoded.language)):
-                    self._segments.append(segment)
-                    yield SegmentReady(segment)
-            self._note(window.end_s, window.end_s)
-            yield Progress(window.end_s, self._total_s)
+            for event in self._taken(window.end_s, decoded):
+                yield event
+
+    def _taken(self, end_s: float, decoded: WindowDecoded) -> Iterator[Event]:
+        """What a window adds, after all before it."""
+        if not self._decoding.language_changes:
+            self._language = self._language or decoded.language
+        for part in decoded.parts:
+            for segment in self._to_segments(part, self._own_language(part.language or decoded.language)):
+                self._segments.append(segment)
+                yield SegmentReady(segment)
+        self._note(end_s, end_s)
+        yield Progress(end_s, self._total_s)
 
     def _own_language(self, detected: str) -> str | None:
         """What a segment says of its language: a translation is in English whatever was spoken. A remote engine may not
@@ -403,6 +434,10 @@ class _Run:
         heard = next(iter(languages_of(self._segments)), UNDETERMINED)
         language = "en" if self._options.task == "translate" else self._language or heard
         return Transcript(self._options.task, language, duration_s, tuple(self._segments))
+
+
+async def _already(known: KnownWindow) -> WindowDecoded:
+    return known.decoded
 
 
 def _word(word: WireWord) -> Word:

@@ -11,17 +11,18 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 
 from care_voice.domain import webhooks as domain
-from care_voice.domain.store_errors import StoreError
+from care_voice.domain.errors import CareVoiceError
+from care_voice.domain.store_errors import UnknownRecording
 from care_voice.domain.webhook_retries import Outcome, RetryPlan, Step
 from care_voice.domain.webhooks import Attempt, Delivery
 from care_voice.notify.settings import WebhookSettings
 from care_voice.notify.signing import signed_headers
-from care_voice.store import webhooks
+from care_voice.store import transcripts, webhooks
 from care_voice.store.database import Connection, Database
 from care_voice.store.webhooks import Claim, Settled
 from care_voice.telemetry.metrics import Metrics
@@ -55,8 +56,8 @@ class WebhookCourier:
         owner: str,
         plan: RetryPlan | None = None,
     ) -> None:
-        """`owner` is the node's name. `new_sender` is called when there is something to send; it may raise OSError where
-        the certificates cannot be read."""
+        """`owner` is the node's name. `new_sender` is called when there is something to send; it may raise OSError
+        where the certificates cannot be read."""
         self._database = database
         self._new_sender = new_sender
         self._settings = settings
@@ -67,17 +68,28 @@ class WebhookCourier:
         self._slots = asyncio.Semaphore(settings.most_at_once)
         self._in_hand: set[asyncio.Task[None]] = set()
         self._sender: Sender | None = None
+        self._draining = False
         self._forgot_at = float("-inf")
 
     async def run(self) -> None:
-        """Send until cancelled. Then what is in hand has the time of one try to end; what does not is given back."""
+        """Send until cancelled. What is in hand then is given back, to be sent again by whoever comes next."""
         stop_listening = self._database.listen(webhooks.TOPIC, self._wake.set)
         try:
-            while True:
+            while not self._draining:
                 await self._round()
         finally:
             stop_listening()
-            await self._end()
+            for task in self._in_hand:
+                task.cancel()
+            await asyncio.gather(*self._in_hand, return_exceptions=True)
+            await self.close()
+
+    async def drain(self, timeout_s: float) -> None:
+        """Begin nothing more, and let what is in hand end."""
+        self._draining = True
+        self._wake.set()
+        if self._in_hand:
+            await asyncio.wait(self._in_hand, timeout=timeout_s)
 
     async def ping(self, webhook_id: str) -> tuple[Delivery, list[Attempt]]:
         """Send a test, once and now, also to an endpoint that is disabled; what came of it, as in the log.
@@ -97,7 +109,7 @@ class WebhookCourier:
         return await self._database.aread(lambda each: webhooks.delivery(each, webhook_id, claimed.delivery.id))
 
     async def close(self) -> None:
-        """End all connections; for one that only pings."""
+        """End all connections. `run` does when it ends; this is for a courier that only pings."""
         if self._sender is not None:
             await self._sender.close()
 
@@ -107,10 +119,10 @@ class WebhookCourier:
         self._wake.clear()
         try:
             await self._forget_old()
-            while await self._take_one():
+            while not self._draining and await self._take_one():
                 pass
             wait_s = await self._database.aread(webhooks.wait_s)
-        except StoreError as error:
+        except CareVoiceError as error:
             log.warning("webhooks_wait_for_the_store", code=error.code)
         else:
             rest_s = rest_s if wait_s is None else min(rest_s, max(_LEAST_REST_S, wait_s))
@@ -123,7 +135,7 @@ class WebhookCourier:
         await self._slots.acquire()
         claimed = None
         try:
-            claimed = await self._database.awrite(self._claim)
+            claimed = await self._claim()
         finally:
             if claimed is None:
                 self._slots.release()
@@ -134,14 +146,30 @@ class WebhookCourier:
         task.add_done_callback(self._in_hand.discard)
         return True
 
-    def _claim(self, connection: Connection) -> Claim | None:
-        return webhooks.claim(connection, self._owner, self._settings.lease_s, self._settings.most_per_endpoint)
+    async def _claim(self) -> Claim | None:
+        """Cancelled in the middle, it gives back what it got: nobody would hear of it until its lease ends."""
+        settings = self._settings
+        claiming = asyncio.ensure_future(
+            self._database.awrite(
+                lambda connection: webhooks.claim(connection, self._owner, settings.lease_s, settings.most_per_endpoint)
+            )
+        )
+        try:
+            return await asyncio.shield(claiming)
+        except asyncio.CancelledError:
+            with suppress(CareVoiceError):
+                if (claimed := await claiming) is not None:
+                    await self._release(claimed)
+            raise
+
+    async def _release(self, claimed: Claim) -> None:
+        await self._database.awrite(lambda connection: webhooks.release(connection, claimed))
 
     async def _deliver_guarded(self, claimed: Claim) -> None:
         """Whatever happens to one delivery, the others go on; its lease ends by itself."""
         try:
             await self._deliver(claimed, self._plan)
-        except StoreError as error:
+        except CareVoiceError as error:
             log.warning("webhook_not_settled", delivery=claimed.delivery.id, code=error.code)
         except Exception:
             log.exception("webhook_delivery_broke", delivery=claimed.delivery.id)
@@ -154,7 +182,8 @@ class WebhookCourier:
         try:
             outcome = await self._send(claimed)
         except asyncio.CancelledError:
-            await self._database.awrite(lambda connection: webhooks.release(connection, claimed))
+            with suppress(CareVoiceError):
+                await self._release(claimed)
             raise
         step = plan.step(outcome, claimed.delivery.failures, random.random())  # noqa: S311 - spreads load, guards nothing
         days = self._settings.disable_after_days
@@ -176,10 +205,10 @@ class WebhookCourier:
         """What was queued, and the words where the endpoint wants them: they are read now and kept in no log, so that
         a transcript that was deleted is not sent."""
         message = claimed.delivery.payload
-        transcript_id = domain.transcript_named(message) if claimed.webhook.include_text else None
-        if transcript_id is None:
+        named = domain.transcript_named(message) if claimed.webhook.include_text else None
+        if named is None:
             return message
-        return domain.with_transcript(message, await self._database.aread(lambda each: _words(each, transcript_id)))
+        return domain.with_transcript(message, await self._database.aread(lambda each: _words(each, *named)))
 
     def _note(self, claimed: Claim, outcome: Outcome, step: Step, settled: Settled) -> None:
         """Metrics and a line in the log: no address, which may hold a secret, and nothing of the message."""
@@ -207,15 +236,15 @@ class WebhookCourier:
         await self._database.awrite(lambda connection: webhooks.forget(connection, keep_s))
         self._forgot_at = time.monotonic()
 
-    async def _end(self) -> None:
-        if self._in_hand:
-            _, late = await asyncio.wait(self._in_hand, timeout=self._settings.timeout_s)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
-        await self.close()
 
-
-def _words(connection: Connection, transcript_id: str) -> dict[str, str] | None:
-    """What a transcript says now; None where it was deleted."""
-    return None
+def _words(connection: Connection, recording_id: str, transcript_id: str) -> dict[str, Any] | None:
+    """What a transcript says now; None where it is gone, or its recording is in the trash."""
+    try:
+        versions = transcripts.versions(connection, recording_id)
+    except UnknownRecording:
+        return None
+    head = next((each for each in versions if each.id == transcript_id), None)
+    if head is None:
+        return None
+    text = transcripts.read(connection, recording_id, head.number).text
+    return {"id": head.id, "revision": head.revision, "language": head.language, "model": head.model, "text": text}

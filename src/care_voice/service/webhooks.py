@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from care_voice.domain import webhooks as domain
-from care_voice.domain.errors import InvalidParameter
+from care_voice.domain.errors import InvalidParameter, MissingParameter
+from care_voice.domain.ids import is_id
 from care_voice.domain.webhooks import Attempt, Delivery, DeliveryState, Webhook
 from care_voice.notify.settings import WebhookSettings
 from care_voice.notify.signing import new_secret
@@ -57,15 +58,16 @@ class Webhooks:
 
         Raises:
             WebhookUrlRefused: Nothing may be sent there.
-            InvalidParameter: Something else of the wish cannot be.
+            MissingParameter, InvalidParameter: The wish names no address, or something else of it cannot be.
         """
-        events = (domain.EVERYTHING,) if wish.events is None else wish.events
-        await self._check(replace(wish, url=wish.url or "", events=events))
-        secret = new_secret()
+        if not wish.url:
+            raise MissingParameter(param="url")
+        await self._check(wish)
+        url, secret = wish.url, new_secret()
 
         def insert(connection: Connection) -> Webhook:
             made = webhooks.insert(
-                connection, url=wish.url or "", events=events, description=wish.description or "",
+                connection, url=url, events=wish.events or (domain.EVERYTHING,), description=wish.description or "",
                 include_text=bool(wish.include_text), secret=secret,
             )  # fmt: skip
             return webhooks.disable(connection, made.id, _BY_HAND) if wish.enabled is False else made
@@ -109,7 +111,14 @@ class Webhooks:
     async def deliveries(
         self, webhook_id: str, *, state: DeliveryState | None = None, before: str | None = None, limit: int = 50
     ) -> list[Delivery]:
-        """The log, the newest first, from behind the delivery `before`. Raises UnknownWebhook."""
+        """The log, the newest first, from behind the delivery `before`.
+
+        Raises:
+            UnknownWebhook: There is no such endpoint.
+            InvalidParameter: `before` is no delivery.
+        """
+        if before is not None and not is_id("dlv", before):
+            raise InvalidParameter(param="cursor", why="it is not one that a page before has given")
         return await self._read(
             lambda connection: webhooks.deliveries(connection, webhook_id, state=state, before=before, limit=limit)
         )
@@ -135,8 +144,8 @@ class Webhooks:
             await self._check_url(wish.url)
         if wish.events is not None:
             _check_events(wish.events)
-        if len(wish.description or "") > _LONGEST_DESCRIPTION:
-            raise InvalidParameter(param="description", why=f"it is longer than {_LONGEST_DESCRIPTION} characters")
+        if wish.description is not None:
+            _check_description(wish.description)
 
     async def _check_url(self, url: str) -> None:
         """Tell at once what would fail at each delivery. A name that cannot be looked up now may be later."""
@@ -145,6 +154,13 @@ class Webhooks:
         with suppress(OSError):  # TimeoutError is one
             async with asyncio.timeout(_LOOK_UP_S):
                 check(target, await resolved(target), allow_private=allow_private)
+
+
+def _check_description(text: str) -> None:
+    if len(text) > _LONGEST_DESCRIPTION:
+        raise InvalidParameter(param="description", why=f"it is longer than {_LONGEST_DESCRIPTION} characters")
+    if "\0" in text:
+        raise InvalidParameter(param="description", why="it holds a character that cannot be kept")
 
 
 def _check_events(events: tuple[str, ...]) -> None:

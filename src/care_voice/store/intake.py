@@ -1,6 +1,6 @@
 """What an upload changes in the database, each within one transaction of the caller's.
 
-Whoever appends takes the recording over: a number that counts up says who may, and each commit of an older one is refused.
+Whoever appends takes the recording over: a number that counts up says who may, and commits of an older one are refused.
 """
 
 from __future__ import annotations
@@ -35,9 +35,7 @@ class Turn:
         return self.recording.appender
 
 
-def take_over(
-    connection: Connection, recording_id: str, offset: int, length: int | None, expire_s: float
-) -> Turn:
+def take_over(connection: Connection, recording_id: str, offset: int, length: int | None, expire_s: float) -> Turn:
     """Begin to append at `offset`; `length` is the recording's, where it was not said before.
 
     One that lies in the trash goes on: who threw it away may want it back whole.
@@ -158,8 +156,8 @@ def discard(connection: Connection, recording_id: str, parts: Iterable[Part]) ->
 def give_up_expired(connection: Connection, limit: int = 100) -> int:
     """Settle uploads that nobody went on with; how many there were.
 
-    A live recording ends where it was cut off: all of it that was acknowledged is a recording. An upload of which a part
-    is missing goes to the trash, and one of which nothing has come is deleted.
+    A live recording ends where it was cut off: all of it that was acknowledged is a recording. An upload of which a
+    part is missing goes to the trash, and one of which nothing has come is deleted.
     """
     ids = [row["id"] for row in connection.all("expired_uploads", now=connection.now, limit=limit)]
     for recording_id in ids:

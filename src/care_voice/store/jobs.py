@@ -12,14 +12,17 @@ from typing import Any
 
 from care_voice.domain import jobs
 from care_voice.domain.ids import new_id
-from care_voice.domain.jobs import Checkpoint, Job, JobKind, JobState, Lease, LeaseRules
+from care_voice.domain.jobs import Checkpoint, Job, JobKind, JobState, Lease, LeaseRules, Progress
 from care_voice.domain.store_errors import JobGaveUp, LeaseLost, UnknownJob
 from care_voice.store import events
 from care_voice.store.database import Connection, Row
 from care_voice.store.recordings import to_json
 
 TOPIC = "jobs"
+ANY_PRIORITY = range(10)
 _MOST_REAPED = 100
+_NODE_GONE = "node_gone"
+"""Why a job is tried again whose holder has died."""
 
 
 def enqueue(
@@ -47,16 +50,27 @@ def of_recording(connection: Connection, recording_id: str) -> list[Job]:
     return [_from_row(row) for row in connection.all("jobs_of", recording_id=recording_id)]
 
 
-def claim(connection: Connection, owner: str, rules: LeaseRules, kinds: Sequence[JobKind]) -> Job | None:
+def claim(
+    connection: Connection, owner: str, rules: LeaseRules, kinds: Sequence[JobKind], priorities: range = ANY_PRIORITY
+) -> Job | None:
     """The most urgent job of the first of `kinds` that has one, leased to `owner`; None where there is none."""
     for kind in kinds:
-        row = connection.one("next_job", now=connection.now, kind=kind.value)
+        row = connection.one(
+            "next_job", now=connection.now, absurd=rules.latest_start(connection.now), kind=kind.value,
+            least=priorities[0], most=priorities[-1],
+        )  # fmt: skip
         if row is not None:
-            job = jobs.claimed(_from_row(row), owner, connection.now, rules.lease_s)
+            job = jobs.claimed(_from_row(row), owner, connection.now, rules)
             _save(connection, job)
             _tell(connection, job.recording_id, "job.started", job.id, kind=job.kind.value, attempt=job.attempt)
             return job
     return None
+
+
+def next_start(connection: Connection) -> float | None:
+    """Seconds until the next job may be claimed that may not be yet; None where there is none."""
+    row = connection.one("next_job_time", now=connection.now)
+    return None if row is None or row["at"] is None else float(row["at"]) - connection.now
 
 
 def renew(connection: Connection, lease: Lease, rules: LeaseRules) -> bool:
@@ -67,20 +81,52 @@ def renew(connection: Connection, lease: Lease, rules: LeaseRules) -> bool:
     return bool(row["cancel_requested"])
 
 
-def save_window(
-    connection: Connection, lease: Lease, checkpoint: Checkpoint, done_s: float, total_s: float | None
-) -> None:
-    """Keep a window that has been computed, and how far the job is: seconds of sound. Raises LeaseLost."""
-    note_progress(connection, lease, done_s, total_s)
+def save_window(connection: Connection, lease: Lease, checkpoint: Checkpoint, progress: Progress) -> None:
+    """Keep a window that has been computed, and how far the job is. Raises LeaseLost."""
+    _progress(connection, lease, progress, saved=True)
     connection.run("insert_window", job_id=lease.job_id, attempt=lease.attempt, **asdict(checkpoint))
 
 
-def note_progress(connection: Connection, lease: Lease, done_s: float, total_s: float | None) -> None:
-    """How far the job is: seconds of sound. Raises LeaseLost."""
-    row = connection.one("progress", **_fence(lease), done_s=done_s, total_s=total_s)
+def note_progress(connection: Connection, lease: Lease, progress: Progress) -> None:
+    """How far the job is. Raises LeaseLost."""
+    _progress(connection, lease, progress, saved=False)
+
+
+def _progress(connection: Connection, lease: Lease, progress: Progress, *, saved: bool) -> None:
+    row = connection.one(
+        "progress", **_fence(lease), done_s=progress.done_s, total_s=progress.total_s, saved=int(saved)
+    )
     if row is None:
         raise LeaseLost
-    _tell(connection, row["recording_id"], "job.progress", lease.job_id, done_s=done_s, total_s=total_s)
+    _tell(connection, row["recording_id"], "job.progress", lease.job_id, **asdict(progress))
+
+
+def tell_segments(connection: Connection, lease: Lease, segments: Sequence[Mapping[str, Any]]) -> None:
+    """Let those who follow the recording read what was said so far. Raises LeaseLost."""
+    job = hold(connection, lease)
+    _tell(connection, job.recording_id, "job.segments", job.id, segments=segments)
+
+
+def last_told(connection: Connection, job: Job) -> int:
+    """The number of the last segment of this job that was told of; -1 where none was."""
+    row = connection.one("last_told", recording_id=job.recording_id)
+    body = json.loads(row["body_json"]) if row is not None else {}
+    return int(body["segments"][-1]["id"]) if body.get("job_id") == job.id else -1
+
+
+def demote(connection: Connection, lease: Lease, priority: int) -> Job:
+    """It is less urgent than was thought. Raises LeaseLost."""
+    return _change(connection, lease, lambda job: jobs.demoted(job, lease, priority))
+
+
+def hold(connection: Connection, lease: Lease) -> Job:
+    """The job, which nobody else changes before this transaction ends. Raises LeaseLost."""
+    row = connection.one("lock_job", id=lease.job_id)
+    if row is None:
+        raise LeaseLost
+    job = _from_row(row)
+    jobs.require(job, lease)
+    return job
 
 
 def windows(connection: Connection, job_id: str) -> list[Checkpoint]:
@@ -97,19 +143,20 @@ def finish(connection: Connection, lease: Lease, **about: Any) -> Job:
     return job
 
 
-def fail(connection: Connection, lease: Lease, code: str, error: Mapping[str, Any], *, retry_at: float | None) -> Job:
-    """An attempt has ended badly: tried again at `retry_at`, or never. Raises LeaseLost."""
-    job = _change(connection, lease, lambda job: jobs.failed(job, lease, connection.now, retry_at), code, error)
-    kind = "job.failed" if retry_at is None else "job.retrying"
-    _tell(connection, job.recording_id, kind, job.id, kind=job.kind.value, code=code, error=error, retry_at=retry_at)
+def fail(
+    connection: Connection, lease: Lease, code: str, error: Mapping[str, Any], *, rules: LeaseRules | None
+) -> Job:  # fmt: skip
+    """An attempt has ended badly: tried again as `rules` say, or never without them. Raises LeaseLost."""
+    job = _change(connection, lease, lambda job: jobs.failed(job, lease, connection.now, rules), code, error)
+    _tell_failure(connection, job, code, error)
     connection.notify(TOPIC)
     return job
 
 
 def release(connection: Connection, lease: Lease, not_before: float) -> Job:
     """Give a job back through no fault of its own; others may take it from `not_before` on. Raises LeaseLost."""
-    job = _change(connection, lease, lambda job: jobs.released(job, lease, not_before))
-    _tell(connection, job.recording_id, "job.queued", job.id, kind=job.kind.value)
+    job = _change(connection, lease, lambda job: jobs.released(job, lease, connection.now, not_before))
+    _tell(connection, job.recording_id, f"job.{job.state}", job.id, kind=job.kind.value)
     connection.notify(TOPIC)
     return job
 
@@ -150,32 +197,38 @@ def retry(connection: Connection, job_id: str) -> Job:
     return job
 
 
-def reap(connection: Connection, rules: LeaseRules) -> list[Job]:
-    """Take jobs back whose holders have died; what has become of them."""
+def reap(connection: Connection, rules: LeaseRules, gone: Sequence[str] = ()) -> list[Job]:
+    """Take jobs back whose holders have died: their leases have expired, or they are known to be `gone`. What has
+    become of the jobs."""
     absurd = connection.now + 2 * rules.lease_s
     rows = connection.all("expired_jobs", now=connection.now, absurd=absurd, limit=_MOST_REAPED)
+    for owner in gone:
+        held = connection.all("jobs_held_by", owner=owner, limit=_MOST_REAPED)
+        rows += [row for row in held if row not in rows]
     return [_reap(connection, _from_row(row), rules) for row in rows]
 
 
 def _reap(connection: Connection, expired: Job, rules: LeaseRules) -> Job:
     job = jobs.reaped(expired, connection.now, rules)
-    if job.state is JobState.FAILED:
-        error = JobGaveUp(failures=job.failures)
-        _save(connection, job, error.code, _described(error))
-        _tell(
-            connection, job.recording_id, "job.failed", job.id, kind=job.kind.value, code=error.code,
-            error=_described(error),
-        )  # fmt: skip
+    if job.state is JobState.CANCELLED:
+        _save(connection, job)
+        _tell(connection, job.recording_id, "job.cancelled", job.id, kind=job.kind.value)
         return job
-    _save(connection, job)
-    told = "job.cancelled" if job.state is JobState.CANCELLED else "job.queued"
-    _tell(connection, job.recording_id, told, job.id, kind=job.kind.value)
+    error = JobGaveUp(failures=job.failures)
+    described = {"message": error.message, "hint": error.advice} if job.state is JobState.FAILED else {}
+    code = error.code if job.state is JobState.FAILED else _NODE_GONE
+    _save(connection, job, code, described)
+    _tell_failure(connection, job, code, described)
     connection.notify(TOPIC)
     return job
 
 
-def _described(error: JobGaveUp) -> dict[str, str]:
-    return {"message": error.message, "hint": error.advice}
+def _tell_failure(connection: Connection, job: Job, code: str, error: Mapping[str, Any]) -> None:
+    told = {JobState.FAILED: "job.failed", JobState.QUEUED: "job.retrying"}.get(job.state, f"job.{job.state}")
+    retry_at = job.not_before if job.state is JobState.QUEUED else None
+    _tell(
+        connection, job.recording_id, told, job.id, kind=job.kind.value, code=code, retry_at=retry_at, **error
+    )  # fmt: skip
 
 
 def _change(
@@ -183,20 +236,17 @@ def _change(
     error: Mapping[str, Any] | None = None,
 ) -> Job:  # fmt: skip
     """Raises LeaseLost, also where the job is gone."""
-    row = connection.one("lock_job", id=lease.job_id)
-    if row is None:
-        raise LeaseLost
-    job = change(_from_row(row))
+    job = change(hold(connection, lease))
     _save(connection, job, code, error)
     return job
 
 
 def _save(connection: Connection, job: Job, code: str | None = None, error: Mapping[str, Any] | None = None) -> None:
     connection.run(
-        "update_job", id=job.id, state=job.state.value, attempt=job.attempt, failures=job.failures, owner=job.owner,
-        lease_expires_at=job.lease_expires_at, not_before=job.not_before, cancel_requested=int(job.cancel_requested),
-        error_code=code, error_json=None if error is None else to_json(error), started_at=job.started_at,
-        ended_at=job.ended_at,
+        "update_job", id=job.id, state=job.state.value, priority=job.priority, attempt=job.attempt,
+        failures=job.failures, owner=job.owner, lease_expires_at=job.lease_expires_at, not_before=job.not_before,
+        cancel_requested=int(job.cancel_requested), error_code=code,
+        error_json=None if error is None else to_json(error), started_at=job.started_at, ended_at=job.ended_at,
     )  # fmt: skip
 
 

@@ -17,6 +17,10 @@ _COLUMNS = {"place": "place", "start": "start_s", "end": "end_s", "speaker": "sp
 """Columns that a change may name, beside the words."""
 
 
+_MOST_ONE_BY_ONE = 20
+"""More rows than this are found faster by reading all."""
+
+
 class Stored:
     """The segments of a transcript as edits read them (`domain.editing.SegmentSource`)."""
 
@@ -53,6 +57,16 @@ def insert(connection: Connection, transcript_id: str, new: Iterable[StoredSegme
 def all_of(connection: Connection, transcript_id: str) -> list[StoredSegment]:
     """Every segment, in order."""
     return [_segment(row) for row in connection.all("segments_of", transcript_id=transcript_id)]
+
+
+def some(connection: Connection, transcript_id: str, ids: Sequence[str]) -> list[StoredSegment]:
+    """Those of `ids` that are there, in any order."""
+    if len(ids) > _MOST_ONE_BY_ONE:
+        wanted = set(ids)
+        rows = connection.all("segments_of", transcript_id=transcript_id)
+        return [_segment(row) for row in rows if row["id"] in wanted]
+    found = (connection.one("segment", transcript_id=transcript_id, id=each) for each in ids)
+    return [_segment(row) for row in found if row is not None]
 
 
 def page(connection: Connection, transcript_id: str, *, skip: int, limit: int) -> list[StoredSegment]:

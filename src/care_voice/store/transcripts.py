@@ -6,10 +6,11 @@ Whoever changes something locks the recording's row first, so that edits of a re
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from care_voice.domain.editing import Draft
 from care_voice.domain.edits import Edit, apply_all
-from care_voice.domain.history import REDO, UNDO, Change, Entry, Step, redoable, undoable
+from care_voice.domain.history import REDO, UNDO, Change, Entry, Step, in_order, redoable, undoable
 from care_voice.domain.ids import new_id
 from care_voice.domain.jobs import Job
 from care_voice.domain.store_errors import EditConflict, NothingToUndo, UnknownTranscript
@@ -18,6 +19,15 @@ from care_voice.domain.transcript import Transcript
 from care_voice.store import events, recordings, search, segments
 from care_voice.store.database import Connection, Row
 from care_voice.store.recordings import to_json
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """What an edit led to: the segments that are new or changed, in order, and the ids of those that are gone."""
+
+    head: TranscriptHead
+    changed: tuple[StoredSegment, ...]
+    removed: tuple[str, ...]
 
 
 def write(connection: Connection, recording_id: str, job: Job, transcript: Transcript, model: str) -> str:
@@ -81,7 +91,7 @@ def history(
 
 def edit(
     connection: Connection, recording_id: str, number: int | None, edits: Sequence[Edit], *, seen: Seen, who: str
-) -> TranscriptHead:
+) -> Edited:
     """Make all edits, as one entry of the history; one that changes nothing makes no entry.
 
     Raises:
@@ -92,10 +102,14 @@ def edit(
     found = _locked(connection, recording_id, number, seen)
     source = segments.Stored(connection, found.id)
     kind, change = apply_all(edits, Draft(source, found.duration, lambda: new_id("seg", connection.now)))
-    return _enter(connection, found, Step(found.revision + 1, kind, None), change, who) if change else found
+    return (
+        _enter(connection, found, Step(found.revision + 1, kind, None), change, who)
+        if change
+        else Edited(found, (), ())
+    )
 
 
-def undo(connection: Connection, recording_id: str, number: int | None, *, seen: Seen, who: str) -> TranscriptHead:
+def undo(connection: Connection, recording_id: str, number: int | None, *, seen: Seen, who: str) -> Edited:
     """Take back the last entry that is in effect, whoever made it.
 
     Raises:
@@ -106,7 +120,7 @@ def undo(connection: Connection, recording_id: str, number: int | None, *, seen:
     return _take_back(connection, found, undoable(steps(connection, found.id)), UNDO, who)
 
 
-def redo(connection: Connection, recording_id: str, number: int | None, *, seen: Seen, who: str) -> TranscriptHead:
+def redo(connection: Connection, recording_id: str, number: int | None, *, seen: Seen, who: str) -> Edited:
     """Take back the last undo. Raises as `undo`; nothing can be redone once something else was edited."""
     found = _locked(connection, recording_id, number, seen)
     return _take_back(connection, found, redoable(steps(connection, found.id)), REDO, who)
@@ -151,9 +165,7 @@ def _locked(connection: Connection, recording_id: str, number: int | None, seen:
     return found
 
 
-def _take_back(
-    connection: Connection, found: TranscriptHead, step: Step | None, kind: str, who: str
-) -> TranscriptHead:  # fmt: skip
+def _take_back(connection: Connection, found: TranscriptHead, step: Step | None, kind: str, who: str) -> Edited:
     if step is None:
         raise NothingToUndo(what=kind)
     row = connection.one("edit", transcript_id=found.id, revision=step.revision)
@@ -162,7 +174,7 @@ def _take_back(
     return _enter(connection, found, Step(found.revision + 1, kind, step.revision), change, who)
 
 
-def _enter(connection: Connection, found: TranscriptHead, step: Step, change: Change, who: str) -> TranscriptHead:
+def _enter(connection: Connection, found: TranscriptHead, step: Step, change: Change, who: str) -> Edited:
     segments.change(connection, found.id, change)
     connection.run(
         "insert_edit", transcript_id=found.id, revision=step.revision, now=connection.now, who=who, kind=step.kind,
@@ -174,7 +186,10 @@ def _enter(connection: Connection, found: TranscriptHead, step: Step, change: Ch
         search.refresh(connection, found.recording_id)
     about = {"transcript_id": found.id, "number": found.number, "revision": step.revision}
     events.append(connection, found.recording_id, "transcript.edited", about)
-    return _found(connection, found.recording_id, found.number)
+    there = [segment_id for segment_id, fields in change.after.items() if fields is not None]
+    gone = tuple(segment_id for segment_id, fields in change.after.items() if fields is None)
+    changed = in_order(segments.some(connection, found.id, there))
+    return Edited(replace(found, revision=step.revision), changed, gone)
 
 
 def _head(row: Row) -> TranscriptHead:

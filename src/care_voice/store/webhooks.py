@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any
 
 from care_voice.domain import webhooks as domain
-from care_voice.domain.ids import new_id
+from care_voice.domain.ids import is_id, new_id
 from care_voice.domain.store_errors import UnknownWebhook
 from care_voice.domain.webhook_retries import Outcome, Step, is_given_up
 from care_voice.domain.webhooks import Attempt, Delivery, DeliveryState, Webhook
@@ -45,7 +45,7 @@ def every(connection: Connection) -> list[Webhook]:
 
 def get(connection: Connection, webhook_id: str) -> Webhook:
     """An endpoint. Raises UnknownWebhook."""
-    row = connection.one("webhook", id=webhook_id)
+    row = connection.one("webhook", id=webhook_id) if is_id("whk", webhook_id) else None
     if row is None:
         raise UnknownWebhook(webhook_id=webhook_id[:80])
     return _webhook(row)
@@ -74,12 +74,14 @@ def change(connection: Connection, webhook: Webhook) -> Webhook:
 
 def rotate(connection: Connection, webhook_id: str, secret: str, overlap_s: float) -> Webhook:
     """A new secret, beside which the one before signs for `overlap_s`. Raises UnknownWebhook."""
+    get(connection, webhook_id)
     connection.run("rotate_webhook", id=webhook_id, secret=secret, until=connection.now + overlap_s)
     return get(connection, webhook_id)
 
 
 def enable(connection: Connection, webhook_id: str) -> Webhook:
     """Send to it again, beginning with what has waited. Raises UnknownWebhook."""
+    get(connection, webhook_id)
     connection.run("enable_webhook", id=webhook_id)
     connection.notify(TOPIC)
     return get(connection, webhook_id)
@@ -87,14 +89,15 @@ def enable(connection: Connection, webhook_id: str) -> Webhook:
 
 def disable(connection: Connection, webhook_id: str, why: str) -> Webhook:
     """Send nothing to it; its events wait until they are too old. Raises UnknownWebhook."""
+    get(connection, webhook_id)
     connection.run("disable_webhook", id=webhook_id, why=why, now=connection.now)
     return get(connection, webhook_id)
 
 
 def remove(connection: Connection, webhook_id: str) -> None:
     """Forget an endpoint and its log. Raises UnknownWebhook."""
-    if not connection.run("delete_webhook", id=webhook_id):
-        raise UnknownWebhook(webhook_id=webhook_id[:80])
+    get(connection, webhook_id)
+    connection.run("delete_webhook", id=webhook_id)
 
 
 def enqueue(connection: Connection, kind: str, recording_id: str, body: Mapping[str, Any]) -> None:
@@ -250,7 +253,8 @@ def _log(connection: Connection, delivery_id: str, attempt: int, outcome: Outcom
 
 
 def _delivery_row(connection: Connection, webhook_id: str, delivery_id: str) -> Row:
-    row = connection.one("delivery", id=delivery_id, webhook_id=webhook_id)
+    get(connection, webhook_id)
+    row = connection.one("delivery", id=delivery_id, webhook_id=webhook_id) if is_id("dlv", delivery_id) else None
     if row is None:
         raise UnknownWebhook(webhook_id=delivery_id[:80])
     return row

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from care_voice.domain.ids import new_id
-from care_voice.domain.jobs import Checkpoint, Job, JobKind, JobPriority, JobState, LeaseRules
+from care_voice.domain.jobs import Checkpoint, Job, JobKind, JobPriority, JobState, LeaseRules, Progress
 from care_voice.domain.recordings import Part, Wish
 from care_voice.domain.store_errors import IdempotencyMismatch, JobNotActive, LeaseLost, UnknownRecording
 from care_voice.store import doomed, events, idempotency, jobs, recordings
@@ -118,16 +118,16 @@ def test_a_late_worker_changes_nothing(database: Database) -> None:
     assert late is not None
     window = Checkpoint(0, 0.0, 1.0, "{}")
     for change in (
-        lambda c: jobs.save_window(c, early.lease, window, 1.0, None),
+        lambda c: jobs.save_window(c, early.lease, window, Progress(1.0)),
         lambda c: jobs.finish(c, early.lease),
         lambda c: jobs.renew(c, early.lease, RULES),
         lambda c: jobs.release(c, early.lease, 0.0),
-        lambda c: jobs.fail(c, early.lease, "x", {}, retry_at=None),
+        lambda c: jobs.fail(c, early.lease, "x", {}, rules=None),
     ):
         with pytest.raises(LeaseLost):
             database.write(change)
     assert database.read(lambda c: jobs.windows(c, job.id)) == []
-    database.write(lambda c: jobs.save_window(c, late.lease, window, 1.0, 2.0))
+    database.write(lambda c: jobs.save_window(c, late.lease, window, Progress(1.0, 2.0)))
     assert database.read(lambda c: jobs.windows(c, job.id)) == [window]
     assert database.write(lambda c: jobs.finish(c, late.lease)).state is JobState.DONE
     with pytest.raises(JobNotActive):

@@ -28,9 +28,10 @@ from care_voice.domain.store_errors import (
     UnknownRecording,
     UnknownTranscript,
 )
-from care_voice.domain.stored import Seen, StoredTranscript, TranscriptHead, text_of
+from care_voice.domain.stored import Seen, StoredTranscript, text_of
 from care_voice.store import events, recordings, segments, transcripts
 from care_voice.store.database import Connection, Database
+from care_voice.store.transcripts import Edited
 from support.stored_speech import keep, keep_recording, transcript_of
 
 LINES = ("Hello Miss Lady.", "How do you do?", "你好，左小雷老師。", "我很好。", "um", "Goodbye.")
@@ -50,12 +51,12 @@ def present(database: Database, recording_id: str, number: int | None = None) ->
     return database.read(lambda c: transcripts.read(c, recording_id, number))
 
 
-def edit(database: Database, recording_id: str, *edits: Edit, seen: Seen = ANY, who: str = "a") -> TranscriptHead:
+def edit(database: Database, recording_id: str, *edits: Edit, seen: Seen = ANY, who: str = "a") -> Edited:
     return database.write(lambda c: transcripts.edit(c, recording_id, None, edits, seen=seen, who=who))
 
 
-def take_back(database: Database, recording_id: str, how: Callable[..., TranscriptHead], seen: Seen = ANY) -> int:
-    return database.write(lambda c: how(c, recording_id, None, seen=seen, who="b")).revision
+def take_back(database: Database, recording_id: str, how: Callable[..., Edited], seen: Seen = ANY) -> int:
+    return database.write(lambda c: how(c, recording_id, None, seen=seen, who="b")).head.revision
 
 
 def changes_of(database: Database, recording_id: str) -> list[tuple[int, str, int | None, str]]:
@@ -134,7 +135,7 @@ def test_an_edit_is_searched_and_told(database: Database, recording: str) -> Non
     assert "Liddy" in searched(database, recording)
     last = database.read(lambda c: events.after(c, recording, 0))[-1]
     assert (last.kind, last.body) == (
-        "transcript.edited", {"transcript_id": done.id, "number": 1, "revision": 1},
+        "transcript.edited", {"transcript_id": done.head.id, "number": 1, "revision": 1},
     )  # fmt: skip
 
 
@@ -190,7 +191,7 @@ def test_history_is_read_in_pages(database: Database, recording: str) -> None:
 
 
 def test_what_changes_nothing_is_no_entry(database: Database, recording: str) -> None:
-    assert edit(database, recording, SetText(present(database, recording).segments[0].id, LINES[0])).revision == 0
+    assert edit(database, recording, SetText(present(database, recording).segments[0].id, LINES[0])).head.revision == 0
     assert changes_of(database, recording) == []
 
 
@@ -227,7 +228,7 @@ def test_of_two_edits_at_once_one_is_refused(database: Database, recording: str)
                 both.wait(10)
             return transcripts.edit(
                 connection, recording, None, [RenameSpeaker("", name)], seen=Seen(revision=0), who=name
-            ).revision
+            ).head.revision
 
         try:
             database.write(work)
@@ -326,3 +327,22 @@ def test_an_edit_leaves_the_version_of_title_and_notes(database: Database, recor
 
     assert after.version == before.version
     assert after.updated_at >= before.updated_at
+
+
+def test_an_edit_says_what_is_changed_and_gone(database: Database, recording: str) -> None:
+    ids = [segment.id for segment in present(database, recording).segments]
+    done = edit(database, recording, Split(ids[2], 3), DeleteSegment(ids[4]))
+
+    assert [segment.text for segment in done.changed] == ["你好，", "左小雷老師。"]
+    assert done.removed == (ids[4],)
+    assert done.head == present(database, recording).head
+    everywhere = edit(database, recording, RenameSpeaker("", "A"))
+    assert everywhere.changed == present(database, recording).segments
+
+
+def test_an_edit_of_many_says_all_of_them(database: Database) -> None:
+    recording_id = keep_recording(database)
+    keep(database, recording_id, transcript_of(*(f"Line {number}." for number in range(50))))
+
+    done = edit(database, recording_id, ReplaceAll("Line", "Row"))
+    assert done.changed == present(database, recording_id).segments

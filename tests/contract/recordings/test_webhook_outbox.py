@@ -1,10 +1,11 @@
-"""The outbox of webhooks on both databases: written with the event, claimed once, taken over, settled by its owner alone."""
+"""The outbox of webhooks on both databases: written with the event, claimed once, settled by its owner alone."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
@@ -324,7 +325,7 @@ def test_events_are_written_while_endpoints_come_and_go(outbox: Database) -> Non
     def come_and_go(_: int) -> None:
         for _ in range(10):
             listener = endpoint(outbox)
-            outbox.write(lambda each: webhooks.remove(each, listener.id))
+            outbox.write(partial(webhooks.remove, webhook_id=listener.id))
 
     def tell(_: int) -> None:
         for _ in range(20):

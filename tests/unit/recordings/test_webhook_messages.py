@@ -32,7 +32,7 @@ def test_words_are_added_where_the_endpoint_wants_them() -> None:
     message = webhooks.payload("transcript.created", 0, {"recording_id": "rec_1", "transcript_id": "tr_1"})
     full = json.loads(webhooks.with_transcript(message, {"text": "你好"}))
 
-    assert webhooks.transcript_named(message) == "tr_1"
+    assert webhooks.transcript_named(message) == ("rec_1", "tr_1")
     assert webhooks.transcript_named(webhooks.payload("job.done", 0, {"recording_id": "rec_1"})) is None
     assert full["data"] == {"recording_id": "rec_1", "transcript_id": "tr_1", "transcript": {"text": "你好"}}
 

@@ -23,6 +23,17 @@ class SileroVad:
         self._c = np.zeros(_STATE_SHAPE, dtype=np.float32)
         self._context = np.zeros(CONTEXT_SAMPLES, dtype=np.float32)
 
+    @property
+    def state(self) -> tuple[bytes, bytes, bytes]:
+        """What it carries from call to call."""
+        return self._h.tobytes(), self._c.tobytes(), self._context.tobytes()
+
+    def restore(self, state: tuple[bytes, bytes, bytes]) -> None:
+        """Go on where another one was. Raises ValueError where this is no `state`."""
+        h, c, context = (np.frombuffer(part, dtype=np.float32) for part in state)
+        self._h, self._c = h.reshape(_STATE_SHAPE), c.reshape(_STATE_SHAPE)
+        self._context = context.reshape(CONTEXT_SAMPLES)
+
     def probabilities(self, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """One probability for each 512 samples of 16 kHz sound in [-1, 1]; the length must be a multiple of 512."""
         frames = samples.reshape(-1, FRAME_SAMPLES)
