@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from care_voice.domain.ids import new_id
-from care_voice.domain.jobs import Checkpoint, JobKind, LeaseRules
+from care_voice.domain.jobs import Checkpoint, JobKind, LeaseRules, Progress
 from care_voice.domain.recordings import Wish
 from care_voice.store import events, jobs, recordings, search, tables
 from care_voice.store.audio import AudioStore
@@ -96,7 +96,7 @@ def _write_work(connection: Connection, recording_id: str, text: str) -> None:
     )  # fmt: skip
     claimed = jobs.claim(connection, "node", LeaseRules(), [JobKind.TRANSCRIBE])
     assert claimed is not None
-    jobs.save_window(connection, claimed.lease, Checkpoint(0, 0.0, 3.0, f'{{"text":"{text}"}}'), 3.0, 3.0)
+    jobs.save_window(connection, claimed.lease, Checkpoint(0, 0.0, 3.0, f'{{"text":"{text}"}}'), Progress(3.0, 3.0))
 
 
 def _date(connection: Connection, *, recording_id: str, at: float | None, trashed_at: float | None) -> None:
