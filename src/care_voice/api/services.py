@@ -21,6 +21,7 @@ from care_voice.service.served_models import ServedModel
 from care_voice.service.transcription import Transcriber
 from care_voice.service.transcripts import Transcripts
 from care_voice.service.webhooks import Webhooks
+from care_voice.store.audio import AudioStore
 from care_voice.store.database import Database
 from care_voice.telemetry.metrics import Metrics
 
@@ -32,6 +33,7 @@ class RecordingServices:
     db: Database
     watch: DatabaseWatch
     retention: Retention
+    audio: AudioStore
     intake: Intake
     transcripts: Transcripts
     webhooks: Webhooks
