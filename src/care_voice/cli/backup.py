@@ -59,7 +59,9 @@ def backup(
     else:
         typer.echo(f"{report.point}: {report.rows} rows, {report.objects} audio objects in {target}")
         sizes = {"copied": report.copied_bytes, "kept": report.kept_bytes, "repaired": report.repaired_bytes}
-        typer.echo(", ".join(f"{what} {decimal(size)}" for what, size in {**sizes, "freed": report.freed_bytes}.items()))
+        typer.echo(
+            ", ".join(f"{what} {decimal(size)}" for what, size in {**sizes, "freed": report.freed_bytes}.items())
+        )
     _say_missing(report.missing)
 
 
