@@ -16,6 +16,14 @@ ROUTES = {
     ("get", "/v1/models/{name}"),
     ("get", "/api/v1/status"),
     ("post", "/api/v1/transcriptions"),
+    ("get", "/api/v1/recordings/{recording_id}/transcripts"),
+    ("put", "/api/v1/recordings/{recording_id}/transcripts/current"),
+    ("get", "/api/v1/recordings/{recording_id}/transcripts/{version}"),
+    ("patch", "/api/v1/recordings/{recording_id}/transcripts/{version}"),
+    ("post", "/api/v1/recordings/{recording_id}/transcripts/{version}/undo"),
+    ("post", "/api/v1/recordings/{recording_id}/transcripts/{version}/redo"),
+    ("get", "/api/v1/recordings/{recording_id}/transcripts/{version}/history"),
+    ("get", "/api/v1/recordings/{recording_id}/export"),
     ("get", "/api/v1/models"),
     ("get", "/api/v1/models/{name}"),
     ("post", "/api/v1/models/{name}/pull"),
@@ -30,6 +38,17 @@ ROUTES = {
     ("head", "/api/v1/uploads/{recording_id}"),
     ("patch", "/api/v1/uploads/{recording_id}"),
     ("delete", "/api/v1/uploads/{recording_id}"),
+    ("get", "/api/v1/webhooks"),
+    ("post", "/api/v1/webhooks"),
+    ("get", "/api/v1/webhooks/{webhook_id}"),
+    ("patch", "/api/v1/webhooks/{webhook_id}"),
+    ("delete", "/api/v1/webhooks/{webhook_id}"),
+    ("post", "/api/v1/webhooks/{webhook_id}/rotate"),
+    ("post", "/api/v1/webhooks/{webhook_id}/ping"),
+    ("post", "/api/v1/webhooks/{webhook_id}/resend"),
+    ("get", "/api/v1/webhooks/{webhook_id}/deliveries"),
+    ("get", "/api/v1/webhooks/{webhook_id}/deliveries/{delivery_id}"),
+    ("post", "/api/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/resend"),
     ("get", "/health/live"),
     ("get", "/health/ready"),
     ("get", "/health/startup"),
@@ -37,6 +56,7 @@ ROUTES = {
 }
 
 EXPECTED = {
+    ("put", "/api/v1/recordings/{recording_id}/transcripts/current"): 400,
     ("post", "/api/v1/models/{name}/pull"): 202,
     ("post", "/api/v1/models/{name}/verify"): 202,
     ("delete", "/api/v1/models/{name}/operation"): 204,
@@ -48,7 +68,8 @@ EXPECTED = {
     ("patch", "/api/v1/uploads/{recording_id}"): 412,
     ("delete", "/api/v1/uploads/{recording_id}"): 412,
 }
-"""What a request without a body is answered, where it is not 200, or 400 for a form that is missing."""
+"""What a request without a body is answered, where it is not 200, 400 for a body that is missing, or 404
+for what has an identifier."""
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +92,8 @@ def test_every_route_answers(service: Service) -> None:
     for method, path in sorted(ROUTES):
         status = service.client.request(method.upper(), re.sub(r"\{\w+\}", "base", path)).status_code
         assert status == EXPECTED.get((method, path), 400 if method == "post" else 200), path
+        usual = 404 if "_id}" in path else 400 if method == "post" else 200
+        assert status == EXPECTED.get((method, path), usual), path
         # What a request has begun would be in the way of the next one.
         service.client.delete("/api/v1/models/base/operation")
 

@@ -14,10 +14,13 @@ from starlette.requests import ClientDisconnect
 
 from care_voice import __version__
 from care_voice.api import (
+    audio,
     health,
+    library,
     models,
     openai,
     recordings_intake,
+    retention,
     transcripts,
     tus,
     web,
@@ -41,7 +44,10 @@ ROUTES = (
     models,
     health,
     recordings_intake,
+    retention,
     tus,
+    library,
+    audio,
     transcripts,
     webhooks,
 )
