@@ -61,7 +61,6 @@ EXPECTED = {
     ("post", "/api/v1/models/{name}/verify"): 202,
     ("delete", "/api/v1/models/{name}/operation"): 204,
     ("delete", "/api/v1/models/{name}"): 409,
-    ("post", "/api/v1/recordings/{recording_id}/complete"): 404,
     ("options", "/api/v1/uploads"): 204,
     ("post", "/api/v1/uploads"): 412,
     ("head", "/api/v1/uploads/{recording_id}"): 412,
@@ -91,7 +90,6 @@ def test_it_names_every_route(schema: dict[str, Any]) -> None:
 def test_every_route_answers(service: Service) -> None:
     for method, path in sorted(ROUTES):
         status = service.client.request(method.upper(), re.sub(r"\{\w+\}", "base", path)).status_code
-        assert status == EXPECTED.get((method, path), 400 if method == "post" else 200), path
         usual = 404 if "_id}" in path else 400 if method == "post" else 200
         assert status == EXPECTED.get((method, path), usual), path
         # What a request has begun would be in the way of the next one.
