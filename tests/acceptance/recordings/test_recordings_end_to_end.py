@@ -1,4 +1,4 @@
-"""The whole way of a recording through the real service: sent, transcribed, found, mended, told of, deleted for good."""
+"""The whole way of a recording through the real service: sent, transcribed, found, mended, told of, deleted."""
 
 from __future__ import annotations
 
