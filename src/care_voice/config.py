@@ -20,11 +20,13 @@ from care_voice.models.settings import ModelSettings
 from care_voice.notify.settings import WebhookSettings
 from care_voice.remote.settings import RemoteSettings
 from care_voice.scheduler.settings import SchedulerSettings
+from care_voice.service.audio_upkeep import AudioUpkeepSettings
 from care_voice.service.derive_job import RecordingSettings
 from care_voice.service.intake import IntakeSettings
 from care_voice.service.lifecycle import LifecycleSettings
 from care_voice.service.scrub import ScrubSettings
 from care_voice.service.transcription import TranscriptionSettings
+from care_voice.store.audio_settings import AudioSettings
 from care_voice.store.settings import StoreSettings
 from care_voice.supervisor.settings import EngineSettings, MediaWorkerSettings, SupervisorSettings
 
@@ -78,6 +80,8 @@ class Settings:
     lifecycle: LifecycleSettings = field(default_factory=LifecycleSettings)
     scrub: ScrubSettings = field(default_factory=ScrubSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
+    audio: AudioSettings = field(default_factory=AudioSettings)
+    audio_upkeep: AudioUpkeepSettings = field(default_factory=AudioUpkeepSettings)
     intake: IntakeSettings = field(default_factory=IntakeSettings)
     recordings: RecordingSettings = field(default_factory=RecordingSettings)
     webhooks: WebhookSettings = field(default_factory=WebhookSettings)

@@ -16,6 +16,7 @@ from care_voice import __version__
 from care_voice.api import (
     audio,
     health,
+    library,
     models,
     openai,
     recordings_intake,
@@ -43,6 +44,7 @@ ROUTES = (
     health,
     recordings_intake,
     tus,
+    library,
     audio,
     transcripts,
     webhooks,

@@ -14,6 +14,7 @@ from care_voice.domain.errors import UnknownModel
 from care_voice.scheduler.work import Caller
 from care_voice.service.database_watch import DatabaseWatch
 from care_voice.service.intake import Intake
+from care_voice.service.library import Library
 from care_voice.service.lifecycle import Lifecycle
 from care_voice.service.model_library import ModelLibrary
 from care_voice.service.playback import Playback
@@ -21,6 +22,7 @@ from care_voice.service.served_models import ServedModel
 from care_voice.service.transcription import Transcriber
 from care_voice.service.transcripts import Transcripts
 from care_voice.service.webhooks import Webhooks
+from care_voice.store.audio import AudioStore
 from care_voice.store.database import Database
 from care_voice.telemetry.metrics import Metrics
 
@@ -31,7 +33,9 @@ class RecordingServices:
 
     db: Database
     watch: DatabaseWatch
+    audio: AudioStore
     intake: Intake
+    library: Library
     playback: Playback
     transcripts: Transcripts
     webhooks: Webhooks

@@ -13,15 +13,16 @@ import structlog
 from care_voice.config import Settings
 from care_voice.domain.ids import new_id
 from care_voice.notify.settings import WebhookSettings
+from care_voice.service.audio_upkeep import AudioUpkeep
 from care_voice.service.database_watch import DatabaseWatch
 from care_voice.service.intake import Intake
+from care_voice.service.library import Library
 from care_voice.service.playback import Playback
 from care_voice.service.transcription import Transcriber
 from care_voice.service.transcripts import Transcripts
 from care_voice.service.webhook_courier import WebhookCourier
 from care_voice.service.webhooks import Webhooks
-from care_voice.store.audio import AudioStore
-from care_voice.store.audio_directory import DirectoryAudio
+from care_voice.store.audio_opening import open_audio
 from care_voice.store.opening import open_database, prepare
 from care_voice.supervisor.media_pool import MediaPool
 from care_voice.telemetry.metrics import Metrics
@@ -42,8 +43,10 @@ class RecordingParts:
         self._store = settings.store
         self.node = new_id("node", time.time())
         self.watch = DatabaseWatch(self.db, self.prepare)
-        self.audio: AudioStore = DirectoryAudio(settings.data_dir / "recordings")
+        self.audio = open_audio(settings.audio, settings.data_dir, settings.incoming_dir)
+        self.audio_upkeep = AudioUpkeep(self.db, self.audio, settings.audio_upkeep, metrics)
         self.intake = Intake(self.db, self.audio, settings.intake, metrics)
+        self.library = Library(self.db)
         self.playback = Playback(self.db, self.audio)
         self.transcripts = Transcripts(self.db)
         self.courier = WebhookCourier(
@@ -59,7 +62,9 @@ class RecordingParts:
     def start(self) -> None:
         """Begin what runs in the background; it waits for the database by itself."""
         self._run("database", self.watch.run())
+        self._run("audio_upkeep", self._when_open(self.audio_upkeep.run))
         self._run("intake", self._when_open(self.intake.run))
+        self._run("library", self._when_open(self.library.run))
         self._run("webhooks", self._when_open(self.courier.run))
 
     def services(self) -> RecordingServices:
@@ -69,7 +74,9 @@ class RecordingParts:
         return RecordingServices(
             db=self.db,
             watch=self.watch,
+            audio=self.audio,
             intake=self.intake,
+            library=self.library,
             playback=self.playback,
             transcripts=self.transcripts,
             webhooks=self.webhooks,

@@ -239,6 +239,8 @@ class _FileWriter:
         self._start = start
         self._descriptor: int | None = None
         self._length = 0
+        self._begun = 0
+        """So many bytes the disk was asked to begin with."""
         self._synced: int | None = None
         self._broken = ""
 
@@ -269,6 +271,10 @@ class _FileWriter:
                 view, end = view[written:], end + written
         # Only now: what was written of bytes that do not fit is written over, or cut off at the end.
         self._length = end
+        if end - self._begun >= BLOCK_BYTES:
+            with suppress(OSError):
+                self._disk.begin_to_sync(descriptor, self._begun, end - self._begun)
+            self._begun = end
 
     def open(self) -> int:
         """Make the file, unless it is there; its descriptor. Raises StorageFull, AudioUnavailable."""

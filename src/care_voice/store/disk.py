@@ -5,8 +5,25 @@ Directories are 0700 and files 0600. Every method raises OSError.
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+
+_SYNC_FILE_RANGE_WRITE = 2
+
+
+@cache
+def _sync_file_range() -> Callable[[int, int, int, int], int] | None:
+    """Linux's own call, which Python does not have."""
+    if sys.platform != "linux":
+        return None
+    function = getattr(ctypes.CDLL(None), "sync_file_range", None)
+    if function is not None:
+        function.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
+    return function
 
 
 class Disk:
@@ -19,6 +36,12 @@ class Disk:
     def write(self, descriptor: int, data: memoryview, offset: int) -> int:
         """Write at `offset`; how many bytes were written, at least one."""
         return os.pwrite(descriptor, data, offset)
+
+    def begin_to_sync(self, descriptor: int, offset: int, length: int) -> None:
+        """Let the disk begin with bytes that will be synced later, so that it works meanwhile. It promises nothing, and
+        where it cannot be done it is not."""
+        if start := _sync_file_range():
+            start(descriptor, offset, length, _SYNC_FILE_RANGE_WRITE)
 
     def truncate(self, descriptor: int, length: int) -> None:
         os.ftruncate(descriptor, length)

@@ -15,6 +15,12 @@ LogFormat = Literal["auto", "json", "text"]
 _TRACEBACKS = ExceptionDictTransformer(show_locals=False)
 """Local variables hold prompts and transcripts, which no log may ever hold."""
 
+_QUIET = (
+    "httpx", "httpx2", "httpcore", "httpcore2", "uvicorn.access", "multipart", "python_multipart", "boto3", "botocore",
+    "urllib3",
+)  # fmt: skip
+"""Libraries that write a line for each request, with addresses and headers of it."""
+
 
 def configure_logging(log_format: LogFormat = "auto", level: str = "info") -> None:
     """Set up logging of this process. The standard library's records, uvicorn's among them, take the same way."""
@@ -37,7 +43,7 @@ def configure_logging(log_format: LogFormat = "auto", level: str = "info") -> No
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for name in ("httpx", "httpx2", "httpcore", "httpcore2", "uvicorn.access", "multipart", "python_multipart"):
+    for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

@@ -24,6 +24,7 @@ class Metrics:
         self._define_remote()
         self._define_webhooks()
         self._define_intake()
+        self._define_audio_storage()
 
     def _define_http(self) -> None:
         self.http_requests = Counter(
@@ -185,6 +186,36 @@ class Metrics:
         )
         self.recording_bytes = Counter(
             "care_voice_recording_bytes_total", "Bytes of recordings that have come in.", registry=self.registry
+        )
+
+    def _define_audio_storage(self) -> None:
+        self.recordings_stored = Gauge(
+            "care_voice_recordings_stored_bytes",
+            "Bytes of recordings and of what was derived from them, as the database counts them.",
+            registry=self.registry,
+        )
+        self.recordings_free = Gauge(
+            "care_voice_recordings_free_bytes",
+            "Room for recordings where a directory holds them.",
+            registry=self.registry,
+        )
+        self.objects_deleted = Counter(
+            "care_voice_recordings_objects_deleted_total",
+            "Objects of the audio storage deleted.",
+            registry=self.registry,
+        )
+        self.objects_doomed = Gauge(
+            "care_voice_recordings_objects_doomed", "Objects that are still to be deleted.", registry=self.registry
+        )
+        self.objects_unnamed = Gauge(
+            "care_voice_recordings_objects_unnamed",
+            "Objects that no row names and that are not to be deleted yet, at the last comparison.",
+            registry=self.registry,
+        )
+        self.objects_missing = Gauge(
+            "care_voice_recordings_objects_missing",
+            "Objects that rows name and that are gone or too short, at the last comparison.",
+            registry=self.registry,
         )
 
     def _define_remote(self) -> None:
