@@ -18,12 +18,14 @@ from care_voice.domain.errors import SettingsInvalid
 from care_voice.domain.values import BadValue, made
 from care_voice.models.settings import ModelSettings
 from care_voice.notify.settings import WebhookSettings
+from care_voice.ops.backup_settings import BackupSettings
 from care_voice.remote.settings import RemoteSettings
 from care_voice.scheduler.settings import SchedulerSettings
 from care_voice.service.audio_upkeep import AudioUpkeepSettings
 from care_voice.service.derive_job import RecordingSettings
 from care_voice.service.intake import IntakeSettings
 from care_voice.service.lifecycle import LifecycleSettings
+from care_voice.service.retention import RetentionSettings
 from care_voice.service.scrub import ScrubSettings
 from care_voice.service.transcription import TranscriptionSettings
 from care_voice.store.audio_settings import AudioSettings
@@ -80,6 +82,8 @@ class Settings:
     lifecycle: LifecycleSettings = field(default_factory=LifecycleSettings)
     scrub: ScrubSettings = field(default_factory=ScrubSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
+    retention: RetentionSettings = field(default_factory=RetentionSettings)
+    backup: BackupSettings = field(default_factory=BackupSettings)
     audio: AudioSettings = field(default_factory=AudioSettings)
     audio_upkeep: AudioUpkeepSettings = field(default_factory=AudioUpkeepSettings)
     intake: IntakeSettings = field(default_factory=IntakeSettings)

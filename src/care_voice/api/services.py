@@ -18,6 +18,7 @@ from care_voice.service.library import Library
 from care_voice.service.lifecycle import Lifecycle
 from care_voice.service.model_library import ModelLibrary
 from care_voice.service.playback import Playback
+from care_voice.service.retention import Retention
 from care_voice.service.served_models import ServedModel
 from care_voice.service.transcription import Transcriber
 from care_voice.service.transcripts import Transcripts
@@ -33,6 +34,7 @@ class RecordingServices:
 
     db: Database
     watch: DatabaseWatch
+    retention: Retention
     audio: AudioStore
     intake: Intake
     library: Library

@@ -15,9 +15,11 @@ from care_voice.domain.ids import new_id
 from care_voice.notify.settings import WebhookSettings
 from care_voice.service.audio_upkeep import AudioUpkeep
 from care_voice.service.database_watch import DatabaseWatch
+from care_voice.service.deletion import Deletion
 from care_voice.service.intake import Intake
 from care_voice.service.library import Library
 from care_voice.service.playback import Playback
+from care_voice.service.retention import Retention
 from care_voice.service.transcription import Transcriber
 from care_voice.service.transcripts import Transcripts
 from care_voice.service.webhook_courier import WebhookCourier
@@ -48,6 +50,7 @@ class RecordingParts:
         self.intake = Intake(self.db, self.audio, settings.intake, metrics)
         self.library = Library(self.db)
         self.playback = Playback(self.db, self.audio)
+        self.retention = Retention(self.db, Deletion(self.db, self.audio), settings.retention)
         self.transcripts = Transcripts(self.db)
         self.courier = WebhookCourier(
             self.db, partial(new_sender, settings.webhooks), settings.webhooks, metrics, owner=self.node
@@ -62,6 +65,7 @@ class RecordingParts:
     def start(self) -> None:
         """Begin what runs in the background; it waits for the database by itself."""
         self._run("database", self.watch.run())
+        self._run("retention", self._when_open(self.retention.run))
         self._run("audio_upkeep", self._when_open(self.audio_upkeep.run))
         self._run("intake", self._when_open(self.intake.run))
         self._run("library", self._when_open(self.library.run))
@@ -78,6 +82,7 @@ class RecordingParts:
             intake=self.intake,
             library=self.library,
             playback=self.playback,
+            retention=self.retention,
             transcripts=self.transcripts,
             webhooks=self.webhooks,
         )

@@ -20,10 +20,14 @@ VERBS = {
     "models": "models",
     "webhooks": "webhooks",
     "recordings": "recordings",
+    "backup": "backup",
+    "restore": "backup",
+    "verify": "backup",
+    "db": "db",
 }
 """Name of a command -> module of this package that holds it."""
 
-_GROUPS = frozenset({"models", "recordings", "webhooks"})
+_GROUPS = frozenset({"models", "recordings", "webhooks", "db"})
 """Commands that have commands of their own."""
 
 

@@ -108,16 +108,21 @@ def require_current(database: Database) -> None:
         raise SchemaTooOld(found=applied, needed=f"{found.wanting[-1].number:04}")
 
 
+def apply(connection: Connection, migration: Migration) -> None:
+    """Execute a step, whatever was applied before, and record it."""
+    connection.script(migration.statements(connection.dialect))
+    connection.run(
+        "record_migration", number=migration.number, name=migration.name, sha256=migration.sha256, now=connection.now
+    )
+
+
 def _apply_next(connection: Connection, *, after: bool) -> Migration | None:
     connection.one("lock_migrations")
     connection.run("create_migrations")
     pending = _status(connection).pending
     chosen = next((migration for migration in pending if after or migration.phase == "before"), None)
     if chosen is not None:
-        connection.script(chosen.statements(connection.dialect))
-        connection.run(
-            "record_migration", number=chosen.number, name=chosen.name, sha256=chosen.sha256, now=connection.now
-        )
+        apply(connection, chosen)
     return chosen
 
 

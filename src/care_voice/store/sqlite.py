@@ -107,6 +107,12 @@ class SqliteDatabase(Database):
             raise
         return raw
 
+    def truncate_log(self) -> bool:
+        with _explained(), self._turn:
+            self._writer = self._writer or self._connect()
+            busy, _, _ = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not busy
+
     def _disconnect(self) -> None:
         with self._turn:
             writer, self._writer = self._writer, None
