@@ -15,6 +15,9 @@ from care_voice.cli.recordings_shown import About, about_json, found_json, found
 from care_voice.domain.errors import CareVoiceError, RequestError
 from care_voice.domain.jobs import Job, JobState
 from care_voice.domain.library import Filters, Found, Order, Outcome
+from care_voice.domain.receipts import Receipt
+from care_voice.service.deletion import Deletion
+from care_voice.service.folder_import import CLIENT
 from care_voice.service.library import MAX_PAGE, Action
 from care_voice.store import jobs, recordings
 from care_voice.store.database import Connection
@@ -85,12 +88,20 @@ def show(recording: Id, as_json: Json = False) -> None:
 
 @app.command("rm")
 def remove(
-    recordings_named: Ids, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False
+    recordings_named: Ids,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    permanently: Annotated[
+        bool, typer.Option("--permanently", help="Delete for good, in the trash or not: nothing brings them back.")
+    ] = False,
 ) -> None:
     """Put recordings into the trash, from which `restore` takes them while it has not been emptied."""
     if not yes:
-        typer.confirm(f"Put {_counted(recordings_named)} into the trash?", abort=True)
-    _for_each("trash", recordings_named, "in the trash")
+        what = _counted(recordings_named)
+        typer.confirm(f"Delete {what} for good?" if permanently else f"Put {what} into the trash?", abort=True)
+    if permanently:
+        _delete_for_good(recordings_named)
+    else:
+        _for_each("trash", recordings_named, "in the trash")
 
 
 @app.command()
@@ -158,6 +169,31 @@ def _for_each(action: Action, ids: list[str], done: str) -> None:
             typer.echo(f"{outcome.id}: {done}")
     if any(outcome.error for outcome in outcomes):
         raise typer.Exit(1)
+
+
+def _delete_for_good(ids: list[str]) -> None:
+    async def work(kept: Kept) -> list[tuple[str, Receipt | CareVoiceError]]:
+        return [(each, await _deleted(kept, each)) for each in ids]
+
+    results = with_kept(work)
+    for recording_id, result in results:
+        if isinstance(result, CareVoiceError):
+            explain(result, f"{recording_id}: ")
+        else:
+            typer.echo(f"{recording_id}: deleted, receipt {result.id}")
+    if any(isinstance(result, CareVoiceError) for _, result in results):
+        raise typer.Exit(1)
+
+
+async def _deleted(kept: Kept, recording_id: str) -> Receipt | CareVoiceError:
+    deletion = Deletion(kept.db, kept.audio)
+    try:
+        receipt = await deletion.delete(recording_id, who=CLIENT, reason="asked for")
+        await deletion.erase_traces()
+    except RequestError as error:
+        return error
+    assert receipt is not None
+    return receipt
 
 
 async def _retried(kept: Kept, recording_id: str) -> list[Job] | CareVoiceError:

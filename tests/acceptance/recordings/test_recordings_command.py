@@ -149,6 +149,14 @@ def test_recordings_go_into_the_trash_and_come_back(run: Run, stored: Stored) ->
     assert len(parsed(run("list", "--json"))) == 2
 
 
+def test_a_recording_is_deleted_for_good(run: Run, stored: Stored, tmp_path: Path) -> None:
+    gone = run("rm", "-y", "--permanently", stored.transcribed)
+    assert gone.returncode == 0, gone.stderr
+    assert f"{stored.transcribed}: deleted, receipt rcp_" in gone.stdout
+    assert run("show", stored.transcribed).returncode == 1
+    assert not (tmp_path / "recordings" / "recordings" / stored.transcribed).exists()
+
+
 def test_what_failed_is_queued_again(run: Run, stored: Stored) -> None:
     again = run("retry", stored.failed)
     assert again.returncode == 0, again.stderr
