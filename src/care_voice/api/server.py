@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect
 from care_voice import __version__
 from care_voice.api import (
     health,
+    library,
     models,
     openai,
     recordings_intake,
@@ -44,6 +45,7 @@ ROUTES = (
     recordings_intake,
     retention,
     tus,
+    library,
     transcripts,
     webhooks,
 )

@@ -14,6 +14,7 @@ from care_voice.domain.errors import UnknownModel
 from care_voice.scheduler.work import Caller
 from care_voice.service.database_watch import DatabaseWatch
 from care_voice.service.intake import Intake
+from care_voice.service.library import Library
 from care_voice.service.lifecycle import Lifecycle
 from care_voice.service.model_library import ModelLibrary
 from care_voice.service.retention import Retention
@@ -35,6 +36,7 @@ class RecordingServices:
     retention: Retention
     audio: AudioStore
     intake: Intake
+    library: Library
     transcripts: Transcripts
     webhooks: Webhooks
 

@@ -17,6 +17,7 @@ from care_voice.service.audio_upkeep import AudioUpkeep
 from care_voice.service.database_watch import DatabaseWatch
 from care_voice.service.deletion import Deletion
 from care_voice.service.intake import Intake
+from care_voice.service.library import Library
 from care_voice.service.retention import Retention
 from care_voice.service.transcription import Transcriber
 from care_voice.service.transcripts import Transcripts
@@ -47,6 +48,7 @@ class RecordingParts:
         self.audio_upkeep = AudioUpkeep(self.db, self.audio, settings.audio_upkeep, metrics)
         self.intake = Intake(self.db, self.audio, settings.intake, metrics)
         self.retention = Retention(self.db, Deletion(self.db, self.audio), settings.retention)
+        self.library = Library(self.db)
         self.transcripts = Transcripts(self.db)
         self.courier = WebhookCourier(
             self.db, partial(new_sender, settings.webhooks), settings.webhooks, metrics, owner=self.node
@@ -64,6 +66,7 @@ class RecordingParts:
         self._run("retention", self._when_open(self.retention.run))
         self._run("audio_upkeep", self._when_open(self.audio_upkeep.run))
         self._run("intake", self._when_open(self.intake.run))
+        self._run("library", self._when_open(self.library.run))
         self._run("webhooks", self._when_open(self.courier.run))
 
     def services(self) -> RecordingServices:
@@ -76,6 +79,7 @@ class RecordingParts:
             audio=self.audio,
             intake=self.intake,
             retention=self.retention,
+            library=self.library,
             transcripts=self.transcripts,
             webhooks=self.webhooks,
         )

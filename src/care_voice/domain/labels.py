@@ -18,12 +18,12 @@ _MAX_VALUE = 4_096
 def line(param: str, text: str, most: int) -> str:
     """One line of text without spaces around it. Raises InvalidParameter where it is longer than `most` characters or
     holds control characters or halves of characters, which no database takes."""
-    text = text.strip()
-    if len(text) > most:
-        raise InvalidParameter(param=param, why=f"it is longer than {most} characters")
-    if any(ord(each) < 32 or ord(each) == 127 or 0xD800 <= ord(each) < 0xE000 for each in text):
-        raise InvalidParameter(param=param, why="it holds characters that are not text")
-    return text
+    return _text(param, text.strip(), most, allowed="")
+
+
+def lines(param: str, text: str, most: int) -> str:
+    """As `line`, with line ends and tabs; those of other systems become plain ones. Raises InvalidParameter."""
+    return _text(param, text.replace("\r\n", "\n").replace("\r", "\n").strip(), most, allowed="\n\t")
 
 
 def tags(param: str, given: Iterable[str]) -> tuple[str, ...]:
@@ -43,3 +43,16 @@ def metadata(param: str, given: Mapping[str, str]) -> dict[str, str]:
     if len(given) > _MAX_PAIRS:
         raise InvalidParameter(param=param, why=f"there are more than {_MAX_PAIRS} entries")
     return {line(param, key, _MAX_KEY): line(param, value, _MAX_VALUE) for key, value in given.items()}
+
+
+def _text(param: str, text: str, most: int, *, allowed: str) -> str:
+    if len(text) > most:
+        raise InvalidParameter(param=param, why=f"it is longer than {most} characters")
+    if any(_is_no_text(each) for each in text if each not in allowed):
+        raise InvalidParameter(param=param, why="it holds characters that are not text")
+    return text
+
+
+def _is_no_text(character: str) -> bool:
+    code = ord(character)
+    return code < 32 or code == 127 or 0xD800 <= code < 0xE000

@@ -1,7 +1,7 @@
 """Named SQL from the files in `sql/`: one text for both databases, and another only where they must differ.
 
 A section begins with `-- name: claim_job` and its parameters are written `:owner`. A section `-- name: claim_job
-(postgresql)` is used there instead.
+(postgresql)` is used there instead. A line `-- include: recording_filters` stands for the text of that section.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import Literal
 Dialect = Literal["sqlite", "postgresql"]
 
 _HEAD = re.compile(r"^-- name: (?P<name>\w+)(?: \((?P<dialect>sqlite|postgresql)\))?\s*$", re.MULTILINE)
-_COMMENT = re.compile(r"^\s*--.*$", re.MULTILINE)
+_COMMENT = re.compile(r"^\s*--(?! include:).*$", re.MULTILINE)
+_INCLUDE = re.compile(r"^\s*-- include: (\w+)$", re.MULTILINE)
 _PARAMETER = re.compile(r"(?<![:\w]):(\w+)")
 _LITERAL = re.compile(r"('(?:[^']|'')*')")
 
@@ -32,7 +33,11 @@ def statements(dialect: Dialect) -> dict[str, str]:
             _add_sections(file.read_text(encoding="utf-8"), found)
     names = {name for name, _ in found}
     chosen = {name: found.get((name, dialect), found.get((name, None))) for name in names}
-    return {name: _for_driver(text, dialect) for name, text in chosen.items() if text is not None}
+    present = {name: text for name, text in chosen.items() if text is not None}
+    return {
+        name: _for_driver(_INCLUDE.sub(lambda match: present[match[1]], text), dialect)
+        for name, text in present.items()
+    }
 
 
 def _folder() -> resources.abc.Traversable:

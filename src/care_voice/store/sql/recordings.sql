@@ -80,15 +80,5 @@ VALUES (:client, :key, :request_sha256, :result_id, :now) ON CONFLICT DO NOTHING
 -- name: expire_idempotency_keys
 DELETE FROM idempotency_keys WHERE created_at < :before
 
--- name: search_sources
-SELECT r.title, r.notes, r.filename, r.transcript_id FROM recordings r WHERE r.id = :id
-
--- name: search_segments
-SELECT text FROM segments WHERE transcript_id = :transcript_id ORDER BY place
-
--- name: upsert_search_document
-INSERT INTO search_documents (recording_id, body) VALUES (:id, :body)
-ON CONFLICT (recording_id) DO UPDATE SET body = excluded.body
-
 -- name: set_idempotent_result
 UPDATE idempotency_keys SET result_id = :result_id WHERE client = :client AND key = :key
