@@ -22,6 +22,7 @@ from care_voice.ops.backup_settings import BackupSettings
 from care_voice.remote.settings import RemoteSettings
 from care_voice.scheduler.settings import SchedulerSettings
 from care_voice.service.audio_upkeep import AudioUpkeepSettings
+from care_voice.service.derive_job import RecordingSettings
 from care_voice.service.intake import IntakeSettings
 from care_voice.service.lifecycle import LifecycleSettings
 from care_voice.service.retention import RetentionSettings
@@ -86,6 +87,7 @@ class Settings:
     audio: AudioSettings = field(default_factory=AudioSettings)
     audio_upkeep: AudioUpkeepSettings = field(default_factory=AudioUpkeepSettings)
     intake: IntakeSettings = field(default_factory=IntakeSettings)
+    recordings: RecordingSettings = field(default_factory=RecordingSettings)
     webhooks: WebhookSettings = field(default_factory=WebhookSettings)
 
     @property

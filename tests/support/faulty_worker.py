@@ -2,7 +2,8 @@
 
 The directory TEST_WORKER_FAULTS holds files named after what shall happen. Whichever worker begins a window next takes
 one of them and breaks, but no window is hit twice: the faults are the machine's here, not the window's. A window whose
-prompt is `guilty` breaks every worker that has it, at once, whatever else that worker has.
+prompt is `guilty` breaks every worker that has it, at once, whatever else that worker has. So does a file that begins
+with `POISON` every media worker that is told to read it.
 """
 
 from __future__ import annotations
@@ -10,19 +11,20 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
-from care_voice.engine.desk import Desk, Request
-from care_voice.engine.protocol import DecodeWindow, Ready, ToWorker
+from care_voice.engine.desk import Answer, Desk, Request
+from care_voice.engine.protocol import DecodeWindow, DeriveMedia, OpenMedia, Ready, ToWorker
 from care_voice.engine.roles import EngineRole, MediaRole, Role
 from care_voice.engine.worker import main
 from support.server import CAPACITY_VARIABLE, FAULTS_VARIABLE
 
 GUILTY = "guilty"
+POISON = b"POISON"
 
 FAULTS: Mapping[str, Callable[[], object]] = {
     "crash": os.abort,
@@ -62,7 +64,17 @@ def break_if_told(request: Request) -> None:
                 fault()
 
 
-ROLES: Mapping[str, type[Role]] = {"engine": FaultyRole, "media": MediaRole}
+class PoisonableRole(MediaRole):
+    """The real reader of files, which some of them break."""
+
+    def handle(self, message: Request) -> Iterator[Answer]:
+        assert isinstance(message, OpenMedia | DeriveMedia)
+        if Path(message.path).read_bytes().startswith(POISON):
+            FAULTS["crash"]()
+        return super().handle(message)
+
+
+ROLES: Mapping[str, type[Role]] = {"engine": FaultyRole, "media": PoisonableRole}
 
 if __name__ == "__main__":
     main(ROLES)

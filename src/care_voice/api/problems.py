@@ -39,6 +39,7 @@ _STATUS: list[tuple[type[errors.CareVoiceError], int]] = [
     (store_errors.RecordingTooLarge, 413),
     (store_errors.QuotaExceeded, 413),
     (store_errors.EditInvalid, 422),
+    (store_errors.RangeNotSatisfiable, 416),
     (store_errors.IdempotencyMismatch, 422),
     (store_errors.WebhookUrlRefused, 422),
     (store_errors.ChecksumMismatch, 460),
@@ -78,8 +79,10 @@ def status_of(error: errors.CareVoiceError) -> int:
 
 
 def headers_of(error: errors.CareVoiceError, status: int | None = None) -> dict[str, str]:
-    """`Retry-After` in seconds where trying again can help, which is with a 503. `status` is what is answered, where it
-    is not the error's own."""
+    """`Retry-After` in seconds where trying again can help, which is with a 503; how much there is where a range of it
+    could not be given. `status` is what is answered, where it is not the error's own."""
+    if isinstance(error, store_errors.RangeNotSatisfiable):
+        return {"Content-Range": f"bytes */{error.fields['size']}"}
     if (status or status_of(error)) != 503:
         return {}
     return {"Retry-After": str(error.fields.get("retry_after_s", _DEFAULT_RETRY_AFTER_S))}

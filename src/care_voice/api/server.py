@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect
 
 from care_voice import __version__
 from care_voice.api import (
+    audio,
     health,
     library,
     models,
@@ -46,6 +47,7 @@ ROUTES = (
     retention,
     tus,
     library,
+    audio,
     transcripts,
     webhooks,
 )

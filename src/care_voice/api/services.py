@@ -17,6 +17,7 @@ from care_voice.service.intake import Intake
 from care_voice.service.library import Library
 from care_voice.service.lifecycle import Lifecycle
 from care_voice.service.model_library import ModelLibrary
+from care_voice.service.playback import Playback
 from care_voice.service.retention import Retention
 from care_voice.service.served_models import ServedModel
 from care_voice.service.transcription import Transcriber
@@ -37,6 +38,7 @@ class RecordingServices:
     audio: AudioStore
     intake: Intake
     library: Library
+    playback: Playback
     transcripts: Transcripts
     webhooks: Webhooks
 

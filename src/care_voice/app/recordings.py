@@ -18,6 +18,7 @@ from care_voice.service.database_watch import DatabaseWatch
 from care_voice.service.deletion import Deletion
 from care_voice.service.intake import Intake
 from care_voice.service.library import Library
+from care_voice.service.playback import Playback
 from care_voice.service.retention import Retention
 from care_voice.service.transcription import Transcriber
 from care_voice.service.transcripts import Transcripts
@@ -47,8 +48,9 @@ class RecordingParts:
         self.audio = open_audio(settings.audio, settings.data_dir, settings.incoming_dir)
         self.audio_upkeep = AudioUpkeep(self.db, self.audio, settings.audio_upkeep, metrics)
         self.intake = Intake(self.db, self.audio, settings.intake, metrics)
-        self.retention = Retention(self.db, Deletion(self.db, self.audio), settings.retention)
         self.library = Library(self.db)
+        self.playback = Playback(self.db, self.audio)
+        self.retention = Retention(self.db, Deletion(self.db, self.audio), settings.retention)
         self.transcripts = Transcripts(self.db)
         self.courier = WebhookCourier(
             self.db, partial(new_sender, settings.webhooks), settings.webhooks, metrics, owner=self.node
@@ -78,8 +80,9 @@ class RecordingParts:
             watch=self.watch,
             audio=self.audio,
             intake=self.intake,
-            retention=self.retention,
             library=self.library,
+            playback=self.playback,
+            retention=self.retention,
             transcripts=self.transcripts,
             webhooks=self.webhooks,
         )

@@ -1,8 +1,8 @@
-"""Decode any media file to mono 16 kHz PCM as a stream, with limits, through PyAV (FFmpeg)."""
+"""Decode any media file to mono PCM as a stream, with limits, through PyAV (FFmpeg)."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -32,13 +32,17 @@ _PROBE_BYTES = "5000000"
 
 
 class MediaStream:
-    """An opened file: `claimed_duration_s` from its header (None without one) and its sound as blocks of PCM."""
+    """An opened file: `claimed_duration_s` from its header (None without one), `source_rate` in Hz, and its sound as
+    blocks of PCM.
+    """
 
     def __init__(self, container: InputContainer, stream: AudioStream, max_duration_s: float) -> None:
         self._container = container
         self._stream = stream
-        self._max_samples = int(max_duration_s * SAMPLE_RATE)
+        self._max_duration_s = max_duration_s
+        self._rate = SAMPLE_RATE
         self._samples = 0
+        self.source_rate = int(stream.sample_rate)
         self.claimed_duration_s = _claimed_duration(container, stream)
         if self.claimed_duration_s is not None and self.claimed_duration_s > max_duration_s + 1:
             raise MediaTooLong(limit_s=round(max_duration_s))
@@ -46,29 +50,30 @@ class MediaStream:
     @property
     def decoded_s(self) -> float:
         """Seconds of sound that `blocks` has given so far."""
-        return self._samples / SAMPLE_RATE
+        return self._samples / self._rate
 
-    def blocks(self) -> Iterator[Pcm]:
-        """PCM in order; damaged packets are skipped, holes in the timestamps become silence.
+    def blocks(self, rate: int = SAMPLE_RATE) -> Iterator[Pcm]:
+        """PCM at `rate` Hz in order; damaged packets are skipped, holes in the timestamps become silence.
 
         Raises:
             MediaTooLong: More sound than the limit came out of the file.
             UnreadableMedia: No packet could be decoded.
             EmptyRecording: The file is whole and holds no samples.
         """
+        self._rate = rate
         damaged = yield from self._decode_all()
         if self._samples == 0:
             raise UnreadableMedia(why="its sound is damaged") if damaged else EmptyRecording()
 
     def _decode_all(self) -> Generator[Pcm, None, int]:
-        resampler = _new_resampler()
+        resampler = _new_resampler(self._rate)
         layout: tuple[object, ...] | None = None
         frames = _FrameReader(self._container, self._stream)
         for frame in frames:
             shape = (frame.format.name, frame.layout.name, frame.sample_rate)
             if layout not in (None, shape):
                 yield from self._count(resampler.resample(None))
-                resampler = _new_resampler()
+                resampler = _new_resampler(self._rate)
             layout = shape
             gap = self._gap_samples(frame)
             if gap:
@@ -85,15 +90,15 @@ class MediaStream:
 
     def _admit(self, block: Pcm) -> Pcm:
         self._samples += len(block)
-        if self._samples > self._max_samples:
-            raise MediaTooLong(limit_s=round(self._max_samples / SAMPLE_RATE))
+        if self.decoded_s > self._max_duration_s:
+            raise MediaTooLong(limit_s=round(self._max_duration_s))
         return block
 
     def _gap_samples(self, frame: AudioFrame) -> int:
         if frame.time is None:
             return 0
         gap_s = frame.time - (self._container.start_time or 0) / av.time_base - self.decoded_s
-        return int(gap_s * SAMPLE_RATE) if _MIN_GAP_S < gap_s < _MAX_GAP_S else 0
+        return int(gap_s * self._rate) if _MIN_GAP_S < gap_s < _MAX_GAP_S else 0
 
 
 class _FrameReader:
@@ -143,6 +148,22 @@ def open_media(path: Path, max_duration_s: float) -> Iterator[MediaStream]:
         yield MediaStream(container, stream, max_duration_s)
 
 
+def in_blocks(stream: Iterable[Pcm], size: int) -> Iterator[Pcm]:
+    """The same sound in blocks of `size` samples; only the last block may be shorter."""
+    parts: list[Pcm] = []
+    held = 0
+    for piece in stream:
+        parts.append(piece)
+        held += len(piece)
+        if held >= size:
+            joined = np.concatenate(parts)
+            whole = held // size * size
+            yield from np.split(joined[:whole], whole // size)
+            parts, held = [joined[whole:]], held - whole
+    if held:
+        yield np.concatenate(parts)
+
+
 @contextmanager
 def _open_container(file: BinaryIO) -> Iterator[InputContainer]:
     options = {"protocol_whitelist": _NO_PROTOCOL, "probesize": _PROBE_BYTES}
@@ -163,7 +184,7 @@ def _claimed_duration(container: InputContainer, stream: AudioStream) -> float |
 
 
 def _resampled(resampler: AudioResampler, frame: AudioFrame) -> list[AudioFrame]:
-    """The frame as mono at 16 kHz. Raises UnreadableMedia where FFmpeg cannot mix what it decoded, as 64 channels."""
+    """The frame as mono. Raises UnreadableMedia where FFmpeg cannot mix what it decoded, as 64 channels."""
     try:
         return resampler.resample(frame)
     except av.error.FFmpegError as error:
@@ -171,5 +192,5 @@ def _resampled(resampler: AudioResampler, frame: AudioFrame) -> list[AudioFrame]
         raise UnreadableMedia(why=why) from error
 
 
-def _new_resampler() -> AudioResampler:
-    return AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
+def _new_resampler(rate: int) -> AudioResampler:
+    return AudioResampler(format="s16", layout="mono", rate=rate)

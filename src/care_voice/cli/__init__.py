@@ -19,6 +19,7 @@ VERBS = {
     "doctor": "doctor",
     "models": "models",
     "webhooks": "webhooks",
+    "recordings": "recordings",
     "backup": "backup",
     "restore": "backup",
     "verify": "backup",
@@ -26,7 +27,7 @@ VERBS = {
 }
 """Name of a command -> module of this package that holds it."""
 
-_GROUPS = frozenset({"models", "webhooks", "db"})
+_GROUPS = frozenset({"models", "recordings", "webhooks", "db"})
 """Commands that have commands of their own."""
 
 

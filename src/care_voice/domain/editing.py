@@ -38,6 +38,7 @@ class Draft:
         self.duration = duration
         self.new_id = new_id
         self._source = source
+        self._read: dict[str, StoredSegment | None] = {}
         self._old: dict[str, StoredSegment | None] = {}
         self._new: dict[str, StoredSegment | None] = {}
 
@@ -76,6 +77,7 @@ class Draft:
         """The segments of which (text, speaker) is wanted now."""
         here = [segment for segment in self._new.values() if segment and wanted(segment.text, segment.speaker)]
         there = [segment for segment in self._source.matching(wanted) if segment.id not in self._new]
+        self._read |= {segment.id: segment for segment in there}
         return in_order([*here, *there])
 
     def removed(self, segment_id: str) -> StoredSegment:
@@ -104,9 +106,15 @@ class Draft:
         return following[0].place if following else place + 2
 
     def _find(self, segment_id: str) -> StoredSegment | None:
-        return self._new[segment_id] if segment_id in self._new else self._source.segment(segment_id)
+        return self._new[segment_id] if segment_id in self._new else self._stored(segment_id)
 
     def _keep(self, segment_id: str, segment: StoredSegment | None) -> None:
         if segment_id not in self._old:
-            self._old[segment_id] = self._source.segment(segment_id)
+            self._old[segment_id] = self._stored(segment_id)
         self._new[segment_id] = segment
+
+    def _stored(self, segment_id: str) -> StoredSegment | None:
+        """A segment before the edits in hand, read once."""
+        if segment_id not in self._read:
+            self._read[segment_id] = self._source.segment(segment_id)
+        return self._read[segment_id]

@@ -33,6 +33,7 @@
     │   ├── IdempotencyMismatch
     │   ├── EditConflict
     │   ├── EditInvalid
+    │   ├── RangeNotSatisfiable
     │   ├── NothingToUndo
     │   ├── VersionConflict
     │   ├── JobNotActive

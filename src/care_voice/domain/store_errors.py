@@ -144,6 +144,13 @@ class IdempotencyMismatch(RequestError):
     hint = "Use a new key for a new request."
 
 
+class RangeNotSatisfiable(RequestError):
+    """The range that was asked for lies outside of the {size} bytes that there are."""
+
+    code = "range_not_satisfiable"
+    hint = "Ask for a range within them, or for the whole without a Range header."
+
+
 class EditConflict(RequestError):
     """The transcript has been changed meanwhile: it is at revision {revision}."""
 

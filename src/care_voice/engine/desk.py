@@ -9,20 +9,20 @@ from care_voice.domain.errors import CareVoiceError
 from care_voice.engine.protocol import (
     Cancel,
     DecodeWindow,
+    DeriveMedia,
     Dropped,
     Failed,
     Heartbeat,
+    MediaAnswer,
+    MediaDerived,
     MediaDone,
-    MediaOpened,
-    MediaProgress,
-    MediaWindow,
     OpenMedia,
     WindowDecoded,
 )
 
-Request = DecodeWindow | OpenMedia
-Answer = WindowDecoded | Dropped | MediaOpened | MediaWindow | MediaProgress | MediaDone | Failed
-_LAST = (WindowDecoded, Dropped, MediaDone, Failed)
+Request = DecodeWindow | OpenMedia | DeriveMedia
+Answer = WindowDecoded | Dropped | MediaAnswer | Failed
+_LAST = (WindowDecoded, Dropped, MediaDone, MediaDerived, Failed)
 
 
 class Desk:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from care_voice.audio.decode import Pcm, open_media
+from care_voice.audio.decode import Pcm, in_blocks, open_media
 from care_voice.audio.windows import FRAME_S, FRAME_SAMPLES, Window, WindowPlanner, WindowSettings
 from care_voice.engine.backends.silero import SileroVad, load_session
 from care_voice.engine.bookmarks import Bookmark, read_bookmark, write_bookmark
@@ -41,7 +41,7 @@ class MediaReader:
             MediaError: The file cannot be used.
         """
         with open_media(Path(message.path), message.max_duration_s) as media:
-            blocks = _blocks(media.blocks())
+            blocks = in_blocks(media.blocks(), _BLOCK_FRAMES * FRAME_SAMPLES)
             # Sound must come out before anything is said: a file without any is then refused with its own status.
             first = list(islice(blocks, 1))
             yield MediaOpened(message.id, media.claimed_duration_s)
@@ -134,20 +134,3 @@ def window_settings(vad: VadOptions) -> WindowSettings:
     return WindowSettings(
         threshold=vad.threshold, min_silence_s=vad.min_silence_ms / 1000, pad_s=vad.speech_pad_ms / 1000
     )
-
-
-def _blocks(stream: Iterable[Pcm]) -> Iterator[Pcm]:
-    """The same sound in blocks of a whole number of VAD frames; only the last block may be shorter."""
-    size = _BLOCK_FRAMES * FRAME_SAMPLES
-    parts: list[Pcm] = []
-    held = 0
-    for piece in stream:
-        parts.append(piece)
-        held += len(piece)
-        if held >= size:
-            joined = np.concatenate(parts)
-            whole = held // size * size
-            yield from np.split(joined[:whole], whole // size)
-            parts, held = [joined[whole:]], held - whole
-    if held:
-        yield np.concatenate(parts)

@@ -24,6 +24,8 @@ MAX_FRAME_BYTES: Final = 64 * 1024 * 1024
 LENGTH_BYTES: Final = 4
 LogFormat = Literal["auto", "json", "text"]
 WorkerRole = Literal["engine", "media"]
+PlaybackFormat = Literal["flac", "opus"]
+"""What a copy for playback is written as: FLAC in a file of its own, or Opus in WebM."""
 
 
 class Message(msgspec.Struct, tag=True, tag_field="type", frozen=True, array_like=False):
@@ -115,6 +117,20 @@ class OpenMedia(Message, frozen=True):
     max_duration_s: float
     vad: VadOptions
     bookmark: bytes = b""
+
+
+class DeriveMedia(Message, frozen=True):
+    """Decode a file and write what is made from its sound: at `playback_path` a mono copy that browsers play, and at
+    `waveform_path` its peaks (`care_voice.audio.peaks`). Each appears under its name only when both are whole.
+    """
+
+    id: int
+    request_id: str
+    path: str
+    max_duration_s: float
+    playback_format: PlaybackFormat
+    playback_path: str
+    waveform_path: str
 
 
 class Cancel(Message, frozen=True):
@@ -246,7 +262,7 @@ class MediaWindow(Message, frozen=True):
 
 
 class MediaProgress(Message, frozen=True):
-    """No speech up to here: `scanned_s` seconds have been decoded and hold nothing more to transcribe."""
+    """`scanned_s` seconds have been decoded, and hold nothing more to transcribe where that is what was asked."""
 
     id: int
     scanned_s: float
@@ -254,6 +270,13 @@ class MediaProgress(Message, frozen=True):
 
 class MediaDone(Message, frozen=True):
     """The whole file was decoded; `duration_s` is what it really held."""
+
+    id: int
+    duration_s: float
+
+
+class MediaDerived(Message, frozen=True):
+    """What was asked to be made of a file is there; `duration_s` is what the file really held."""
 
     id: int
     duration_s: float
@@ -267,8 +290,9 @@ class Failed(Message, frozen=True):
     fields: dict[str, str | int | float]
 
 
-ToWorker = LoadEngine | LoadMedia | DecodeWindow | OpenMedia | Cancel
-ToParent = Ready | Heartbeat | WindowDecoded | Dropped | MediaOpened | MediaWindow | MediaProgress | MediaDone | Failed
+ToWorker = LoadEngine | LoadMedia | DecodeWindow | OpenMedia | DeriveMedia | Cancel
+MediaAnswer = MediaOpened | MediaWindow | MediaProgress | MediaDone | MediaDerived
+ToParent = Ready | Heartbeat | WindowDecoded | Dropped | MediaAnswer | Failed
 
 _encoder = msgspec.msgpack.Encoder()
 _worker_decoder: msgspec.msgpack.Decoder[ToWorker] = msgspec.msgpack.Decoder(ToWorker)

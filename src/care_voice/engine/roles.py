@@ -17,6 +17,7 @@ from care_voice.engine.desk import Answer, Desk, Request
 from care_voice.engine.protocol import (
     PROTOCOL_VERSION,
     DecodeWindow,
+    DeriveMedia,
     LoadEngine,
     LoadMedia,
     OpenMedia,
@@ -148,15 +149,17 @@ class MediaRole:
     """Decodes files and cuts them into windows."""
 
     def prepare(self) -> None:
-        import care_voice.engine.media  # noqa: F401, PLC0415 - each role imports its own ML library
+        import care_voice.engine.deriving  # noqa: PLC0415 - each role imports its own ML library
+        import care_voice.engine.media  # noqa: F401, PLC0415
 
     def load(self, message: ToWorker) -> Ready:
         if not isinstance(message, LoadMedia):
             raise ProtocolError(f"{type(message).__name__} is not for a media worker")
         started = time.monotonic()
-        from care_voice.engine.media import MediaReader  # noqa: PLC0415 - each role imports its own ML library
+        from care_voice.engine.deriving import derive  # noqa: PLC0415 - each role imports its own ML library
+        from care_voice.engine.media import MediaReader  # noqa: PLC0415
 
-        self._reader = MediaReader()
+        self._reader, self._derive = MediaReader(), derive
         _, hard = resource.getrlimit(resource.RLIMIT_AS)
         resource.setrlimit(resource.RLIMIT_AS, (message.max_memory_bytes, hard))
         return ready("media", "PyAV, Silero VAD", started, multilingual=True)
@@ -166,6 +169,8 @@ class MediaRole:
 
     def handle(self, message: Request) -> Iterator[Answer]:
         """Read one file."""
+        if isinstance(message, DeriveMedia):
+            return self._derive(message)
         if not isinstance(message, OpenMedia):
             raise ProtocolError(f"{type(message).__name__} is not for a media worker")
         return self._reader.read(message)

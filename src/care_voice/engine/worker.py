@@ -22,6 +22,7 @@ from care_voice.engine.lifeline import die_with_parent
 from care_voice.engine.protocol import (
     Cancel,
     DecodeWindow,
+    DeriveMedia,
     Failed,
     LoadEngine,
     LoadMedia,
@@ -84,7 +85,7 @@ class Worker:
             os._exit(_EXIT_PROTOCOL)
 
     def _take(self, message: ToWorker) -> None:
-        if isinstance(message, DecodeWindow | OpenMedia):
+        if isinstance(message, DecodeWindow | OpenMedia | DeriveMedia):
             self._desk.put(message)
         elif isinstance(message, Cancel):
             self._desk.cancel(message)

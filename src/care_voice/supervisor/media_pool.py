@@ -1,4 +1,6 @@
-"""Media workers: a file in, windows of speech out. A process reads one file at a time, so a crash has one cause."""
+"""Media workers: a file in; windows of speech out, or files made of its sound. A process reads one file at a time, so a
+crash has one cause.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,10 @@ import structlog
 
 from care_voice.domain.errors import CareVoiceError, MediaCrashedDecoder, MediaTooSlow, NotReady
 from care_voice.engine.protocol import (
+    DeriveMedia,
     Failed,
+    MediaAnswer,
+    MediaDerived,
     MediaDone,
     MediaOpened,
     MediaProgress,
@@ -42,14 +47,16 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 MediaEvent = MediaOpened | MediaWindow | MediaProgress | MediaDone
+DeriveEvent = MediaOpened | MediaProgress | MediaDerived
+_LAST = (MediaDone, MediaDerived)
 _STREAM_MESSAGES = 2
 _STOPPING = "the service is stopping"
 
 
 @dataclass(slots=True)
 class _Job:
-    request: OpenMedia
-    events: asyncio.Queue[MediaEvent | CareVoiceError] = field(default_factory=lambda: asyncio.Queue(_STREAM_MESSAGES))
+    request: OpenMedia | DeriveMedia
+    events: asyncio.Queue[MediaAnswer | CareVoiceError] = field(default_factory=lambda: asyncio.Queue(_STREAM_MESSAGES))
     kills: int = 0
     attempts: int = 0
     started: bool = False
@@ -121,11 +128,28 @@ class MediaPool:
         Raises:
             MediaError: The file cannot be used; raised by the iterator.
         """
+        async with self._asked(request) as job:
+            yield _read_events(job)
+
+    @asynccontextmanager
+    async def derive(self, request: DeriveMedia) -> AsyncIterator[AsyncIterator[DeriveEvent]]:
+        """What becomes of a file of which others are made, ending with `MediaDerived`. Leaving early stops the work;
+        what had been written by then is left behind under names that end in `.part`.
+
+        Raises:
+            MediaError: The file cannot be used; raised by the iterator.
+            StorageFull, WorkerFailed: What is made could not be written; raised by the iterator.
+        """
+        async with self._asked(request) as job:
+            yield _derive_events(job)
+
+    @asynccontextmanager
+    async def _asked(self, request: OpenMedia | DeriveMedia) -> AsyncIterator[_Job]:
         job = _Job(msgspec.structs.replace(request, id=next(self._numbers)))
         self._queue.put_nowait(job)
         growth = asyncio.get_running_loop().call_later(self._workers.grow_after_s, self._grow_for, job)
         try:
-            yield _events(job)
+            yield job
         finally:
             growth.cancel()
             job.left.set()
@@ -177,22 +201,22 @@ class MediaPool:
             if isinstance(message, Failed):
                 await self._give(worker, job, to_error(message))
                 return
-            if not isinstance(message, MediaEvent) or message.id != job.request.id:
+            if not isinstance(message, MediaAnswer) or message.id != job.request.id:
                 worker.kill("protocol_error")
                 raise await worker.died()
             if self._is_new(job, message):
                 await self._give(worker, job, message)
-            if isinstance(message, MediaDone):
+            if isinstance(message, _LAST):
                 return
 
     async def _receive_unless_left(self, worker: WorkerProcess, job: _Job) -> object:
         return await _unless_left(worker, job, asyncio.ensure_future(worker.receive(self._settings.media_stall_s)))
 
-    async def _give(self, worker: WorkerProcess, job: _Job, event: MediaEvent | CareVoiceError) -> None:
+    async def _give(self, worker: WorkerProcess, job: _Job, event: MediaAnswer | CareVoiceError) -> None:
         await _unless_left(worker, job, asyncio.ensure_future(job.events.put(event)))
 
     @staticmethod
-    def _is_new(job: _Job, message: MediaEvent) -> bool:
+    def _is_new(job: _Job, message: MediaAnswer) -> bool:
         """Decoding is deterministic: after a crash the next worker gives the same events; skip the known ones."""
         if isinstance(message, MediaOpened):
             opened, job.opened = job.opened, True
@@ -226,13 +250,25 @@ class MediaPool:
         job.events.put_nowait(error)
 
 
-async def _events(job: _Job) -> AsyncIterator[MediaEvent]:
+async def _read_events(job: _Job) -> AsyncIterator[MediaEvent]:
+    async for event in _events(job):
+        assert not isinstance(event, MediaDerived)
+        yield event
+
+
+async def _derive_events(job: _Job) -> AsyncIterator[DeriveEvent]:
+    async for event in _events(job):
+        assert not isinstance(event, MediaWindow | MediaDone)
+        yield event
+
+
+async def _events(job: _Job) -> AsyncIterator[MediaAnswer]:
     while True:
         event = await job.events.get()
         if isinstance(event, CareVoiceError):
             raise event
         yield event
-        if isinstance(event, MediaDone):
+        if isinstance(event, _LAST):
             return
 
 

@@ -44,6 +44,7 @@ from care_voice.store.database import Connection, Database
 RULES = LeaseRules(lease_s=15.0, max_failures=3, backoff_s=2.0, max_backoff_s=60.0)
 NODES = st.sampled_from(["node-a", "node-b", "node-c"])
 KINDS = [JobKind.TRANSCRIBE, JobKind.DERIVE]
+_BEGIN = 1_800_000_000.0
 OpenClocked = Callable[[Callable[[], float]], Database]
 
 
@@ -51,7 +52,7 @@ class Clock:
     """The database's clock, which the machine sets."""
 
     def __init__(self) -> None:
-        self.now = 1_800_000_000.0
+        self.now = _BEGIN
 
     def __call__(self) -> float:
         return self.now
@@ -65,6 +66,7 @@ class JobsMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
+        self.clock.now = _BEGIN
         self.known: dict[str, Job] = {}
         self.windows: dict[str, dict[int, str]] = {}
         self.leases: list[Lease] = []
@@ -108,6 +110,7 @@ class JobsMachine(RuleBasedStateMachine):
 
     @rule(kind=st.sampled_from(KINDS), priority=st.sampled_from([JobPriority.INTERACTIVE, JobPriority.BULK]))
     def enqueue(self, kind: JobKind, priority: int) -> None:
+        self.clock.now += 0.001  # no two at the same moment, whose random identifiers would decide which goes first
         job = self._write(lambda c: jobs.enqueue(c, self.recording_id, kind, client="test", priority=priority))
         self.known[job.id] = job
         self.windows[job.id] = {}
@@ -131,7 +134,9 @@ class JobsMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.leases)
     @rule(data=st.data())
     def renew(self, data: st.DataObject) -> None:
-        lease = self._lease(data)
+        self._renew(self._lease(data))
+
+    def _renew(self, lease: Lease) -> None:
         known = self.known[lease.job_id]
         asked = self._same(
             lambda: model.renewed(known, lease, self.clock.now, RULES.lease_s),
@@ -214,9 +219,11 @@ class JobsMachine(RuleBasedStateMachine):
     @rule(data=st.data(), again=st.booleans())
     def ask(self, data: st.DataObject, again: bool) -> None:
         """Somebody cancels a job, or has it retried."""
-        job_id = data.draw(st.sampled_from(sorted(self.known)), "job")
+        job_id = data.draw(st.sampled_from(list(self.known)), "job")
         change, do = (model.retried, jobs.retry) if again else (model.cancelled, jobs.cancel)
-        self._same(lambda: change(self.known[job_id], self.clock.now), lambda c: do(c, job_id), job_id)
+        asked = self._same(lambda: change(self.known[job_id], self.clock.now), lambda c: do(c, job_id), job_id)
+        if asked is not None and asked.state is JobState.RUNNING:
+            self._renew(asked.lease)
 
     @rule(gone=st.sets(NODES, max_size=2))
     def reap(self, gone: set[str]) -> None:
@@ -229,6 +236,15 @@ class JobsMachine(RuleBasedStateMachine):
         assert len(reaped) == len(due)
         for job_id in due:
             self.known[job_id] = model.reaped(self.known[job_id], self.clock.now, RULES)
+
+    @precondition(lambda self: any(job.state is JobState.RUNNING for job in self.known.values()))
+    @rule(node=NODES)
+    def take_over(self, node: str) -> None:
+        """A node stops for a while, and another one has its jobs meanwhile."""
+        self.wait(RULES.lease_s + 1)
+        self.reap(set())
+        self.wait(RULES.max_backoff_s)
+        self.claim(node, bulk=False)
 
     @rule(seconds=st.sampled_from([0.5, 3.0, 14.0, 16.0, 70.0, 86_400.0]))
     def wait(self, seconds: float) -> None:

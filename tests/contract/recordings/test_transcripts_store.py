@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from threading import Barrier
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from care_voice.domain.edits import (
     DeleteSegment,
@@ -32,6 +35,7 @@ from care_voice.domain.stored import Seen, StoredTranscript, text_of
 from care_voice.store import events, recordings, segments, transcripts
 from care_voice.store.database import Connection, Database
 from care_voice.store.transcripts import Edited
+from support.edits import any_edits
 from support.stored_speech import keep, keep_recording, transcript_of
 
 LINES = ("Hello Miss Lady.", "How do you do?", "你好，左小雷老師。", "我很好。", "um", "Goodbye.")
@@ -347,3 +351,36 @@ def test_an_edit_of_many_says_all_of_them(database: Database) -> None:
 
     done = edit(database, recording_id, ReplaceAll("Line", "Row"))
     assert done.changed == present(database, recording_id).segments
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data(), st.lists(st.sampled_from(LINES), min_size=1, max_size=6))
+def test_any_edits_come_back_by_undoing_all_and_again_by_redoing_all(
+    database: Database, data: st.DataObject, lines: list[str]
+) -> None:
+    """And the history replayed leads to what is stored."""
+    recording_id = keep_recording(database)
+    keep(database, recording_id, transcript_of(*lines))
+    original, gone = present(database, recording_id), set[str]()
+    for _ in range(data.draw(st.integers(1, 4))):
+        before = present(database, recording_id).segments
+        with suppress(EditInvalid):
+            gone |= set(edit(database, recording_id, *data.draw(any_edits(before, sorted(gone)))).removed)
+        if data.draw(st.booleans()):
+            take_all_back(database, recording_id, transcripts.undo, most=1)
+    take_all_back(database, recording_id, transcripts.redo)
+    edited = present(database, recording_id)
+
+    take_all_back(database, recording_id, transcripts.undo)
+    assert present(database, recording_id).segments == original.segments
+    take_all_back(database, recording_id, transcripts.redo)
+    assert present(database, recording_id).segments == edited.segments
+    entries = database.read(lambda c: transcripts.history(c, recording_id, None, before=1 << 60, limit=1000))
+    assert [each.step.revision for each in entries] == list(range(len(entries), 0, -1))
+    assert replay(original.segments, [each.change for each in reversed(entries)]) == edited.segments
+
+
+def take_all_back(database: Database, recording_id: str, how: Callable[..., Edited], most: int = 1000) -> None:
+    with suppress(NothingToUndo):
+        for _ in range(most):
+            take_back(database, recording_id, how)

@@ -28,6 +28,7 @@ from care_voice.telemetry.metrics import Metrics
 from support import receiver as acts
 from support.receiver import receiving
 from support.server import free_port
+from support.stored_speech import keep, keep_recording, transcript_of
 from support.tls import own_certificate
 from support.waiting import until
 
@@ -209,6 +210,30 @@ async def test_both_secrets_sign_after_a_rotation(sqlite_database: Database) -> 
     assert message.verified(webhook.secret) == message.verified(rotated.secret)
     with pytest.raises(WebhookVerificationError):
         message.verified("whsec_" + "A" * 44)
+
+
+async def test_what_was_said_is_told_to_who_asked_for_it_while_it_is_there(database: Database) -> None:
+    said = transcript_of("Good morning.", "Did you sleep well?")
+    with receiving() as named, receiving() as quoted:
+        quoted.misbehave(acts.status(500))
+        async with posting(database) as post:
+            await post.add(named.url, "transcript.*")
+            full = await post.webhooks.create(WebhookWish(named.url, ("transcript.*",), include_text=True))
+            await post.webhooks.change(full.id, WebhookWish(url=quoted.url))
+            recording_id = await asyncio.to_thread(keep_recording, database)
+            transcript_id = await asyncio.to_thread(keep, database, recording_id, said)
+            await until(lambda: len(quoted.messages) == 2 and named.messages, "both have it")
+            delivery, _ = await post.ended(full)
+            await database.awrite(lambda each: each.execute("DELETE FROM recordings", {}))
+            await post.webhooks.resend(full.id, delivery.id)
+            await until(lambda: len(quoted.messages) == 3, "it was sent again")
+
+    text = "Good morning. Did you sleep well?"
+    assert "Good morning" not in named.messages[0].body + delivery.payload
+    assert quoted.messages[1].verified(full.secret)["data"]["transcript"] == {
+        "id": transcript_id, "revision": 0, "language": "en", "model": "base", "text": text,
+    }  # fmt: skip
+    assert quoted.messages[2].value["data"]["transcript"] is None
 
 
 async def test_a_ping_is_sent_once_and_at_once_without_the_courier(sqlite_database: Database) -> None:

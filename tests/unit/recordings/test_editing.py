@@ -27,6 +27,7 @@ from care_voice.domain.edits import (
 from care_voice.domain.history import REDO, UNDO, Change, Step, redoable, replay, undoable
 from care_voice.domain.store_errors import EditInvalid
 from care_voice.domain.stored import StoredSegment, text_of
+from support.edits import SPOKEN, any_edits
 from support.stored_speech import Listed, said
 
 SPEECH = (
@@ -214,33 +215,6 @@ def test_nothing_is_undone_before_the_first_edit() -> None:
     assert redoable([]) is None
 
 
-_WORDS = st.lists(st.sampled_from(["Lady", "um", "你好", "左小雷", "a,", "No."]), min_size=1, max_size=6).map(" ".join)
-_SPEECH = st.lists(_WORDS, min_size=1, max_size=6).map(
-    lambda lines: tuple(said(n, line, speaker="AB"[n % 2]) for n, line in enumerate(lines))
-)
-_NAME = st.sampled_from(["A", "B", "王", ""])
-
-
-@st.composite
-def _edits(draw: st.DrawFn, segments: Segments, gone: dict[str, StoredSegment]) -> list[Edit]:
-    return [_edit(draw, segments, gone) for _ in range(draw(st.integers(1, 3)))]
-
-
-def _edit(draw: st.DrawFn, segments: Segments, gone: dict[str, StoredSegment]) -> Edit:
-    one = draw(st.sampled_from([segment.id for segment in segments] or ["seg_0"]))
-    return draw(st.one_of(
-        st.builds(SetText, st.just(one), _WORDS),
-        st.builds(Split, st.just(one), st.integers(0, 20)),
-        st.just(Merge(one)),
-        st.just(DeleteSegment(one)),
-        st.builds(Restore, st.sampled_from([*gone, "seg_0"])),
-        st.builds(RenameSpeaker, _NAME, _NAME),
-        st.builds(SetSpeaker, st.just((one,)), _NAME),
-        st.builds(SetTimes, st.just(one), st.floats(0, 4), st.floats(4.1, 8)),
-        st.builds(ReplaceAll, st.sampled_from(["um", "a", "好"]), st.sampled_from(["", "o", "好的 "]), st.booleans()),
-    ))  # fmt: skip
-
-
 class History:
     """A transcript whose changes go into a history, as the store keeps it."""
 
@@ -280,7 +254,7 @@ class History:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.data(), _SPEECH)
+@given(st.data(), SPOKEN)
 def test_undoing_all_gives_the_original_and_redoing_all_the_edited(data: st.DataObject, original: Segments) -> None:
     """Also with undos and redos in between; and the whole history replayed leads to the present."""
     history = History(original)
@@ -288,7 +262,7 @@ def test_undoing_all_gives_the_original_and_redoing_all_the_edited(data: st.Data
         if data.draw(st.integers(0, 3)) == 0:
             history.take_back(data.draw(st.sampled_from([UNDO, REDO])))
         else:
-            history.edit(data.draw(_edits(history.present, history.gone)))
+            history.edit(data.draw(any_edits(history.present, history.gone)))
         assert all(text_of(segment.words) == segment.text for segment in history.present)
         assert len({segment.place for segment in history.present}) == len(history.present)
 

@@ -324,6 +324,7 @@ export const en = {
     job_not_found: "This work is not known here any more.",
     transcript_not_found: "This recording has no such transcript yet.",
     asset_not_found: "The copy for playback is not ready yet.",
+    range_not_satisfiable: "There is no such part of this recording.",
     webhook_not_found: "This webhook is not here any more.",
     receipt_not_found: "There is no such receipt.",
     rule_not_found: "There is no such rule.",

@@ -320,6 +320,7 @@ export const zhTW: Texts = {
     job_not_found: "找不到這項工作。",
     transcript_not_found: "這份錄音還沒有這個版本的逐字稿。",
     asset_not_found: "播放用的檔案還在準備中。",
+    range_not_satisfiable: "這份錄音沒有這一段。",
     webhook_not_found: "找不到這個 Webhook。",
     receipt_not_found: "找不到這份刪除證明。",
     rule_not_found: "找不到這條保存規則。",

@@ -169,12 +169,15 @@ WHERE r.trashed_at IS NULL GROUP BY g.tag ORDER BY count DESC, g.tag LIMIT :limi
 
 -- Segments by their number in the order of the transcript.
 -- name: segments_numbered
-SELECT s.transcript_id, json_extract(w.value, '$[1]') AS number, s.id, s.start_s, s.end_s, s.text
-FROM json_each(:wanted) w CROSS JOIN segments s
-WHERE s.transcript_id = json_extract(w.value, '$[0]') AND s.id = (
-    SELECT id FROM segments WHERE transcript_id = json_extract(w.value, '$[0]')
-    ORDER BY place LIMIT 1 OFFSET json_extract(w.value, '$[1]')
+WITH wanted AS (
+    SELECT json_extract(value, '$[0]') AS transcript_id, json_extract(value, '$[1]') AS number FROM json_each(:wanted)
+), numbered AS (
+    SELECT rowid AS at, transcript_id, ROW_NUMBER() OVER (PARTITION BY transcript_id ORDER BY place) - 1 AS number
+    FROM segments WHERE transcript_id IN (SELECT transcript_id FROM wanted)
 )
+SELECT n.transcript_id, n.number, s.id, s.start_s, s.end_s, s.text
+FROM numbered n JOIN segments s ON s.rowid = n.at
+WHERE (n.transcript_id, n.number) IN (SELECT transcript_id, number FROM wanted)
 
 -- name: segments_numbered (postgresql)
 SELECT w.transcript_id, w.number, s.id, s.start_s, s.end_s, s.text
