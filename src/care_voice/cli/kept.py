@@ -15,8 +15,10 @@ from care_voice.cli.background import PidFile
 from care_voice.cli.common import errors_explained
 from care_voice.config import Settings, load_settings
 from care_voice.service.intake import Intake
+from care_voice.service.library import Library
+from care_voice.service.transcripts import Transcripts
 from care_voice.store.audio import AudioStore
-from care_voice.store.audio_directory import DirectoryAudio
+from care_voice.store.audio_opening import open_audio
 from care_voice.store.database import Database
 from care_voice.store.opening import open_database, prepare
 from care_voice.telemetry.metrics import Metrics
@@ -32,6 +34,14 @@ class Kept:
     db: Database
     audio: AudioStore
     intake: Intake
+
+    @property
+    def library(self) -> Library:
+        return Library(self.db)
+
+    @property
+    def transcripts(self) -> Transcripts:
+        return Transcripts(self.db)
 
     @property
     def is_served(self) -> bool:
@@ -53,7 +63,7 @@ async def _with_kept(work: Callable[[Kept], Awaitable[T]]) -> T:
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncIterator[Kept]:
     database = open_database(settings.store, settings.data_dir)
-    audio = DirectoryAudio(settings.data_dir / "recordings")
+    audio = open_audio(settings.audio, settings.data_dir, settings.incoming_dir)
     intake = Intake(database, audio, settings.intake, Metrics())
     try:
         await asyncio.to_thread(prepare, database, settings.store)
