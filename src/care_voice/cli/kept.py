@@ -15,8 +15,10 @@ from care_voice.cli.background import PidFile
 from care_voice.cli.common import errors_explained
 from care_voice.config import Settings, load_settings
 from care_voice.service.intake import Intake
+from care_voice.service.library import Library
+from care_voice.service.transcripts import Transcripts
 from care_voice.store.audio import AudioStore
-from care_voice.store.audio_directory import DirectoryAudio
+from care_voice.store.audio_opening import open_audio
 from care_voice.store.database import Database
 from care_voice.store.opening import open_database, prepare
 from care_voice.telemetry.metrics import Metrics
@@ -34,6 +36,14 @@ class Kept:
     intake: Intake
 
     @property
+    def library(self) -> Library:
+        return Library(self.db)
+
+    @property
+    def transcripts(self) -> Transcripts:
+        return Transcripts(self.db)
+
+    @property
     def is_served(self) -> bool:
         """Whether a server works on the same data directory."""
         return PidFile(self.settings.run_dir).running_pid() is not None
@@ -46,14 +56,15 @@ def with_kept(work: Callable[[Kept], Awaitable[T]]) -> T:
 
 
 async def _with_kept(work: Callable[[Kept], Awaitable[T]]) -> T:
-    async with _opened(load_settings()) as kept:
+    async with opened_kept(load_settings()) as kept:
         return await work(kept)
 
 
 @asynccontextmanager
-async def _opened(settings: Settings) -> AsyncIterator[Kept]:
+async def opened_kept(settings: Settings) -> AsyncIterator[Kept]:
+    """The store, brought up to date, until the block ends. Raises StoreError, StorageFull."""
     database = open_database(settings.store, settings.data_dir)
-    audio = DirectoryAudio(settings.data_dir / "recordings")
+    audio = open_audio(settings.audio, settings.data_dir, settings.incoming_dir)
     intake = Intake(database, audio, settings.intake, Metrics())
     try:
         await asyncio.to_thread(prepare, database, settings.store)
