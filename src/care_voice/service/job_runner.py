@@ -150,7 +150,9 @@ class JobRunner:
             due_s = await self._database.aread(jobs.next_start)
             rest_s = min(self._settings.poll_s, max(_LEAST_REST_S, due_s or self._settings.poll_s))
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._news.wait(), rest_s)
+            # Not `wait_for`, which loses a cancel that comes together with the news (in Python 3.11).
+            async with asyncio.timeout(rest_s):
+                await self._news.wait()
 
     async def _fill(self, lane: _Lane) -> None:
         while lane.has_room and not self._draining and (job := await self._claim(lane)) is not None:
