@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from secrets import token_hex
 from tempfile import TemporaryDirectory
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from care_voice.domain.errors import EmptyFile
 from care_voice.domain.jobs import Job, Lease, Progress
 from care_voice.domain.recordings import AssetKind, Part, Recording
 from care_voice.domain.store_errors import LeaseLost
 from care_voice.engine.protocol import DeriveMedia, MediaDerived, MediaOpened, PlaybackFormat
+from care_voice.service.in_threads import entered
 from care_voice.store import doomed, events, jobs, recordings
 from care_voice.store.audio import AudioStore, Joined, Put
 from care_voice.store.database import Connection, Database
 from care_voice.supervisor.media_pool import MediaPool
 
-T = TypeVar("T")
 _MEDIA_TYPES: dict[PlaybackFormat, str] = {"flac": "audio/flac", "opus": "audio/webm; codecs=opus"}
 _WAVEFORM_TYPE = "application/octet-stream"
 _TELL_EVERY_S = 2.0
@@ -88,7 +88,7 @@ class DeriveHandler:
             StorageFull, AudioMissing, StoreError, ServiceError: Why it cannot be done now.
         """
         whole = await self._joined(job.recording_id, ledger.lease)
-        async with _in_threads(self._audio.local([whole])) as path, _in_threads(self._folder()) as folder:
+        async with entered(self._audio.local([whole])) as path, entered(self._folder()) as folder:
             duration_s = await self._derived(job, ledger.lease, path, Path(folder))
             made = [await self._stored(job.recording_id, kind, Path(folder)) for kind in _KINDS]
         await ledger.finish(partial(_write_assets, job.recording_id, made, duration_s))
@@ -189,13 +189,3 @@ def _write_assets(recording_id: str, made: Sequence[_Made], duration_s: float, c
         )  # fmt: skip
         events.append(connection, recording_id, "asset.created", {"kind": each.kind})
     doomed.doom(connection, [asset.key for asset in before.values()])
-
-
-@asynccontextmanager
-async def _in_threads(manager: AbstractContextManager[T]) -> AsyncIterator[T]:
-    """A context whose beginning and end may take a while."""
-    value = await asyncio.to_thread(manager.__enter__)
-    try:
-        yield value
-    finally:
-        await asyncio.to_thread(manager.__exit__, None, None, None)
