@@ -22,6 +22,7 @@ from care_voice.api.openapi_library import (
 )
 from care_voice.api.parameters import Fields
 from care_voice.api.problems import problem_body
+from care_voice.api.retention import delete_for_good
 from care_voice.api.services import Services
 from care_voice.api.shapes import listed, recording_shape
 from care_voice.domain.errors import InvalidParameter, UnsupportedParameter
@@ -82,7 +83,13 @@ async def change_recording(recording_id: str, request: Request, services: Servic
 
 @router.delete("/recordings/{recording_id}", summary="Put a recording into the trash", **TRASH_DOCS)
 async def trash_recording(recording_id: str, request: Request, services: Services) -> JSONResponse:
-    """It can be restored until the trash is emptied. No error where it is there already."""
+    """It can be restored until the trash is emptied. No error where it is there already.
+
+    With `permanently=true` it is deleted for good, in the trash or not; the answer is the receipt.
+    """
+    query = Fields({name: request.query_params.getlist(name) for name in request.query_params})
+    if query.flag("permanently"):
+        return await delete_for_good(recording_id, request, services, query, _version(request))
     return _answer(await services.recordings.library.trash(recording_id, _version(request)))
 
 

@@ -75,7 +75,26 @@ CHANGE_DOCS: dict[str, Any] = {
     },
     "responses": {400: _INVALID, 404: _NOT_FOUND, 412: _CHANGED},
 }
-TRASH_DOCS: dict[str, Any] = {"openapi_extra": _IF_MATCH, "responses": {404: _NOT_FOUND, 409: _HELD, 412: _CHANGED}}
+TRASH_DOCS: dict[str, Any] = {
+    "openapi_extra": {
+        "parameters": [
+            *_IF_MATCH["parameters"],
+            {
+                "name": "permanently",
+                "in": "query",
+                "schema": {"type": "boolean", "default": False},
+                "description": "Delete it for good; the answer is the receipt.",
+            },
+            {
+                "name": "reason",
+                "in": "query",
+                "schema": _TEXT,
+                "description": "For the receipt of a deletion for good.",
+            },
+        ]
+    },
+    "responses": {404: _NOT_FOUND, 409: _HELD, 412: _CHANGED},
+}
 RESTORE_DOCS: dict[str, Any] = {"responses": {404: _NOT_FOUND}}
 BULK_DOCS: dict[str, Any] = {
     "openapi_extra": _body(

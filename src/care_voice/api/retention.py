@@ -7,8 +7,10 @@ from typing import Any
 
 import msgspec
 from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
 
 from care_voice.api.bodies import json_body
+from care_voice.api.callers import caller_of
 from care_voice.api.openapi_retention import (
     DUE_DOCS,
     HOLD_DOCS,
@@ -19,7 +21,7 @@ from care_voice.api.openapi_retention import (
     RULE_DOCS,
 )
 from care_voice.api.parameters import Fields
-from care_voice.api.services import Services
+from care_voice.api.services import ApiServices, Services
 from care_voice.api.shapes import moment
 from care_voice.domain.receipts import Receipt
 from care_voice.domain.recordings import Recording
@@ -28,6 +30,7 @@ from care_voice.domain.retention import RetentionRule, Scope
 router = APIRouter(prefix="/api/v1", tags=["Retention"])
 
 _NO_CONTENT = 204
+_ASKED = "somebody asked for it"
 _MOST_IN_A_PAGE, _USUAL_PAGE = 1000, 100
 
 
@@ -97,6 +100,17 @@ async def list_receipts(request: Request, services: Services) -> dict[str, Any]:
 async def get_receipt(receipt_id: str, services: Services) -> dict[str, Any]:
     """As in the list. `audio_gone_at` is null until the storage was seen to hold none of the sound any more."""
     return receipt_shape(await services.recordings.retention.receipt(receipt_id))
+
+
+async def delete_for_good(
+    recording_id: str, request: Request, services: ApiServices, query: Fields, version: int | None
+) -> JSONResponse:
+    """DELETE of a recording with `permanently=true`: its receipt."""
+    who = caller_of(request, services.settings.trusted_proxies).client
+    receipt = await services.recordings.retention.delete(
+        recording_id, who=who, reason=query.text("reason") or _ASKED, version=version
+    )
+    return JSONResponse(receipt_shape(receipt))
 
 
 def receipt_shape(receipt: Receipt) -> dict[str, Any]:

@@ -59,9 +59,8 @@ def backup(
     else:
         typer.echo(f"{report.point}: {report.rows} rows, {report.objects} audio objects in {target}")
         sizes = {"copied": report.copied_bytes, "kept": report.kept_bytes, "repaired": report.repaired_bytes}
-        typer.echo(
-            ", ".join(f"{what} {decimal(size)}" for what, size in {**sizes, "freed": report.freed_bytes}.items())
-        )
+        sizes["freed"] = report.freed_bytes
+        typer.echo(", ".join(f"{what} {decimal(size)}" for what, size in sizes.items()))
     _say_missing(report.missing)
 
 
@@ -91,7 +90,7 @@ def restore(
 
 
 def verify(source: Target, point: Point = None, as_json: Json = False) -> None:
-    """Read a point of a backup from end to end, and compare it with its digests. Exit code 1 where a file is damaged."""
+    """Read a point of a backup from end to end, and compare it with its digests. Exit code 1 where one differs."""
     with errors_explained():
         report = check(_target(load_settings(), source), point, on_object=_progress(silent=as_json))
     if as_json:

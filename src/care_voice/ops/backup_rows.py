@@ -81,6 +81,8 @@ def put_back(connection: Connection, manifest: Manifest, files: Mapping[str, Pat
         BackupInvalid: The rows do not fit their tables.
     """
     require_known(manifest)
+    # The storage is left to the database whose it was: rows that came from elsewhere are no reason to sweep another's.
+    installation = connection.one("installation") if tables.exists(connection, "installation") else None
     tables.drop_all(connection)
     connection.run("create_migrations")
     applied = {migration.number for migration in manifest.migrations}
@@ -89,6 +91,8 @@ def put_back(connection: Connection, manifest: Manifest, files: Mapping[str, Pat
         if table.name in files:
             _fill(connection, table, files[table.name])
     _apply(connection, {migration.number for migration in known_migrations()} - applied)
+    if installation is not None:
+        connection.run("insert_installation", id=installation["id"])
     connection.run("requeue_restored_jobs", now=connection.now)
     _index(connection)
 

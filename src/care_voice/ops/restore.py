@@ -16,7 +16,7 @@ from care_voice.ops.backup import OnObject
 from care_voice.ops.backup_format import AudioObject, Manifest, StoredFile, audio_name, objects_name
 from care_voice.ops.backup_rows import fetch_names, put_back, require_known
 from care_voice.ops.backup_target import BackupTarget
-from care_voice.store import doomed
+from care_voice.store import doomed, tables
 from care_voice.store.audio import AudioStore, Digest
 from care_voice.store.database import Connection, Database
 
@@ -102,20 +102,21 @@ def restore(
     report = RestoreReport(manifest.point, manifest.at, _rows(manifest), manifest.objects, missing=manifest.missing)
     with _rows_files(target, manifest) as files:
         keys = _bring_sound(audio, target, manifest, report, on_object)
-        others = [each.key for each in audio.keys("recordings/") if each.key not in keys]
-        database.write(partial(_replace, manifest=manifest, files=files, others=others, force=force))
+        database.write(partial(_replace, manifest=manifest, files=files, keys=keys, force=force))
     log.info("restored", point=manifest.point, objects=manifest.objects)
     return report
 
 
 def _replace(
-    connection: Connection, manifest: Manifest, files: dict[str, Path], others: list[str], *, force: bool
+    connection: Connection, manifest: Manifest, files: dict[str, Path], keys: set[str], *, force: bool
 ) -> None:
     if not force:
         _require_empty(connection)
+    has_rows = tables.exists(connection, "recordings")
+    replaced = {row["key"] for row in connection.all("objects_of_rows")} if has_rows else set()
     put_back(connection, manifest, files)
-    # What was here and is not a part of the backup goes when the rows that named it are gone.
-    doomed.doom(connection, others)
+    # Sound goes with the rows that are replaced. What no row named stays: perhaps those rows are what was lost.
+    doomed.doom(connection, replaced - keys)
 
 
 def _require_empty(connection: Connection) -> None:

@@ -10,13 +10,14 @@ from functools import partial
 
 import structlog
 
+from care_voice.domain import labels
 from care_voice.domain.errors import InvalidParameter, StorageFull
 from care_voice.domain.receipts import Receipt
 from care_voice.domain.recordings import Recording
 from care_voice.domain.retention import Fate, RetentionPolicy, RetentionRule, Scope
-from care_voice.domain.store_errors import StoreError, UnknownRecording
+from care_voice.domain.store_errors import StoreError, UnknownRecording, VersionConflict
 from care_voice.service.deletion import Deletion
-from care_voice.store import deletion, events, recordings
+from care_voice.store import deletion, events, library, recordings
 from care_voice.store import retention as store
 from care_voice.store.database import Connection, Database
 from care_voice.store.retention import Place
@@ -28,6 +29,7 @@ RETENTION = "retention"
 
 _OVER = "its time in the trash was over"
 _PAGE = 200
+_MOST_CHARACTERS = 500
 _Reader = Callable[..., list[Place]]
 
 
@@ -82,6 +84,7 @@ class Retention:
 
     async def put_rule(self, scope: Scope, value: str, days: float | None) -> RetentionRule:
         """A rule, in place of the one for the same scope and value. Raises InvalidParameter."""
+        value = labels.line("value", value, _MOST_CHARACTERS)
         try:
             RetentionRule("", scope, value, days)
         except ValueError as error:
@@ -97,19 +100,28 @@ class Retention:
 
     async def hold(self, recording_id: str, reason: str) -> Recording:
         """Keep a recording, whatever rules or people say. Raises UnknownRecording, InvalidParameter."""
-        if not reason.strip():
+        reason = labels.line("reason", reason, _MOST_CHARACTERS)
+        if not reason:
             raise InvalidParameter(param="reason", why="a hold needs one")
+        held = await self._database.awrite(partial(store.set_hold, recording_id=recording_id, reason=reason))
         log.info("legal_hold_set", recording=recording_id)
-        return await self._database.awrite(partial(store.set_hold, recording_id=recording_id, reason=reason.strip()))
+        return held
 
     async def release(self, recording_id: str) -> Recording:
         """End the hold. Raises UnknownRecording."""
+        released = await self._database.awrite(partial(store.set_hold, recording_id=recording_id, reason=None))
         log.info("legal_hold_released", recording=recording_id)
-        return await self._database.awrite(partial(store.set_hold, recording_id=recording_id, reason=None))
+        return released
 
-    async def delete(self, recording_id: str, *, who: str, reason: str) -> Receipt:
-        """Delete a recording for good, in the trash or not. Raises UnknownRecording, LegalHold."""
-        receipt = await self._removal.delete(recording_id, who=who, reason=reason)
+    async def delete(self, recording_id: str, *, who: str, reason: str, version: int | None = None) -> Receipt:
+        """Delete a recording for good, in the trash or not; with `version`, only where it is still at that one.
+
+        Raises:
+            UnknownRecording, LegalHold, VersionConflict: Nothing was deleted.
+        """
+        reason = labels.line("reason", reason, _MOST_CHARACTERS)
+        at_version = partial(_is_at, recording_id=recording_id, version=version)
+        receipt = await self._removal.delete(recording_id, who=who, reason=reason, only_if=at_version)
         assert receipt is not None
         self._wake.set()
         return receipt
@@ -188,7 +200,7 @@ class Retention:
         recording = recordings.lock(connection, recording_id, trashed=True)
         if self._fate(connection, recording) is not Fate.TRASH:
             return False
-        connection.run("trash_expired", id=recording_id, now=connection.now)
+        library.set_trashed(connection, recording_id, connection.now)
         recordings.touch(connection, recording_id)
         events.append(connection, recording_id, "recording.trashed", {"reason": RETENTION})
         return True
@@ -207,3 +219,11 @@ class Retention:
     def _fate(self, connection: Connection, recording: Recording) -> Fate:
         policy = RetentionPolicy(store.rules(connection), self.settings.trash_days)
         return policy.fate(store.kept(recording), connection.now)
+
+
+def _is_at(connection: Connection, *, recording_id: str, version: int | None) -> bool:
+    """Raises UnknownRecording, VersionConflict."""
+    recording = recordings.lock(connection, recording_id, trashed=True)
+    if version is not None and recording.version != version:
+        raise VersionConflict(version=recording.version)
+    return True

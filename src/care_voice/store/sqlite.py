@@ -7,7 +7,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -18,6 +18,8 @@ from care_voice.store.statements import Dialect
 
 T = TypeVar("T")
 _SPARE_READERS = 8
+_CHECKPOINT_TIMEOUT_S = 0.25
+"""Writers wait for as long as a checkpoint waits for readers."""
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
@@ -95,9 +97,10 @@ class SqliteDatabase(Database):
             except queue.Full:
                 raw.close()
 
-    def _connect(self) -> sqlite3.Connection:
+    def _connect(self, timeout_s: float | None = None) -> sqlite3.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        raw = sqlite3.connect(self.path, self._busy_timeout_s, isolation_level=None, check_same_thread=False)
+        timeout_s = self._busy_timeout_s if timeout_s is None else timeout_s
+        raw = sqlite3.connect(self.path, timeout_s, isolation_level=None, check_same_thread=False)
         try:
             self.path.chmod(0o600)
             for pragma in _PRAGMAS:
@@ -108,9 +111,8 @@ class SqliteDatabase(Database):
         return raw
 
     def truncate_log(self) -> bool:
-        with _explained(), self._turn:
-            self._writer = self._writer or self._connect()
-            busy, _, _ = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        with _explained(), self._turn, closing(self._connect(_CHECKPOINT_TIMEOUT_S)) as raw:
+            busy, _, _ = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         return not busy
 
     def _disconnect(self) -> None:

@@ -14,8 +14,8 @@ PAGE_ROWS = 1000
 _NAME = re.compile(r"[a-z_][a-z0-9_]*\Z")
 _CREATED = re.compile(r"^\s*CREATE (?:VIRTUAL )?TABLE (?:IF NOT EXISTS )?(\w+)", re.MULTILINE)
 _MIGRATIONS = "migrations"
-_LEFT_OUT = frozenset({_MIGRATIONS, "nodes", "doomed_objects"})
-"""What is true of one installation at one moment."""
+_LEFT_OUT = frozenset({_MIGRATIONS, "nodes", "doomed_objects", "installation"})
+"""What is true of one installation, or of one moment."""
 _DERIVED = "search_"
 """Tables that are made of others begin so, and are made again."""
 
@@ -56,6 +56,11 @@ def insert(connection: Connection, table: Table, rows: Iterable[Mapping[str, obj
     columns, values = ", ".join(table.columns), ", ".join(f":{name}" for name in table.columns)
     text = f"INSERT INTO {table.name} ({columns}) VALUES ({values})"  # noqa: S608 - see above
     connection.execute_many(bound(connection, text), list(rows))
+
+
+def exists(connection: Connection, name: str) -> bool:
+    """Whether there is a table of this name."""
+    return any(row["name"] == name for row in connection.all("table_names"))
 
 
 def drop_all(connection: Connection) -> None:

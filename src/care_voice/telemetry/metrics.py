@@ -186,7 +186,10 @@ class Metrics:
             registry=self.registry,
         )
         self.recording_bytes = Counter(
-            "care_voice_recording_bytes_total", "Bytes of recordings that have come in.", registry=self.registry
+            "care_voice_recording_bytes_total",
+            "Bytes of recordings that have come in.",
+            ["source"],
+            registry=self.registry,
         )
 
     def _define_audio_storage(self) -> None:

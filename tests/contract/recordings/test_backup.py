@@ -26,7 +26,7 @@ from care_voice.ops.backup_format import AppliedMigration, Manifest, manifest_na
 from care_voice.ops.backup_settings import BackupSettings
 from care_voice.ops.backup_target import BackupTarget, open_target
 from care_voice.ops.restore import check, restore
-from care_voice.store import deletion, doomed, recordings, retention
+from care_voice.store import deletion, doomed, named_audio, recordings, retention
 from care_voice.store.audio_directory import DirectoryAudio
 from care_voice.store.database import Connection, Database
 from care_voice.store.migrate import apply, known_migrations, require_current
@@ -326,6 +326,31 @@ def test_what_is_here_is_not_replaced_unless_told(here: Place, there: Place, tar
     assert everything(there.database) == as_restored(everything(here.database))
     assert set(there.database.read(doomed.due)) == set(objects)
     assert all(mine in key for key in objects)
+
+
+def test_sound_that_no_row_names_outlives_a_restore(here: Place, there: Place, target: BackupTarget) -> None:
+    here.make(seed="1")
+    here.back_up(target)
+    with there.audio.writer("rec_lost", 0, 1) as writer:
+        writer.write(b"its rows are what was lost")
+        writer.sync()
+
+    restore(there.database, there.audio, target)
+
+    assert there.database.read(doomed.due) == []
+    assert any(key.startswith("recordings/rec_lost/") for key in there.objects())
+
+
+def test_a_restored_database_is_still_its_own_installation(here: Place, there: Place, target: BackupTarget) -> None:
+    here.make()
+    theirs = here.database.write(named_audio.installation_id)
+    here.back_up(target)
+    prepare_schema(there.database)
+    own = there.database.write(named_audio.installation_id)
+
+    restore(there.database, there.audio, target)
+
+    assert there.database.write(named_audio.installation_id) == own != theirs
 
 
 def test_a_restore_that_was_broken_off_goes_on(here: Place, there: Place, target: BackupTarget) -> None:

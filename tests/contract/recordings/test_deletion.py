@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from care_voice.domain.jobs import JobKind, LeaseRules
+from care_voice.domain.library import Filters
 from care_voice.domain.store_errors import AudioUnavailable, LegalHold, UnknownReceipt, UnknownRecording
 from care_voice.service.deletion import Deletion
+from care_voice.service.library import Library
 from care_voice.store import deletion, jobs, recordings, retention
 from care_voice.store.audio_directory import DirectoryAudio
 from care_voice.store.database import Connection, Database
@@ -208,36 +210,25 @@ async def test_not_a_word_and_not_a_byte_is_left_in_the_files_of_sqlite(
     assert not await removal.leaves_traces()
 
 
-def test_words_go_from_a_full_text_index_too(sqlite_database: Database, tmp_path: Path) -> None:
-    rare, stays = "鱻麤龘".encode(), "什麼都".encode()
-
-    def index(connection: Connection) -> None:
-        connection.script("CREATE VIRTUAL TABLE words USING fts5(body, tokenize = 'trigram');")
-
-    def add(connection: Connection, body: str) -> None:
-        connection.execute("INSERT INTO words (body) VALUES (:body)", {"body": body})
-
-    sqlite_database.write(index)
-    for number in range(40):
-        sqlite_database.write(partial(add, body=f"什麼都在 {number}"))
-    sqlite_database.write(partial(add, body="鱻麤龘"))
-    sqlite_database.write(lambda connection: connection.execute("DELETE FROM words WHERE body = '鱻麤龘'", {}))
+async def test_words_go_from_the_search_index_only_when_it_is_merged(sqlite_database: Database, tmp_path: Path) -> None:
+    audio, rare = DirectoryAudio(tmp_path / "recordings"), b"zygomorphic"
+    for number in range(10):
+        make_recording(sqlite_database, audio, tmp_path, text=f"什麼都在 {number}")
+    made = make_recording(sqlite_database, audio, tmp_path)
+    sqlite_database.write(partial(deletion.delete_for_good, recording_id=made.id, who="ann", reason=""))
     assert sqlite_database.truncate_log()
-    assert list(files_with(tmp_path, [rare]))  # the index still has the word, which is why it must be merged
+    assert list(files_with(tmp_path, [rare]))
 
     assert erase_traces(sqlite_database)
 
     assert list(files_with(tmp_path, [rare])) == []
-    assert list(files_with(tmp_path, [stays]))
-    found = sqlite_database.read(lambda connection: connection.fetch("SELECT COUNT(*) AS n FROM words('什麼都')", {}))
-    assert found == [{"n": 40}]
+    assert (await Library(sqlite_database).count(Filters(query="都在"))).count == 10
 
 
 async def test_a_reader_of_an_old_state_delays_it(sqlite_database: Database, tmp_path: Path) -> None:
     audio = DirectoryAudio(tmp_path / "recordings")
     made = make_recording(sqlite_database, audio, tmp_path)
     removal = Deletion(sqlite_database, audio)
-    sqlite_database._busy_timeout_s = 0.05  # type: ignore[attr-defined]
 
     def read(connection: Connection) -> bool:
         connection.one("count_recordings")

@@ -15,7 +15,7 @@ from care_voice.domain.retention import DAY_S, Fate, Scope
 from care_voice.domain.store_errors import UnknownRecording, UnknownRule
 from care_voice.service.deletion import Deletion
 from care_voice.service.retention import RETENTION, Due, Looked, Retention, RetentionSettings
-from care_voice.store import deletion, events, recordings
+from care_voice.store import deletion, events, library, recordings
 from care_voice.store.audio_directory import DirectoryAudio
 from care_voice.store.database import Connection, Database
 from support.kept import make_recording
@@ -56,7 +56,7 @@ class Keeping:
         ).id
 
     def trash(self, recording_id: str) -> None:
-        self.database.write(lambda c: c.run("trash_expired", id=recording_id, now=c.now))
+        self.database.write(lambda c: library.set_trashed(c, recording_id, c.now))
 
     def state(self, recording_id: str) -> str:
         try:

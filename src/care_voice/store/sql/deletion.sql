@@ -50,9 +50,3 @@ SELECT key FROM doomed_objects WHERE key LIKE :pattern ORDER BY key
 
 -- name: any_receipt_since
 SELECT id FROM receipts WHERE at >= :since LIMIT 1
-
--- name: full_text_tables (sqlite)
-SELECT name FROM sqlite_master WHERE type = 'table' AND sql LIKE '%USING fts5%' ORDER BY name
-
--- name: changes_so_far (sqlite)
-SELECT total_changes() AS count

@@ -27,6 +27,3 @@ ORDER BY r.trashed_at, r.id LIMIT :limit
 
 -- name: set_hold
 UPDATE recordings SET legal_hold = :legal_hold, hold_reason = :reason WHERE id = :id
-
--- name: trash_expired
-UPDATE recordings SET trashed_at = :now WHERE id = :id

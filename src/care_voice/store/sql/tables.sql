@@ -35,6 +35,9 @@ JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_class p ON p.oid = k.confrelid
 WHERE k.contype = 'f' AND n.nspname = current_schema() AND c.relname = :name
 
+-- name: full_text_tables (sqlite)
+SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'virtual' ORDER BY name
+
 -- name: count_recordings
 SELECT COUNT(*) AS count FROM recordings
 
