@@ -24,6 +24,7 @@ from care_voice.scheduler.settings import SchedulerSettings
 from care_voice.service.audio_upkeep import AudioUpkeepSettings
 from care_voice.service.derive_job import RecordingSettings
 from care_voice.service.intake import IntakeSettings
+from care_voice.service.job_settings import JobSettings
 from care_voice.service.lifecycle import LifecycleSettings
 from care_voice.service.retention import RetentionSettings
 from care_voice.service.scrub import ScrubSettings
@@ -88,6 +89,7 @@ class Settings:
     audio_upkeep: AudioUpkeepSettings = field(default_factory=AudioUpkeepSettings)
     intake: IntakeSettings = field(default_factory=IntakeSettings)
     recordings: RecordingSettings = field(default_factory=RecordingSettings)
+    jobs: JobSettings = field(default_factory=JobSettings)
     webhooks: WebhookSettings = field(default_factory=WebhookSettings)
 
     @property

@@ -34,6 +34,13 @@ ROUTES = {
     ("get", "/api/v1/models/{name}/events"),
     ("delete", "/api/v1/models/{name}/operation"),
     ("delete", "/api/v1/models/{name}"),
+    ("post", "/api/v1/recordings"),
+    ("post", "/api/v1/recordings/{recording_id}/complete"),
+    ("options", "/api/v1/uploads"),
+    ("post", "/api/v1/uploads"),
+    ("head", "/api/v1/uploads/{recording_id}"),
+    ("patch", "/api/v1/uploads/{recording_id}"),
+    ("delete", "/api/v1/uploads/{recording_id}"),
     ("get", "/api/v1/webhooks"),
     ("post", "/api/v1/webhooks"),
     ("get", "/api/v1/webhooks/{webhook_id}"),
@@ -57,6 +64,12 @@ EXPECTED = {
     ("post", "/api/v1/models/{name}/verify"): 202,
     ("delete", "/api/v1/models/{name}/operation"): 204,
     ("delete", "/api/v1/models/{name}"): 409,
+    ("post", "/api/v1/recordings/{recording_id}/complete"): 404,
+    ("options", "/api/v1/uploads"): 204,
+    ("post", "/api/v1/uploads"): 412,
+    ("head", "/api/v1/uploads/{recording_id}"): 412,
+    ("patch", "/api/v1/uploads/{recording_id}"): 412,
+    ("delete", "/api/v1/uploads/{recording_id}"): 412,
 }
 """What a request without a body is answered, where it is not 200, 400 for a body that is missing, or 404
 for what has an identifier."""
@@ -81,6 +94,7 @@ def test_it_names_every_route(schema: dict[str, Any]) -> None:
 def test_every_route_answers(service: Service) -> None:
     for method, path in sorted(ROUTES):
         status = service.client.request(method.upper(), re.sub(r"\{\w+\}", "base", path)).status_code
+        assert status == EXPECTED.get((method, path), 400 if method == "post" else 200), path
         usual = 404 if "_id}" in path else 400 if method == "post" else 200
         assert status == EXPECTED.get((method, path), usual), path
         # What a request has begun would be in the way of the next one.
@@ -107,7 +121,9 @@ def _references(node: Any) -> list[str]:
     return own + [found for child in node.values() for found in _references(child)]
 
 
-@pytest.mark.parametrize("path", ["/v1/audio/transcriptions", "/v1/audio/translations", "/api/v1/transcriptions"])
+@pytest.mark.parametrize(
+    "path", ["/v1/audio/transcriptions", "/v1/audio/translations", "/api/v1/transcriptions", "/api/v1/recordings"]
+)
 def test_no_documented_parameter_is_refused_as_unknown(service: Service, schema: dict[str, Any], path: str) -> None:
     content = schema["paths"][path]["post"]["requestBody"]["content"]
     properties = content["multipart/form-data"]["schema"]["properties"]

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -81,12 +82,13 @@ def _as_somebody() -> dict[str, int | list[int]]:
     return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresServer]:
-    """A running server; the test is skipped where PostgreSQL is not installed."""
+@contextmanager
+def running_postgres() -> Iterator[PostgresServer | None]:
+    """A server until the block ends; None where PostgreSQL is not installed."""
     binaries = find_postgres()
     if binaries is None:
-        pytest.skip("PostgreSQL is not installed")
+        yield None
+        return
     home = Path(tempfile.mkdtemp(prefix="care-voice-pg-"))
     try:
         if os.getuid() == 0:
@@ -100,6 +102,15 @@ def postgres_server() -> Iterator[PostgresServer]:
             server.stop("immediate")
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A running server; the test is skipped where PostgreSQL is not installed."""
+    with running_postgres() as server:
+        if server is None:
+            pytest.skip("PostgreSQL is not installed")
+        yield server
 
 
 @pytest.fixture

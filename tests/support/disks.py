@@ -37,6 +37,12 @@ class FailingDisk(store_disk.Disk):
         self.failed = name
         return self._fail
 
+    def sync(self, descriptor: int) -> None:
+        """Nothing: the power stays on, and it takes long."""
+
+    def sync_directory(self, path: Path) -> None:
+        """As `sync`."""
+
     def _fail(self, *_: object) -> NoReturn:
         raise OSError(self._number, os.strerror(self._number))
 

@@ -102,7 +102,7 @@ def _write(directory: _Directory, target: Path, kept: Kept) -> None:
 
 
 class LosingDisk(Disk):
-    """Works on real files below `top`, and remembers every step."""
+    """Works on real files below `top`, and remembers every step. Nothing is really synced, which takes long."""
 
     def __init__(self, top: Path) -> None:
         self._top = top
@@ -141,7 +141,6 @@ class LosingDisk(Disk):
         self._steps.append(lambda model: model.file(path).change(change))
 
     def sync(self, descriptor: int) -> None:
-        super().sync(descriptor)
         path = self._open[descriptor]
         self._steps.append(lambda model: model.file(path).sync())
 
@@ -154,7 +153,6 @@ class LosingDisk(Disk):
         self._steps.append(lambda model: model.put(path, _Directory()))
 
     def sync_directory(self, path: Path) -> None:
-        super().sync_directory(path)
         if path.is_relative_to(self._top):
             self._steps.append(lambda model: model.directory(path).sync())
 

@@ -80,6 +80,12 @@ def hang(talk: Talk) -> None:
     talk.wait()
 
 
+def late(talk: Talk) -> None:
+    """Answer well when the receiver lets everybody go."""
+    talk.wait()
+    talk.answer(204)
+
+
 def drip_headers(talk: Talk) -> None:
     """Answer with headers that never end, one byte at a time."""
     talk.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")

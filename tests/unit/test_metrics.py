@@ -42,6 +42,8 @@ def test_the_page_parses_and_has_every_metric_before_anything_happened() -> None
         "care_voice_remote_retries",
         "care_voice_remote_breaker_state",
         "care_voice_remote_breaker_opened",
+        "care_voice_recordings_received",
+        "care_voice_recording_bytes",
     }
 
 

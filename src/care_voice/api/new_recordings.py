@@ -21,11 +21,11 @@ from care_voice.service.options import Task
 
 Raw = Mapping[str, Sequence[str]]
 
-_OPTIONS = EXTENSIONS | {
+OPTIONS = EXTENSIONS | {
     "model", "language", "languages", "languages[]", "task", "prompt", "temperature", "keywords", "keywords[]",
 }  # fmt: skip
-KNOWN = _OPTIONS | {"title", "tags", "tags[]", "metadata", "transcribe"}
-"""Fields of a form, beside the file."""
+KNOWN = OPTIONS | {"title", "tags", "tags[]", "metadata", "transcribe"}
+"""Fields of a form, beside the file; OPTIONS are those that say how to transcribe."""
 KNOWN_JSON = KNOWN | {"filename", "media_type"}
 _LISTS = frozenset({"languages", "temperatures", "keywords", "tags"})
 
@@ -49,7 +49,7 @@ def from_fields(services: ApiServices, caller: Caller, raw: Raw, source: Source,
         title=labels.line("title", fields.text("title") or "", labels.MAX_TITLE),
         tags=labels.tags("tags", fields.many("tags")),
         metadata=labels.metadata("metadata", _pairs(fields.text("metadata"))),
-        wish=_wish(services, caller, fields),
+        wish=wish_of(services, caller, fields),
         idempotency_key=key,
     )
 
@@ -74,7 +74,7 @@ def from_metadata(services: ApiServices, caller: Caller, pairs: Mapping[str, str
     return from_fields(services, caller, raw, "upload", key=key)
 
 
-def from_json(body: bytes) -> Raw:
+def from_json(body: bytes, known: frozenset[str] = KNOWN_JSON) -> Raw:
     """The fields of a JSON object as those of a form.
 
     Raises:
@@ -83,7 +83,7 @@ def from_json(body: bytes) -> Raw:
     """
     value = _object("body", body)
     for name in value:
-        if name not in KNOWN_JSON:
+        if name not in known:
             raise UnsupportedParameter(param=name[:80], why="Care Voice does not know it")
     return {name: _texts(name, each) for name, each in value.items() if each is not None}
 
@@ -98,7 +98,13 @@ def idempotency_key(request: Request) -> str | None:
     return labels.line(KEY_HEADER, value, _MAX_KEY)
 
 
-def _wish(services: ApiServices, caller: Caller, fields: Fields) -> Wish:
+def wish_of(services: ApiServices, caller: Caller, fields: Fields) -> Wish:
+    """How a recording is to be transcribed, checked.
+
+    Raises:
+        InvalidParameter: A value is not valid, or more than the model can do.
+        UnknownModel: The model is not served.
+    """
     named = fields.text("model")
     model = services.model_named(named or services.transcriber.models.default.name)
     task = cast("Task", fields.choice("task", ("transcribe", "translate"), "transcribe"))

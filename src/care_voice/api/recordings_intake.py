@@ -65,14 +65,14 @@ async def withdraw(intake: Intake, recording_id: str) -> None:
 
 async def _begin_live(request: Request, services: ApiServices) -> JSONResponse:
     caller = caller_of(request, services.settings.trusted_proxies)
-    raw = from_json(await _small_body(request))
+    raw = from_json(await small_body(request))
     new = from_fields(services, caller, raw, "live", key=idempotency_key(request))
     recording = await services.recordings.intake.create(new)
     return _answer(request, recording, _CREATED)
 
 
-async def _small_body(request: Request) -> bytes:
-    """Raises BodyTooLarge."""
+async def small_body(request: Request) -> bytes:
+    """A body of JSON. Raises BodyTooLarge."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk

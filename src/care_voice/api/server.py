@@ -16,6 +16,7 @@ from care_voice import __version__
 from care_voice.api import (
     audio,
     health,
+    jobs,
     library,
     models,
     openai,
@@ -48,6 +49,7 @@ ROUTES = (
     tus,
     library,
     audio,
+    jobs,
     transcripts,
     webhooks,
 )

@@ -13,7 +13,9 @@ from care_voice.api.settings import ApiSettings
 from care_voice.domain.errors import UnknownModel
 from care_voice.scheduler.work import Caller
 from care_voice.service.database_watch import DatabaseWatch
+from care_voice.service.event_feed import EventFeed
 from care_voice.service.intake import Intake
+from care_voice.service.jobs import Jobs
 from care_voice.service.library import Library
 from care_voice.service.lifecycle import Lifecycle
 from care_voice.service.model_library import ModelLibrary
@@ -39,6 +41,8 @@ class RecordingServices:
     intake: Intake
     library: Library
     playback: Playback
+    jobs: Jobs
+    feed: EventFeed
     transcripts: Transcripts
     webhooks: Webhooks
 

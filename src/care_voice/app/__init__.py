@@ -77,7 +77,7 @@ class Application:
         self.scheduler = self.models.default.scheduler
         self.engine = self.scheduler.pool
         self.transcriber = Transcriber(self.models, self.media, settings.transcription, self.metrics)
-        self.recordings = RecordingParts(settings, self.transcriber, self.media, self.metrics)
+        self.recordings = RecordingParts(settings, self.transcriber, self.media, self.metrics, self._admit_jobs)
         self.lifecycle = Lifecycle(
             self._checks(),
             self.media,
@@ -90,6 +90,10 @@ class Application:
         self.scrubber = Scrubber(
             self.puller.store, self._mend, lambda: self.transcriber.idle_s, settings.scrub, self.metrics
         )
+
+    def _admit_jobs(self) -> None:
+        """Raises what keeps the service from working."""
+        self.lifecycle.admit()
 
     def _notice(self, error: CareVoiceError) -> None:
         log.error("own_models_ignored", code=error.code, detail=error.message, hint=error.advice)

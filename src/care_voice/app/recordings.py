@@ -12,14 +12,22 @@ import structlog
 
 from care_voice.config import Settings
 from care_voice.domain.ids import new_id
+from care_voice.domain.jobs import JobKind
 from care_voice.notify.settings import WebhookSettings
 from care_voice.service.audio_upkeep import AudioUpkeep
 from care_voice.service.database_watch import DatabaseWatch
 from care_voice.service.deletion import Deletion
+from care_voice.service.derive_job import DeriveHandler
+from care_voice.service.event_feed import EventFeed
 from care_voice.service.intake import Intake
+from care_voice.service.job_attempt import JobHandler
+from care_voice.service.job_runner import JobRunner
+from care_voice.service.jobs import Jobs
 from care_voice.service.library import Library
+from care_voice.service.node_seat import NodeSeat
 from care_voice.service.playback import Playback
 from care_voice.service.retention import Retention
+from care_voice.service.transcribe_job import TranscribeJob
 from care_voice.service.transcription import Transcriber
 from care_voice.service.transcripts import Transcripts
 from care_voice.service.webhook_courier import WebhookCourier
@@ -39,8 +47,15 @@ log = structlog.get_logger(__name__)
 class RecordingParts:
     """The store and all that works over it. Nothing is connected before `start`."""
 
-    def __init__(self, settings: Settings, transcriber: Transcriber, media: MediaPool, metrics: Metrics) -> None:
-        self._transcriber, self._media, self._metrics = transcriber, media, metrics
+    def __init__(
+        self,
+        settings: Settings,
+        transcriber: Transcriber,
+        media: MediaPool,
+        metrics: Metrics,
+        admit: Callable[[], None],
+    ) -> None:
+        """`admit` raises CareVoiceError while the service cannot transcribe."""
         self.db = open_database(settings.store, settings.data_dir)
         self._store = settings.store
         self.node = new_id("node", time.time())
@@ -56,6 +71,21 @@ class RecordingParts:
             self.db, partial(new_sender, settings.webhooks), settings.webhooks, metrics, owner=self.node
         )
         self.webhooks = Webhooks(self.db, self.courier, settings.webhooks)
+        self.seat = NodeSeat(settings.data_dir / "nodes", self.node)
+        self.jobs = Jobs(self.db)
+        self.feed = EventFeed(self.db)
+        self.handlers: dict[JobKind, JobHandler] = {
+            JobKind.TRANSCRIBE: TranscribeJob(self.db, self.audio, transcriber),
+            JobKind.DERIVE: DeriveHandler(
+                self.db,
+                self.audio,
+                media,
+                settings.recordings,
+                max_duration_s=settings.transcription.max_duration_s,
+                scratch=settings.incoming_dir,
+            ),
+        }
+        self.runner = JobRunner(self.db, self.handlers, settings.jobs, self.seat, metrics, admit=admit)
         self._tasks: list[asyncio.Task[None]] = []
 
     def prepare(self) -> str:
@@ -69,6 +99,7 @@ class RecordingParts:
         self._run("audio_upkeep", self._when_open(self.audio_upkeep.run))
         self._run("intake", self._when_open(self.intake.run))
         self._run("library", self._when_open(self.library.run))
+        self._run("jobs", self._when_open(self.runner.run))
         self._run("webhooks", self._when_open(self.courier.run))
 
     def services(self) -> RecordingServices:
@@ -83,13 +114,16 @@ class RecordingParts:
             library=self.library,
             playback=self.playback,
             retention=self.retention,
+            jobs=self.jobs,
+            feed=self.feed,
             transcripts=self.transcripts,
             webhooks=self.webhooks,
         )
 
     async def drain(self, timeout_s: float) -> None:
         """Take no new jobs and give back what cannot be finished in time."""
-        await self.courier.drain(timeout_s)
+        self.feed.close()
+        await asyncio.gather(self.runner.drain(timeout_s), self.courier.drain(timeout_s))
 
     async def close(self) -> None:
         """End everything now; what is durable is gone on with at the next start."""
@@ -97,6 +131,7 @@ class RecordingParts:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.to_thread(self.intake.close)
+        await asyncio.to_thread(self.seat.leave)
         await asyncio.to_thread(self.db.close)
 
     async def _when_open(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:

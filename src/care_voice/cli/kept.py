@@ -56,12 +56,13 @@ def with_kept(work: Callable[[Kept], Awaitable[T]]) -> T:
 
 
 async def _with_kept(work: Callable[[Kept], Awaitable[T]]) -> T:
-    async with _opened(load_settings()) as kept:
+    async with opened_kept(load_settings()) as kept:
         return await work(kept)
 
 
 @asynccontextmanager
-async def _opened(settings: Settings) -> AsyncIterator[Kept]:
+async def opened_kept(settings: Settings) -> AsyncIterator[Kept]:
+    """The store, brought up to date, until the block ends. Raises StoreError, StorageFull."""
     database = open_database(settings.store, settings.data_dir)
     audio = open_audio(settings.audio, settings.data_dir, settings.incoming_dir)
     intake = Intake(database, audio, settings.intake, Metrics())

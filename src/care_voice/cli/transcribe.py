@@ -6,8 +6,8 @@ import asyncio
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -18,10 +18,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from care_voice.app import Application
 from care_voice.cli.common import errors_explained, explain
-from care_voice.config import load_settings
+from care_voice.config import Settings, load_settings
 from care_voice.domain.errors import CareVoiceError, InvalidParameter
 from care_voice.domain.formats import all_files
-from care_voice.domain.transcript import Transcript
 from care_voice.service.options import MAX_BEAM_SIZE, LanguageDetection, Profile, TranscriptionOptions
 from care_voice.service.transcription import Finished
 from care_voice.service.transcription import Progress as Step
@@ -71,8 +70,11 @@ def transcribe(
     beam_size: BeamSize = None,
     temperatures: Temperatures = "",
     output_dir: OutputDir = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep the files and their transcripts: `care-voice recordings` lists them.")
+    ] = False,
 ) -> None:
-    """Transcribe files with a worker of their own; no server is needed."""
+    """Transcribe files with a worker of their own; no server is needed. With --keep one that runs does the work."""
     with errors_explained():
         options = TranscriptionOptions(
             task="translate" if translate else "transcribe",
@@ -86,7 +88,7 @@ def transcribe(
             language_detection=language_detection,
         )
         job = _Job(options, output_format, output_dir)
-        failed = asyncio.run(_run(files, job))
+        failed = asyncio.run(_run(files, job, _keeping if keep else _only_transcribing))
     if failed:
         raise typer.Exit(1)
 
@@ -110,49 +112,81 @@ class _Job:
         self._format = output_format
         self._output_dir = output_dir
 
-    def write(self, name: str, transcript: Transcript) -> None:
-        text = all_files(transcript)[self._format.value]
+    @property
+    def form(self) -> str:
+        return self._format.value
+
+    def write(self, name: str, text: str) -> None:
         if self._output_dir is None:
             sys.stdout.write(text)
             sys.stdout.flush()
             return
         self._output_dir.mkdir(parents=True, exist_ok=True)
         stem = "stdin" if name == "-" else Path(name).stem
-        (self._output_dir / f"{stem}.{self._format.value}").write_text(text, encoding="utf-8")
+        (self._output_dir / f"{stem}.{self.form}").write_text(text, encoding="utf-8")
 
 
-async def _run(files: list[str], job: _Job) -> int:
+Work = Callable[[str, Path], Awaitable[str]]
+"""A file's name, and where its bytes are, to its text in the wanted format."""
+
+Start = Callable[[Settings, _Job, Progress], AbstractAsyncContextManager[Work]]
+
+
+async def _run(files: list[str], job: _Job, start: Start) -> int:
     settings = load_settings()
     configure_logging(settings.log_format, "warning")
-    application = Application(settings)
     failed = 0
-    try:
-        with _bars() as bars:
-            task = bars.add_task("starting", total=None)
-            await application.lifecycle.start_and_wait()
+    with _bars() as bars:
+        task = bars.add_task("starting", total=None)
+        async with start(settings, job, bars) as work:
             for name in files:
                 bars.update(task, description=name, completed=0, total=None)
                 try:
-                    transcript = await _one(application, name, job.options, bars)
+                    with _on_disk(name) as path:
+                        text = await work(name, path)
                 except CareVoiceError as error:
                     explain(error, prefix=f"{name}: ")
                     failed += 1
                 else:
-                    job.write(name, transcript)
-    finally:
-        await application.lifecycle.close()
+                    job.write(name, text)
     return failed
 
 
-async def _one(application: Application, name: str, options: TranscriptionOptions, bars: Progress) -> Transcript:
-    with _on_disk(name) as path:
-        async with application.transcriber.run(path, options, request_id=path.name) as events:
+@asynccontextmanager
+async def _only_transcribing(settings: Settings, job: _Job, bars: Progress) -> AsyncIterator[Work]:
+    application = Application(settings)
+
+    async def work(_: str, path: Path) -> str:
+        async with application.transcriber.run(path, job.options, request_id=path.name) as events:
             async for event in events:
                 if isinstance(event, Step):
                     bars.update(bars.task_ids[0], completed=event.done_s, total=event.total_s)
                 elif isinstance(event, Finished):
-                    return event.transcript
-    raise AssertionError("the events of a transcription end with Finished or an error")
+                    return all_files(event.transcript)[job.form]
+        raise AssertionError("the events of a transcription end with Finished or an error")
+
+    try:
+        await application.lifecycle.start_and_wait()
+        yield work
+    finally:
+        await application.close()
+
+
+@asynccontextmanager
+async def _keeping(settings: Settings, job: _Job, bars: Progress) -> AsyncIterator[Work]:
+    from care_voice.cli.keeping import opened_keeper  # noqa: PLC0415 - nobody else needs it
+
+    def show(done_s: float, total_s: float | None) -> None:
+        bars.update(bars.task_ids[0], completed=done_s, total=total_s)
+
+    async with opened_keeper(settings) as keeper:
+
+        async def work(name: str, path: Path) -> str:
+            recording_id = await keeper.take(path, name, job.options, show)
+            return await keeper.text(recording_id, job.form)
+
+        yield work
+        await keeper.settle()
 
 
 @contextmanager

@@ -8,13 +8,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from care_voice.domain.searching import Wanted, fold, units
+from care_voice.domain.searching import Unit, Wanted, fold, units
 
 Field = Literal["title", "filename", "notes", "transcript", "tags"]
 FIELDS: tuple[Field, ...] = ("title", "filename", "notes", "transcript", "tags")
 """The lines of a document's body in order; each tag has a line of its own at the end."""
 WIDTH = 160
 """Characters of an excerpt."""
+_Place = tuple[int, int]
 _ELLIPSIS = "…"
 _MOST_RANGES = 20
 _MOST_SEGMENTS = 3
@@ -98,7 +99,7 @@ def _in_transcript(offset: int, line: str, starts: Sequence[int], wanted: Sequen
 
 
 def _ranges(text: str, wanted: Sequence[Wanted]) -> Iterator[tuple[int, int]]:
-    body, origins = _located(text)
+    body, places = _located(text)
     for each in wanted:
         bare, place = len(each.needle.strip()), -1
         for _ in range(_MOST_RANGES):
@@ -106,37 +107,47 @@ def _ranges(text: str, wanted: Sequence[Wanted]) -> Iterator[tuple[int, int]]:
             if place < 0:
                 break
             first = place + (each.needle[0] == " ")
-            yield origins[first][0], origins[first + bare - 1][1]
+            yield places[first][0], places[first + bare - 1][1]
 
 
-def _located(text: str) -> tuple[str, list[tuple[int, int]]]:
+def _located(text: str) -> tuple[str, list[_Place]]:
     """The body of a text, and for each of its characters where it came from.
 
     Folding character by character differs from folding the whole in a few rare compositions, which are not marked then.
     """
-    folded: list[str] = []
-    places: list[tuple[int, int]] = []
-    for match in _CLUSTER.finditer(text):
-        piece = fold(match.group())
-        folded.append(piece)
-        places.extend([match.span()] * len(piece))
-    body, origins, unspaced = "", [], False
-    whole = "".join(folded)
-    for unit in units(whole):
+    folded, places = _folded(text)
+    parts: list[str] = []
+    origins: list[_Place] = []
+    unspaced = False
+    for unit in units(folded):
         if not (unit.unspaced and unspaced):
-            body, unspaced = body + " ", unit.unspaced
+            parts.append(" ")
             origins.append(places[unit.start])
-        body += unit.text
-        origins.extend(_unit_places(whole, places, unit.start, unit.end, unspaced=unit.unspaced))
-    end = (len(text), len(text))
-    return body + " ", [*origins, end]
+        unspaced = unit.unspaced
+        parts.append(unit.text)
+        origins += _places_of(unit, folded, places)
+    return "".join(parts) + " ", [*origins, (len(text), len(text))]
 
 
-def _unit_places(
-    whole: str, places: Sequence[tuple[int, int]], start: int, end: int, *, unspaced: bool
-) -> list[tuple[int, int]]:
-    """The places of a unit's characters; apostrophes are not in it."""
-    return [places[index] for index in range(start, end) if unspaced or whole[index] not in "'’"]
+def _folded(text: str) -> tuple[str, list[_Place]]:
+    known: dict[str, str] = {}
+    parts: list[str] = []
+    places: list[_Place] = []
+    for match in _CLUSTER.finditer(text):
+        cluster = match.group()
+        part = known.get(cluster)
+        if part is None:
+            part = known[cluster] = fold(cluster)
+        parts.append(part)
+        places += [match.span()] * len(part)
+    return "".join(parts), places
+
+
+def _places_of(unit: Unit, folded: str, places: list[_Place]) -> list[_Place]:
+    """Those of a unit's characters; apostrophes are not in it."""
+    if len(unit.text) == unit.end - unit.start:
+        return places[unit.start : unit.end]
+    return [places[index] for index in range(unit.start, unit.end) if folded[index] not in "'’"]
 
 
 def _merged(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -29,6 +29,11 @@ class Change:
         return bool(self.before)
 
     @property
+    def says_something_else(self) -> bool:
+        """Whether the text of the transcript differs: not only times and speakers."""
+        return any(fields is None or "text" in fields for fields in (*self.before.values(), *self.after.values()))
+
+    @property
     def inverse(self) -> Change:
         """What takes it back."""
         return Change(before=self.after, after=self.before)

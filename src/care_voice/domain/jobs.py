@@ -103,8 +103,8 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """`done_s` of `total_s` seconds of sound are worked through (None: not known yet); `eta_s` are left, by the speed so
-    far."""
+    """`done_s` of `total_s` seconds of sound are worked through (None: not known yet); by the speed so far it takes
+    `eta_s` seconds more."""
 
     done_s: float
     total_s: float | None = None
@@ -194,7 +194,8 @@ def released(job: Job, lease: Lease, now: float, not_before: float) -> Job:
 
 
 def failed(job: Job, lease: Lease, now: float, rules: LeaseRules | None) -> Job:
-    """An attempt has ended badly: `rules` say whether there is another one, None that there is none. Raises LeaseLost."""
+    """An attempt has ended badly: `rules` say whether there is another one; without them there is none. Raises
+    LeaseLost."""
     require(job, lease)
     counted = replace(job, failures=job.failures + 1)
     if rules is None or counted.failures >= rules.max_failures:

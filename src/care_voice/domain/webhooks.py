@@ -35,9 +35,9 @@ PING = "webhook.ping"
 EVERYTHING = "*"
 
 _TOLD = frozenset(
-    {"job_id", "transcript_id", "revision", "number", "kind", "code", "model", "language", "receipt_id", "reason"}
+    {"job_id", "transcript_id", "revision", "number", "version", "kind", "code", "model", "language", "receipt_id"}
 )
-"""What of an event's body is sent. Everything else stays here: titles, notes and messages name people."""
+"""What of an event's body is sent. Everything else stays here: titles, notes, messages and reasons name people."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import count, takewhile
@@ -9,7 +10,9 @@ from typing import Protocol
 
 import msgspec
 
+from care_voice import __version__
 from care_voice.engine.protocol import WindowDecoded
+from care_voice.service.options import Decoding, TranscriptionOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +55,27 @@ def leading(known: Mapping[int, KnownWindow]) -> list[KnownWindow]:
 
 
 class _Kept(msgspec.Struct, frozen=True):
+    recipe: str
     decoded: WindowDecoded
     bookmark: bytes
 
 
-def to_json(window: KnownWindow) -> str:
+def recipe_of(model: str, options: TranscriptionOptions, decoding: Decoding) -> str:
+    """A digest of all that decides what is computed: windows of another recipe are worth nothing. What runs the model
+    is no part of it: nodes may differ in that."""
+    said = msgspec.json.encode((__version__, model, options, decoding))
+    return hashlib.sha256(said).hexdigest()[:16]
+
+
+def to_json(window: KnownWindow, recipe: str) -> str:
     """What was computed of a window, as JSON; its place is kept beside it."""
-    return msgspec.json.encode(_Kept(window.decoded, window.bookmark)).decode()
+    return msgspec.json.encode(_Kept(recipe, window.decoded, window.bookmark)).decode()
 
 
-def from_json(start_s: float, end_s: float, text: str) -> KnownWindow:
-    """The window again, with every number as it was.
-
-    Raises:
-        ValueError: It was written in another form, by another release.
-    """
-    kept = msgspec.json.decode(text, type=_Kept)
-    return KnownWindow(start_s, end_s, kept.decoded, kept.bookmark)
+def from_json(start_s: float, end_s: float, text: str, recipe: str) -> KnownWindow | None:
+    """The window again, with every number as it was; None where it was computed otherwise, as by another release."""
+    try:
+        kept = msgspec.json.decode(text, type=_Kept)
+    except msgspec.DecodeError:
+        return None
+    return KnownWindow(start_s, end_s, kept.decoded, kept.bookmark) if kept.recipe == recipe else None

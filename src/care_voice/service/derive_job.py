@@ -13,6 +13,7 @@ from secrets import token_hex
 from tempfile import TemporaryDirectory
 from typing import Protocol, TypeVar
 
+from care_voice.domain.errors import EmptyFile
 from care_voice.domain.jobs import Job, Lease, Progress
 from care_voice.domain.recordings import AssetKind, Part, Recording
 from care_voice.domain.store_errors import LeaseLost
@@ -95,6 +96,8 @@ class DeriveHandler:
     async def _joined(self, recording_id: str, lease: Lease) -> Part:
         """The recording as one object with a known digest."""
         recording, parts = await self._database.aread(partial(_look, recording_id))
+        if not parts:
+            raise EmptyFile
         if len(parts) == 1 and recording.sha256 is not None:
             return parts[0]
         joined = await asyncio.to_thread(self._audio.join, recording_id, parts)
@@ -170,7 +173,7 @@ def _swap(lease: Lease, recording_id: str, parts: Sequence[Part], joined: Joined
     if recordings.parts(connection, recording_id) != list(parts):
         raise LeaseLost
     connection.run("delete_parts", id=recording_id)
-    recordings.put_parts(connection, recording_id, [joined.part] if joined.size else [])
+    recordings.put_parts(connection, recording_id, [joined.part])
     connection.run("set_sound", id=recording_id, sha256=joined.sha256, duration_s=None)
     doomed.doom(connection, [part.key for part in parts if part.key != joined.part.key])
 

@@ -162,7 +162,7 @@ class Intake:
         """
         turn, room = await self._database.awrite(partial(self._begin, recording_id, offset, length))
         storage = Storage(self._database, self._audio, self._threads, self._require_free)
-        recording = await Appending(turn, storage, room, self._pace, checksum).run(self._counted(chunks))
+        recording = await Appending(turn, storage, room, self._pace, checksum).run(self._counted(turn, chunks))
         self._note_complete(recording)
         return recording
 
@@ -288,9 +288,10 @@ class Intake:
         if free is not None and free - size < self.settings.keep_free_bytes:
             raise StorageFull
 
-    async def _counted(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async def _counted(self, turn: Turn, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        counter = self._metrics.recording_bytes.labels(turn.recording.source)
         async for chunk in chunks:
-            self._metrics.recording_bytes.inc(len(chunk))
+            counter.inc(len(chunk))
             yield chunk
 
     def _note_complete(self, recording: Recording) -> None:

@@ -323,27 +323,29 @@ class _Run:
 
     async def _on(self, message: MediaEvent) -> AsyncGenerator[Event, None]:
         if isinstance(message, MediaOpened):
-            self._total_s = message.duration_s
-            self._enter(message.duration_s or _UNKNOWN_LENGTH_S)
-            yield Progress(0.0, self._total_s)
-            for known in self._leading:
-                for event in self._taken(known.end_s, known.decoded):
-                    yield event
+            for first in self._opened(message):
+                yield first
         elif isinstance(message, MediaProgress):
             if not self._pending and message.scanned_s > self._done_s:
                 self._note(message.scanned_s, message.scanned_s)
                 yield Progress(message.scanned_s, self._total_s)
         elif isinstance(message, MediaWindow):
-            if message.number >= len(self._leading):
-                self._submit(message)
-            ahead = self._windows_ahead if self._language or self._decoding.language_changes else 0
-            async for event in self._collect(ahead):
+            self._submit(message)
+            async for event in self._collect(self._windows_ahead):
                 yield event
         else:
             async for event in self._collect(0):
                 yield event
             yield Progress(message.duration_s, message.duration_s)
             yield Finished(self._transcript(message.duration_s))
+
+    def _opened(self, message: MediaOpened) -> Iterator[Event]:
+        """The recording is let in, and what is known of its beginning comes at once."""
+        self._total_s = message.duration_s
+        self._enter(message.duration_s or _UNKNOWN_LENGTH_S)
+        yield Progress(0.0, self._total_s)
+        for known in self._leading:
+            yield from self._taken(known.end_s, known.decoded)
 
     def _enter(self, length_s: float) -> None:
         """The length of the recording is known: it is let in, or refused, as a whole. Raises Overloaded."""
@@ -358,6 +360,8 @@ class _Run:
         return self._ticket.done_s if self._ticket else 0.0
 
     def _submit(self, window: MediaWindow) -> None:
+        if window.number < len(self._leading):
+            return  # it came with the bookmark
         self._note(window.end_s, self._done_s)
         known = self._checkpoint.known.get(window.number)
         if known is not None and (known.start_s, known.end_s) == (window.start_s, window.end_s):
@@ -378,6 +382,9 @@ class _Run:
 
     @property
     def _windows_ahead(self) -> int:
+        """How many may wait: none where the first one's language is to be the others'."""
+        if not (self._language or self._decoding.language_changes):
+            return 0
         return self._transcriber.settings.windows_ahead or self._scheduler.pool.capacity + 1
 
     def _wire(self, window: MediaWindow) -> DecodeWindow:

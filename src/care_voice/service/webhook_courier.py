@@ -77,6 +77,8 @@ class WebhookCourier:
         try:
             while not self._draining:
                 await self._round()
+            if self._in_hand:
+                await asyncio.wait(self._in_hand)
         finally:
             stop_listening()
             for task in self._in_hand:
@@ -110,8 +112,9 @@ class WebhookCourier:
 
     async def close(self) -> None:
         """End all connections. `run` does when it ends; this is for a courier that only pings."""
-        if self._sender is not None:
-            await self._sender.close()
+        sender, self._sender = self._sender, None
+        if sender is not None:
+            await sender.close()
 
     async def _round(self) -> None:
         """Take all there is, then rest until there is more."""

@@ -182,7 +182,7 @@ def _enter(connection: Connection, found: TranscriptHead, step: Step, change: Ch
     )  # fmt: skip
     connection.run("set_revision", transcript_id=found.id, revision=step.revision)
     connection.run("note_edit", recording_id=found.recording_id, now=connection.now)
-    if found.current:
+    if found.current and change.says_something_else:
         search.refresh(connection, found.recording_id)
     about = {"transcript_id": found.id, "number": found.number, "revision": step.revision}
     events.append(connection, found.recording_id, "transcript.edited", about)

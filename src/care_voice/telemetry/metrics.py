@@ -22,6 +22,7 @@ class Metrics:
         self._define_health()
         self._define_models()
         self._define_remote()
+        self._define_jobs()
         self._define_webhooks()
         self._define_intake()
         self._define_audio_storage()
@@ -185,7 +186,10 @@ class Metrics:
             registry=self.registry,
         )
         self.recording_bytes = Counter(
-            "care_voice_recording_bytes_total", "Bytes of recordings that have come in.", registry=self.registry
+            "care_voice_recording_bytes_total",
+            "Bytes of recordings that have come in.",
+            ["source"],
+            registry=self.registry,
         )
 
     def _define_audio_storage(self) -> None:
@@ -260,6 +264,21 @@ class Metrics:
         self.webhooks_disabled = Counter(
             "care_voice_webhooks_disabled_total",
             "Endpoints that were given up: they answered 410, or nothing got through for days.",
+            registry=self.registry,
+        )
+
+    def _define_jobs(self) -> None:
+        self.jobs_running = Gauge("care_voice_jobs_running", "Jobs that this node works on.", registry=self.registry)
+        self.jobs_ended = Counter(
+            "care_voice_job_attempts_total",
+            "Attempts of jobs that ended here, by outcome: done, failed, retried, released, cancelled or lost.",
+            ["kind", "outcome"],
+            registry=self.registry,
+        )
+        self.jobs_reaped = Counter(
+            "care_voice_jobs_taken_back_total",
+            "Jobs that this node took back from nodes that had ended.",
+            ["kind"],
             registry=self.registry,
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import pytest
@@ -85,18 +86,18 @@ def test_each_filter_finds_its_own(database: Database) -> None:
     assert ids(database, query="two") == [two]
 
 
-@pytest.mark.parametrize("order", ["newest", "oldest", "title", "duration"])
-@pytest.mark.parametrize("filters", [ANYTHING, Filters(query="visit"), Filters(tags=("t",))])
-def test_pages_join_into_the_whole_list(database: Database, order: Order, filters: Filters) -> None:
+def test_pages_join_into_the_whole_list(database: Database) -> None:
     made = [add(database, title=f"Visit {n % 3}", tags=["t"]) for n in range(7)]
     for number, one in enumerate(made[:4]):
         about = {"id": one, "duration_s": float(number % 2), "sha256": None}
         database.write(lambda c, about=about: c.run("set_sound", **about))
-    whole = [found.recording.id for found in page_of(database, filters, order).items]
 
-    assert sorted(whole) == sorted(made)
-    for size in (1, 2, 3, 7):
-        assert every_page(database, filters, order, size) == whole
+    orders: tuple[Order, ...] = ("newest", "oldest", "title", "duration")
+    for order, filters in product(orders, (ANYTHING, Filters(query="visit"), Filters(tags=("t",)))):
+        whole = [found.recording.id for found in page_of(database, filters, order).items]
+        assert sorted(whole) == sorted(made)
+        for size in (1, 2, 3, 7):
+            assert every_page(database, filters, order, size) == whole
 
 
 def test_orders_are_what_they_are_called(database: Database) -> None:
@@ -311,14 +312,13 @@ def test_recordings_of_one_moment_have_places_of_their_own(
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(query=st.text(max_size=40), tag=st.text(max_size=8), cursor=st.none() | st.text(max_size=20))
-def test_no_input_is_taken_for_anything_but_text(database: Database, query: str, tag: str, cursor: str | None) -> None:
+@given(query=st.text(max_size=40), tag=st.text(max_size=8), cursor=st.text(max_size=20))
+def test_no_input_is_taken_for_anything_but_text(database: Database, query: str, tag: str, cursor: str) -> None:
     filters = Filters(query=query, tags=(tag.replace("\x00", ""),) if tag.isprintable() else ())
     for order in ("newest", "title", "relevance"):
-        try:
+        page_of(database, filters, order)
+        with pytest.raises(InvalidParameter, match="cursor"):
             page_of(database, filters, order, cursor)
-        except InvalidParameter as error:
-            assert error.param == "cursor"
     asyncio.run(Library(database).count(filters))
 
 

@@ -134,6 +134,16 @@ def test_an_edit_of_another_version_leaves_what_is_searched_alone(database: Data
     assert searched(database, recording) == "visit something else"
 
 
+def test_an_edit_that_leaves_the_text_alone_leaves_what_is_searched(database: Database, recording: str) -> None:
+    ids = [segment.id for segment in present(database, recording).segments]
+    database.write(lambda c: c.execute("UPDATE search_documents SET body = 'untouched'", {}))
+
+    edit(database, recording, RenameSpeaker("", "A"), SetTimes(ids[0], 0.5, 1.0))
+    assert searched(database, recording) == "untouched"
+    edit(database, recording, DeleteSegment(ids[0]))
+    assert searched(database, recording) != "untouched"
+
+
 def test_an_edit_is_searched_and_told(database: Database, recording: str) -> None:
     done = edit(database, recording, ReplaceAll("Lady", "Liddy"))
 

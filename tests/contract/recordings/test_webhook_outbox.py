@@ -276,9 +276,10 @@ def test_a_paused_endpoint_gets_nothing_and_others_do(outbox: Database, clock: C
     assert claimed(outbox).webhook.id == slow.id
 
 
-def test_no_endpoint_takes_all_the_room(outbox: Database) -> None:
+def test_no_endpoint_takes_all_the_room(outbox: Database, clock: Clock) -> None:
     busy, other = endpoint(outbox, "job.done"), endpoint(outbox, "job.failed")
     for kind in ("job.done", "job.done", "job.done", "job.failed"):
+        clock.now += 1
         happen(outbox, kind)
 
     owners = [found.webhook.id for _ in range(4) if (found := claim(outbox, most=2)) is not None]

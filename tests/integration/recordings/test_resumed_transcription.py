@@ -1,4 +1,4 @@
-"""A transcription that goes on from checkpoints gives the events of an uninterrupted one, and computes what is missing."""
+"""A transcription that goes on from checkpoints gives what an uninterrupted one does, and computes what is missing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ class Kept:
         self.saved: dict[int, KnownWindow] = {}
 
     async def save(self, number: int, window: KnownWindow) -> None:
-        self.saved[number] = from_json(window.start_s, window.end_s, to_json(window))
+        kept = from_json(window.start_s, window.end_s, to_json(window, "recipe"), "recipe")
+        assert kept is not None
+        self.saved[number] = kept
 
 
 async def events_of(

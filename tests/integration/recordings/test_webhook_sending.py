@@ -296,18 +296,22 @@ async def test_what_is_in_hand_when_the_courier_ends_is_sent_by_the_next_one(sql
 
 async def test_draining_lets_what_is_in_hand_end_and_begins_nothing(sqlite_database: Database) -> None:
     with receiving() as receiver:
-        receiver.misbehave(acts.hang)
+        receiver.misbehave(acts.late)
         async with posting(sqlite_database) as post:
             webhook = await post.add(receiver.url)
             await post.happen()
             await until(lambda: receiver.messages, "it was sent")
             draining = asyncio.create_task(post.courier.drain(30))
+            for _ in range(3):
+                await post.happen("job.failed")
             receiver.held.set()
             await draining
-            await post.happen("job.failed")
 
     found = await post.webhooks.deliveries(webhook.id)
-    assert [each.state for each in found] == ["queued", "queued"]
+    assert [(each.event, each.state, each.attempt) for each in reversed(found)] == [
+        ("job.done", "delivered", 1),
+        *[("job.failed", "queued", 0)] * 3,
+    ]
     assert len(receiver.messages) == 1
 
 

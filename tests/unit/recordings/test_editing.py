@@ -190,9 +190,9 @@ def test_what_cannot_be_done_is_refused_and_says_which_edit(edit: Edit, why: str
 
 def test_room_between_two_segments_never_runs_out() -> None:
     """Each split halves the room after the first segment, until some of those that follow are moved up."""
-    segments: Segments = (said(0, "word " * 300 + "end"), *(said(n, "x") for n in range(1, 6)))
+    segments: Segments = (said(7, "word " * 300 + "end"), *(said(n, "x") for n in range(8, 13)))
     for _ in range(100):
-        segments = edited(Split("seg_0", len(segments[0].text) - 4), of=segments)
+        segments = edited(Split("seg_7", len(segments[0].text) - 4), of=segments)
 
     assert len({segment.place for segment in segments}) == 106
     assert texts(segments)[-6:] == ["end", *"xxxxx"]

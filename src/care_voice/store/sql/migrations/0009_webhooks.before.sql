@@ -13,3 +13,7 @@ DROP INDEX deliveries_to_claim;
 CREATE INDEX deliveries_due ON deliveries (not_before, id) WHERE ended_at IS NULL;
 CREATE INDEX deliveries_in_hand ON deliveries (webhook_id) WHERE state = 'sending';
 CREATE INDEX deliveries_by_age ON deliveries (created_at);
+
+-- The log of an endpoint, in pages.
+DROP INDEX deliveries_of_webhook;
+CREATE INDEX deliveries_log ON deliveries (webhook_id, id);

@@ -1,0 +1,69 @@
+"""The events of a recording as they come, for any number of followers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+from care_voice.domain.recordings import Event
+from care_voice.domain.store_errors import StoreError, UnknownRecording
+from care_voice.store import events, recordings
+from care_voice.store.database import Connection, Database
+
+_PAGE = 500
+
+
+class EventFeed:
+    """Notifications wake followers; they look by themselves too, as news may be lost."""
+
+    def __init__(self, database: Database, poll_s: float = 5.0) -> None:
+        self._database = database
+        self._poll_s = poll_s
+        self._closing = asyncio.Event()
+
+    def close(self) -> None:
+        """The service stops: every stream ends after what it has."""
+        self._closing.set()
+
+    async def follow(self, recording_id: str, seq: int) -> AsyncGenerator[list[Event], None]:
+        """The events after number `seq`, in pages: the first at once, be it empty. It ends when the recording is
+        deleted for good or the service stops.
+
+        Raises:
+            UnknownRecording: There is none. StoreError: The database cannot be used; from the first page alone.
+        """
+        news = asyncio.Event()
+        stop_listening = self._database.listen(events.TOPIC, news.set)
+        try:
+            page = await self._page(recording_id, seq)
+            yield page
+            while not self._closing.is_set():
+                seq = page[-1].seq if page else seq
+                if len(page) < _PAGE:
+                    await self._wait(news)
+                news.clear()
+                try:
+                    page = await self._page(recording_id, seq)
+                except UnknownRecording:
+                    return
+                except StoreError:
+                    page = []  # it is waited for: the follower would only come again
+                if page:
+                    yield page
+        finally:
+            stop_listening()
+
+    async def _page(self, recording_id: str, seq: int) -> list[Event]:
+        def read(connection: Connection) -> list[Event]:
+            recordings.get(connection, recording_id, trashed=True)
+            return events.after(connection, recording_id, seq, _PAGE)
+
+        return await self._database.aread(read)
+
+    async def _wait(self, news: asyncio.Event) -> None:
+        waiting = {asyncio.ensure_future(each.wait()) for each in (news, self._closing)}
+        try:
+            await asyncio.wait(waiting, timeout=self._poll_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in waiting:
+                each.cancel()
