@@ -12,6 +12,7 @@ from care_voice.store.recordings import to_json
 TAG, CLIENT = "tag", "client"
 _NEWNESS_BITS = 20
 _TITLE_CHARACTERS = 200
+_TIDY_PAGES = 500
 
 
 def refresh(connection: Connection, recording_id: str) -> None:
@@ -35,6 +36,16 @@ def refresh(connection: Connection, recording_id: str) -> None:
 def unsearchable(connection: Connection, after: str = "", limit: int = 100) -> list[str]:
     """Recordings after an id, in order, that have no document of this version: they were restored, or are older."""
     return [row["id"] for row in connection.all("unsearchable", after=after, folding=FOLDING, limit=limit)]
+
+
+def tidy(connection: Connection) -> bool:
+    """Take a step in rewriting the index, so that no terms of deleted documents are left in its file; whether there is
+    more to do. PostgreSQL does it by itself (VACUUM)."""
+    if connection.dialect == "postgresql":
+        return False
+    before = _changes(connection)
+    connection.run("tidy_search", pages=-_TIDY_PAGES)
+    return _changes(connection) - before > 1
 
 
 def expression(connection: Connection, wanted: Sequence[Wanted], facets: Sequence[str]) -> str:
@@ -74,3 +85,9 @@ def _free_place(connection: Connection, source: Row) -> int:
     while connection.one("place_taken", place=place):
         place += 1
     return place
+
+
+def _changes(connection: Connection) -> int:
+    row = connection.one("changes_so_far")
+    assert row is not None
+    return int(row["count"])

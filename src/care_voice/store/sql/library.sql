@@ -234,3 +234,15 @@ SELECT text FROM segments WHERE transcript_id = :transcript_id ORDER BY place
 -- name: unsearchable
 SELECT r.id FROM recordings r LEFT JOIN search_documents d ON d.recording_id = r.id
 WHERE r.id > :after AND (d.folding IS NULL OR d.folding <> :folding) ORDER BY r.id LIMIT :limit
+
+-- name: tidy_search
+INSERT INTO search_index (search_index, rank) VALUES ('merge', :pages)
+
+-- name: tidy_search (postgresql)
+SELECT CAST(:pages AS INTEGER)
+
+-- name: changes_so_far
+SELECT total_changes() AS count
+
+-- name: changes_so_far (postgresql)
+SELECT 0 AS count
