@@ -23,7 +23,15 @@ def test_a_message_has_the_shape_of_the_specification() -> None:
 
 
 def test_what_people_wrote_or_said_is_not_told() -> None:
-    body = {"title": "林太太", "notes": "…", "message": "text", "text": "…", "reason": "…", "job_id": "job_1", "code": "empty_file"}
+    body = {
+        "title": "林太太",
+        "notes": "…",
+        "message": "text",
+        "text": "…",
+        "reason": "…",
+        "job_id": "job_1",
+        "code": "empty_file",
+    }
 
     assert webhooks.told(body) == {"job_id": "job_1", "code": "empty_file"}
 
