@@ -9,13 +9,13 @@ import string
 import pytest
 
 from care_voice.api.problems import headers_of, openai_body, problem_body, status_of
-from care_voice.domain import errors
+from care_voice.domain import errors, store_errors
 from care_voice.domain.errors import CareVoiceError, RequestError
 
 
 def tree(cls: type[CareVoiceError] = CareVoiceError) -> list[type[CareVoiceError]]:
-    below = [each for child in cls.__subclasses__() if child.__module__ == errors.__name__ for each in tree(child)]
-    return [cls, *below]
+    children = [child for child in cls.__subclasses__() if child.__module__ in (errors.__name__, store_errors.__name__)]
+    return [cls, *(each for child in children for each in tree(child))]
 
 
 def made(cls: type[CareVoiceError]) -> CareVoiceError:
@@ -58,20 +58,33 @@ def test_every_error_survives_pickling(cls: type[CareVoiceError]) -> None:
     assert (type(copy), copy.message, copy.fields) == (cls, error.message, error.fields)
 
 
+def drawn_parents(drawn: list[tuple[int, str]]) -> dict[str, str]:
+    """Name -> name of what it is drawn below."""
+    above: dict[int, str] = {}
+    parents = {}
+    for depth, name in drawn:
+        above[depth] = name
+        parents[name] = above.get(depth - 1, "")
+    return parents
+
+
 def test_the_drawing_shows_the_tree_as_it_is() -> None:
     drawn = [
         (len(branch) // 4, name) for branch, name in re.findall(r"(?m)^    ([│├└─ ]*)([A-Z]\w+)", errors.__doc__ or "")
     ]
     real = [(len(cls.__mro__) - len(CareVoiceError.__mro__), cls.__name__) for cls in tree()]
 
-    assert drawn == real
+    assert sorted(drawn) == sorted(real)
+    assert all(drawn_parents(drawn)[cls.__name__] == cls.__base__.__name__ for cls in tree()[1:])  # type: ignore[union-attr]
 
 
 @ALL
 def test_every_error_has_a_status_that_fits_its_branch(cls: type[CareVoiceError]) -> None:
     status = status_of(made(cls))
 
-    assert (400 <= status < 500) if issubclass(cls, RequestError) else (status in (404, 422, 500, 502, 503, 504, 507))
+    assert (
+        (400 <= status < 500) if issubclass(cls, RequestError) else (status in (404, 409, 422, 500, 502, 503, 504, 507))
+    )
 
 
 @pytest.mark.parametrize(

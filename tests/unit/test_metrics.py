@@ -44,6 +44,21 @@ def test_the_page_parses_and_has_every_metric_before_anything_happened() -> None
         "care_voice_remote_breaker_opened",
         "care_voice_recordings_received",
         "care_voice_recording_bytes",
+        "care_voice_jobs_running",
+        "care_voice_job_attempts",
+        "care_voice_jobs_taken_back",
+        "care_voice_webhook_tries",
+        "care_voice_webhook_try_seconds",
+        "care_voice_webhook_try_seconds_created",
+        "care_voice_webhooks_disabled",
+        "care_voice_webhooks_disabled_created",
+        "care_voice_recordings_stored_bytes",
+        "care_voice_recordings_free_bytes",
+        "care_voice_recordings_objects_deleted",
+        "care_voice_recordings_objects_deleted_created",
+        "care_voice_recordings_objects_doomed",
+        "care_voice_recordings_objects_unnamed",
+        "care_voice_recordings_objects_missing",
     }
 
 

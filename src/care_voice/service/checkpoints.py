@@ -10,7 +10,7 @@ from typing import Protocol
 
 import msgspec
 
-from care_voice import __version__
+import care_voice
 from care_voice.engine.protocol import WindowDecoded
 from care_voice.service.options import Decoding, TranscriptionOptions
 
@@ -63,7 +63,7 @@ class _Kept(msgspec.Struct, frozen=True):
 def recipe_of(model: str, options: TranscriptionOptions, decoding: Decoding) -> str:
     """A digest of all that decides what is computed: windows of another recipe are worth nothing. What runs the model
     is no part of it: nodes may differ in that."""
-    said = msgspec.json.encode((__version__, model, options, decoding))
+    said = msgspec.json.encode((care_voice.__version__, model, options, decoding))
     return hashlib.sha256(said).hexdigest()[:16]
 
 

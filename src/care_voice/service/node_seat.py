@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from care_voice import __version__
+import care_voice
 from care_voice.domain.ids import is_id
 from care_voice.store.nodes import Node
 
@@ -26,7 +26,7 @@ class NodeSeat:
     def __init__(self, directory: Path, node_id: str) -> None:
         self._directory = directory
         self._file: int | None = None
-        self.node = Node(node_id, socket.gethostname(), os.getpid(), __version__)
+        self.node = Node(node_id, socket.gethostname(), os.getpid(), care_voice.__version__)
 
     def gone(self) -> list[str]:
         """Nodes that had a seat here and have ended. The own seat is taken at the first call. Raises OSError."""
