@@ -41,6 +41,28 @@ ROUTES = {
     ("head", "/api/v1/uploads/{recording_id}"),
     ("patch", "/api/v1/uploads/{recording_id}"),
     ("delete", "/api/v1/uploads/{recording_id}"),
+    ("get", "/api/v1/recordings"),
+    ("post", "/api/v1/recordings/bulk"),
+    ("get", "/api/v1/recordings/{recording_id}"),
+    ("patch", "/api/v1/recordings/{recording_id}"),
+    ("delete", "/api/v1/recordings/{recording_id}"),
+    ("post", "/api/v1/recordings/{recording_id}/restore"),
+    ("put", "/api/v1/recordings/{recording_id}/hold"),
+    ("delete", "/api/v1/recordings/{recording_id}/hold"),
+    ("get", "/api/v1/tags"),
+    ("get", "/api/v1/retention"),
+    ("get", "/api/v1/retention/due"),
+    ("put", "/api/v1/retention/rules"),
+    ("delete", "/api/v1/retention/rules/{rule_id}"),
+    ("get", "/api/v1/receipts"),
+    ("get", "/api/v1/receipts/{receipt_id}"),
+    ("get", "/api/v1/recordings/{recording_id}/jobs"),
+    ("post", "/api/v1/recordings/{recording_id}/jobs"),
+    ("get", "/api/v1/recordings/{recording_id}/events"),
+    ("get", "/api/v1/jobs/{job_id}"),
+    ("post", "/api/v1/jobs/{job_id}/cancel"),
+    ("post", "/api/v1/jobs/{job_id}/retry"),
+    ("get", "/api/v1/nodes"),
     ("get", "/api/v1/webhooks"),
     ("post", "/api/v1/webhooks"),
     ("get", "/api/v1/webhooks/{webhook_id}"),
@@ -59,12 +81,13 @@ ROUTES = {
 }
 
 EXPECTED = {
+    ("put", "/api/v1/recordings/{recording_id}/hold"): 400,
+    ("put", "/api/v1/retention/rules"): 400,
     ("put", "/api/v1/recordings/{recording_id}/transcripts/current"): 400,
     ("post", "/api/v1/models/{name}/pull"): 202,
     ("post", "/api/v1/models/{name}/verify"): 202,
     ("delete", "/api/v1/models/{name}/operation"): 204,
     ("delete", "/api/v1/models/{name}"): 409,
-    ("post", "/api/v1/recordings/{recording_id}/complete"): 404,
     ("options", "/api/v1/uploads"): 204,
     ("post", "/api/v1/uploads"): 412,
     ("head", "/api/v1/uploads/{recording_id}"): 412,
@@ -94,7 +117,6 @@ def test_it_names_every_route(schema: dict[str, Any]) -> None:
 def test_every_route_answers(service: Service) -> None:
     for method, path in sorted(ROUTES):
         status = service.client.request(method.upper(), re.sub(r"\{\w+\}", "base", path)).status_code
-        assert status == EXPECTED.get((method, path), 400 if method == "post" else 200), path
         usual = 404 if "_id}" in path else 400 if method == "post" else 200
         assert status == EXPECTED.get((method, path), usual), path
         # What a request has begun would be in the way of the next one.

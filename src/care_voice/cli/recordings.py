@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from care_voice.cli import recordings_export, recordings_import
+from care_voice.cli import recordings_export, recordings_hold, recordings_import
 from care_voice.cli.common import explain
 from care_voice.cli.kept import Kept, print_json, with_kept
 from care_voice.cli.recordings_shown import About, about_json, found_json, found_table, print_about
@@ -25,6 +25,8 @@ from care_voice.store.database import Connection
 app = typer.Typer(help="List, search, export, import and remove recordings.", no_args_is_help=True)
 app.command("export")(recordings_export.export)
 app.command("import")(recordings_import.import_folder)
+app.command("hold")(recordings_hold.hold)
+app.command("release")(recordings_hold.release)
 
 
 class Sort(StrEnum):

@@ -28,16 +28,17 @@ class Deletion:
     def __init__(self, database: Database, audio: AudioStore) -> None:
         self._database = database
         self._audio = audio
-        self._traces: bool | None = None
-        """None: nobody knows what a process that has ended left."""
+        self._erased: int | None = None
+        """How many deletions there had been when their traces were erased; None: not since the start."""
 
     async def leaves_traces(self) -> bool:
-        """Whether deletions may have left words in the database's files since the last `erase_traces`."""
-        if self._traces is None:
-            self._traces = await self._database.aread(
-                lambda connection: deletion.any_since(connection, connection.now - _RECENT_S)
-            )
-        return self._traces
+        """Whether deletions, in this process or another, may have left words in the database's files."""
+        return await self._database.aread(self._has_traces)
+
+    def _has_traces(self, connection: Connection) -> bool:
+        if self._erased is None:
+            return deletion.any_since(connection, connection.now - _RECENT_S)
+        return deletion.count(connection) != self._erased
 
     async def delete(
         self, recording_id: str, *, who: str, reason: str, only_if: Condition | None = None
@@ -57,7 +58,6 @@ class Deletion:
         )
         if receipt is None:
             return None
-        self._traces = True
         log.info("recording_deleted", recording=recording_id, receipt=receipt.id, reason=reason)
         try:
             await asyncio.to_thread(self._erase_sound, receipt.id, recording_id)
@@ -80,9 +80,10 @@ class Deletion:
 
     async def erase_traces(self) -> bool:
         """Make deleted words go from the database's files; whether all of them are gone."""
-        self._traces = False
+        count = await self._database.aread(deletion.count)
         gone = await asyncio.to_thread(erase_traces, self._database)
-        self._traces = self._traces or not gone
+        if gone:
+            self._erased = count
         return gone
 
     def _erase_sound(self, receipt_id: str, recording_id: str) -> bool:

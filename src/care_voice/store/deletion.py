@@ -77,6 +77,12 @@ def any_since(connection: Connection, moment: float) -> bool:
     return connection.one("any_receipt_since", since=moment) is not None
 
 
+def count(connection: Connection) -> int:
+    """How many recordings were ever deleted for good."""
+    row = connection.one("count_receipts")
+    return int(row["count"]) if row else 0
+
+
 def audio_prefix(recording_id: str) -> str:
     """Where every object of a recording lies."""
     return f"recordings/{recording_id}/"

@@ -209,7 +209,7 @@ async def test_the_watch_goes_on_and_is_woken_by_a_deletion(keeping: Keeping) ->
     task = asyncio.create_task(retention.run())
     try:
         receipt = await retention.delete(made, who="ann", reason="asked for")
-        await until(lambda: retention._removal._traces is False, "the traces are erased")
+        await until(lambda: retention._removal._erased == 1, "the traces are erased")
     finally:
         task.cancel()
     assert receipt.who == "ann"

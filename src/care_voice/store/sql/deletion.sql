@@ -48,5 +48,8 @@ UPDATE receipts SET audio_gone_at = :now WHERE id = :id AND audio_gone_at IS NUL
 -- name: doomed_of_recording
 SELECT key FROM doomed_objects WHERE key LIKE :pattern ORDER BY key
 
+-- name: count_receipts
+SELECT COUNT(*) AS count FROM receipts
+
 -- name: any_receipt_since
 SELECT id FROM receipts WHERE at >= :since LIMIT 1
