@@ -94,16 +94,15 @@ async def test_the_waveform_shows_where_it_is_loud(pool: MediaPool, tmp_path: Pa
     assert set(high[101:]) == {0}
 
 
-@pytest.mark.parametrize("name", ["jfk.m4a", "jfk.webm", "jfk.48k-stereo.wav", "jfk.mp3", "jfk.ogg", "jfk.mp4"])
-async def test_every_kind_of_recording_gets_one(pool: MediaPool, tmp_path: Path, speech: Path, name: str) -> None:
-    source = speech / "variants" / name
-    seconds = await derived(pool, wish(source, tmp_path))
+async def test_every_kind_of_recording_gets_one(pool: MediaPool, tmp_path: Path, speech: Path) -> None:
+    for name in ("jfk.m4a", "jfk.webm", "jfk.48k-stereo.wav", "jfk.mp3", "jfk.ogg", "jfk.mp4"):
+        seconds = await derived(pool, wish(speech / "variants" / name, tmp_path))
 
-    container, codec, rate, channels, length = stream_of(tmp_path / "playback")
-    assert (container, codec, channels) == ("flac", "flac", 1)
-    assert rate in {8_000, 16_000, 24_000}
-    assert length == pytest.approx(seconds, abs=0.01)
-    assert seconds == pytest.approx(11.0, abs=0.3)
+        container, codec, rate, channels, length = stream_of(tmp_path / "playback")
+        assert (container, codec, channels) == ("flac", "flac", 1), name
+        assert rate in {8_000, 16_000, 24_000}
+        assert length == pytest.approx(seconds, abs=0.01)
+        assert seconds == pytest.approx(11.0, abs=0.3)
 
 
 async def test_events_come_in_order(pool: MediaPool, tmp_path: Path, speech: Path) -> None:
