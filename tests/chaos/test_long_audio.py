@@ -7,14 +7,12 @@ needs while it computes, which does not depend on the length of a recording, as 
 
 from __future__ import annotations
 
-import io
 import itertools
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import av
 import httpx
 import numpy as np
 import pytest
@@ -41,19 +39,7 @@ def dictation(speech: Path) -> bytes:
     clips = itertools.cycle(sorted((speech / "en").glob("ls-*.flac"))[:12])
     while sum(map(len, pieces)) < BLOCK_S * sound.RATE:
         pieces += [sound.decoded(next(clips)), sound.silence(PAUSE_S)]
-    return mp3(np.concatenate(pieces)[: BLOCK_S * sound.RATE]) * (HOURS * 3600 // BLOCK_S)
-
-
-def mp3(samples: sound.Pcm) -> bytes:
-    buffer = io.BytesIO()
-    with av.open(buffer, "w", format="mp3", options={"write_xing": "0", "id3v2_version": "0"}) as container:
-        stream = container.add_stream("libmp3lame", rate=sound.RATE, layout="mono")
-        stream.bit_rate = 32_000
-        frame = av.AudioFrame.from_ndarray(samples[np.newaxis], format="s16p", layout="mono")
-        frame.sample_rate = sound.RATE
-        container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-    return buffer.getvalue()
+    return sound.mp3(np.concatenate(pieces)[: BLOCK_S * sound.RATE]) * (HOURS * 3600 // BLOCK_S)
 
 
 def used_bytes(service: Service) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-WORKER_MODULES = {"care_voice.engine.worker", "support.faulty_worker"}
+WORKER_MODULES = {"care_voice.engine.worker", "support.counting_worker", "support.faulty_worker"}
 
 
 def is_running(pid: int) -> bool:

@@ -36,6 +36,19 @@ def wav(samples: Pcm, rate: int = RATE, channels: int = 1) -> bytes:
     return buffer.getvalue()
 
 
+def mp3(samples: Pcm) -> bytes:
+    """An MP3 file, which may be joined end to end with others."""
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp3", options={"write_xing": "0", "id3v2_version": "0"}) as container:
+        stream = container.add_stream("libmp3lame", rate=RATE, layout="mono")
+        stream.bit_rate = 32_000
+        frame = av.AudioFrame.from_ndarray(samples[np.newaxis], format="s16p", layout="mono")
+        frame.sample_rate = RATE
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return buffer.getvalue()
+
+
 def silence(seconds: float, rate: int = RATE) -> Pcm:
     return np.zeros(round(seconds * rate), dtype=np.int16)
 

@@ -21,7 +21,7 @@ from care_voice.service.node_seat import NodeSeat
 from care_voice.store import events, jobs, nodes, recordings
 from care_voice.store.database import Connection, Database
 from care_voice.telemetry.metrics import Metrics
-from support.waiting import PATIENCE_S
+from support.waiting import PATIENCE_S, until
 
 FAST = JobSettings(lease_s=1.5, poll_s=0.2, backoff_s=0.05, max_backoff_s=0.2, max_failures=3)
 Handler = Callable[[Job, JobLedger], Awaitable[None]]
@@ -92,16 +92,13 @@ def new_job(database: Database, priority: int = JobPriority.INTERACTIVE, recordi
 
 
 async def becomes(database: Database, job: Job, *states: JobState) -> Job:
-    async with asyncio.timeout(PATIENCE_S):
-        while (found := await database.aread(lambda c: jobs.get(c, job.id))).state not in states:
-            await asyncio.sleep(0.02)
+    def look() -> Job | None:
+        found = database.read(lambda c: jobs.get(c, job.id))
+        return found if found.state in states else None
+
+    found = await until(look, f"the job is {' or '.join(states)}")
+    assert found is not None
     return found
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 def kinds(database: Database, job: Job) -> list[str]:
@@ -120,7 +117,7 @@ async def test_a_cancel_stops_what_runs(database: Database, tmp_path: Path) -> N
     desk = Desk()
     async with runner(database, tmp_path, desk, replace(FAST, lease_s=60.0)):
         job = await asyncio.to_thread(new_job, database)
-        await until(lambda: job.id in desk.begun)
+        await until(lambda: job.id in desk.begun, "it has begun")
         await database.awrite(lambda c: jobs.cancel(c, job.id))
         # The lease would be renewed in 20 s only: the news came by notification.
         await becomes(database, job, JobState.CANCELLED)
@@ -131,7 +128,7 @@ async def test_a_drained_runner_gives_its_jobs_back_and_takes_no_more(database: 
     desk = Desk()
     async with runner(database, tmp_path, desk) as draining:
         job = await asyncio.to_thread(new_job, database)
-        await until(lambda: job.id in desk.begun)
+        await until(lambda: job.id in desk.begun, "it has begun")
         await draining.drain(PATIENCE_S)
         assert (await becomes(database, job, JobState.QUEUED)).failures == 0
         assert await database.aread(nodes.every) == []
@@ -198,10 +195,10 @@ async def test_a_short_recording_does_not_wait_for_long_ones(database: Database,
     desk = Desk()
     async with runner(database, tmp_path, desk, replace(FAST, interactive=1, bulk=1)):
         first = await asyncio.to_thread(new_job, database)
-        await until(lambda: first.id in desk.begun)
+        await until(lambda: first.id in desk.begun, "it has begun")
         second = await asyncio.to_thread(new_job, database)
         await desk.ledgers[first.id].demote()
-        await until(lambda: second.id in desk.begun)
+        await until(lambda: second.id in desk.begun, "it has begun")
 
         with pytest.raises(TurnedAway) as turned_away:
             await desk.ledgers[second.id].demote()
@@ -210,12 +207,12 @@ async def test_a_short_recording_does_not_wait_for_long_ones(database: Database,
         assert (waiting.priority, waiting.failures) == (JobPriority.BULK, 0)
 
         short = await asyncio.to_thread(new_job, database)
-        await until(lambda: short.id in desk.begun)
+        await until(lambda: short.id in desk.begun, "it has begun")
         assert desk.begun == [first.id, second.id, short.id]
         for job in (short, first):
             desk.end(job)
             await becomes(database, job, JobState.DONE)
-        await until(lambda: desk.begun[-1] == second.id)
+        await until(lambda: desk.begun[-1] == second.id, "the long one has its turn")
 
 
 async def test_jobs_wait_until_the_service_is_ready(database: Database, tmp_path: Path) -> None:
@@ -227,9 +224,7 @@ async def test_jobs_wait_until_the_service_is_ready(database: Database, tmp_path
 
     async with runner(database, tmp_path, finishing, admit=admit):
         job = await asyncio.to_thread(new_job, database)
-        async with asyncio.timeout(PATIENCE_S):
-            while not await database.aread(nodes.every):
-                await asyncio.sleep(0.01)
+        await until(lambda: database.read(nodes.every), "the node has said that it is there")
         assert (await becomes(database, job, JobState.QUEUED)).attempt == 0
         ready = True
         await becomes(database, job, JobState.DONE)
@@ -239,13 +234,14 @@ async def test_leases_are_kept_while_a_job_runs_and_expire_with_its_node(databas
     desk = Desk()
     async with runner(database, tmp_path / "first", desk):
         job = await asyncio.to_thread(new_job, database)
-        await until(lambda: job.id in desk.begun)
+        await until(lambda: job.id in desk.begun, "it has begun")
         async with runner(database, tmp_path / "second", finishing):
             for _ in range(3):
-                lease = (await database.aread(lambda c: jobs.get(c, job.id))).lease_expires_at
-                async with asyncio.timeout(PATIENCE_S):
-                    while (await database.aread(lambda c: jobs.get(c, job.id))).lease_expires_at == lease:
-                        await asyncio.sleep(0.02)
+                until_now = database.read(lambda c: jobs.get(c, job.id)).lease_expires_at
+                await until(
+                    lambda before=until_now: database.read(lambda c: jobs.get(c, job.id)).lease_expires_at != before,  # type: ignore[misc]
+                    "the lease is renewed",
+                )
             assert (await becomes(database, job, JobState.RUNNING)).attempt == 1
     # It ended without a word, as when it is killed; the seat is another machine's, so that only time tells.
     async with runner(database, tmp_path / "third", finishing):
@@ -257,10 +253,10 @@ async def test_a_node_that_lost_its_lease_stops(database: Database, tmp_path: Pa
     desk = Desk()
     async with runner(database, tmp_path, desk):
         job = await asyncio.to_thread(new_job, database)
-        await until(lambda: job.id in desk.begun)
+        await until(lambda: job.id in desk.begun, "it has begun")
         ledger = desk.ledgers[job.id]
         await database.awrite(lambda c: jobs.fail(c, ledger.lease, "x", {}, rules=None))
-        await until(lambda: desk.stopped == [job.id])
+        await until(lambda: desk.stopped == [job.id], "the work has stopped")
     assert (await becomes(database, job, JobState.FAILED)).error_code == "x"
 
 
