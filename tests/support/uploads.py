@@ -55,6 +55,8 @@ class Tap:
 
     def __init__(self) -> None:
         self._queue: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self.waited_for = False
+        """Whether somebody has asked for bytes."""
 
     def give(self, data: bytes) -> None:
         self._queue.put_nowait(data)
@@ -68,6 +70,7 @@ class Tap:
         return self._queue.empty()
 
     async def chunks(self) -> AsyncIterator[bytes]:
+        self.waited_for = True
         while (data := await self._queue.get()) is not None:
             yield data
 

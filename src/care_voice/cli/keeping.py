@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import mimetypes
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -44,8 +43,9 @@ class NotTranscribed(CareVoiceError):
 class Keeper:
     """Keeps files and waits for their transcripts."""
 
-    def __init__(self, kept: Kept, *, works_here: bool) -> None:
+    def __init__(self, kept: Kept, say: Callable[[str], None], *, works_here: bool) -> None:
         self._kept = kept
+        self._say = say
         self._works_here = works_here
         self._ids: list[str] = []
 
@@ -57,7 +57,7 @@ class Keeper:
             StorageFull, QuotaExceeded, RecordingTooLarge, StoreError: It is not kept.
         """
         recording_id = await self._received(path, name, options)
-        sys.stderr.write(f"{name}: kept as {recording_id}\n")
+        self._say(f"{name}: kept as {recording_id}")
         job = await self._ended(await self._job_of(recording_id, JobKind.TRANSCRIBE), progress)
         if job.state is not JobState.DONE:
             error = job.error or {}
@@ -107,11 +107,12 @@ class Keeper:
 
 
 @asynccontextmanager
-async def opened_keeper(settings: Settings) -> AsyncIterator[Keeper]:
-    """Something to keep files with: over a server that runs, else over an engine that runs as long as the block."""
+async def opened_keeper(settings: Settings, say: Callable[[str], None]) -> AsyncIterator[Keeper]:
+    """Something to keep files with: over a server that runs, else over an engine that runs as long as the block.
+    `say` tells people where each file is kept."""
     async with opened_kept(settings) as kept:
         if kept.is_served:
-            yield Keeper(kept, works_here=False)
+            yield Keeper(kept, say, works_here=False)
             return
     application = Application(settings)
     parts = application.recordings
@@ -119,7 +120,7 @@ async def opened_keeper(settings: Settings) -> AsyncIterator[Keeper]:
         await application.lifecycle.start_and_wait()
         running = asyncio.create_task(parts.runner.run(), name="jobs")
         try:
-            yield Keeper(Kept(settings, parts.db, parts.audio, parts.intake), works_here=True)
+            yield Keeper(Kept(settings, parts.db, parts.audio, parts.intake), say, works_here=True)
         finally:
             await parts.drain(_GIVE_BACK_S)
             running.cancel()

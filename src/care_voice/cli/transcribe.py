@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -179,7 +180,8 @@ async def _keeping(settings: Settings, job: _Job, bars: Progress) -> AsyncIterat
     def show(done_s: float, total_s: float | None) -> None:
         bars.update(bars.task_ids[0], completed=done_s, total=total_s)
 
-    async with opened_keeper(settings) as keeper:
+    say = partial(bars.console.print, markup=False, highlight=False, soft_wrap=True)
+    async with opened_keeper(settings, say) as keeper:
 
         async def work(name: str, path: Path) -> str:
             recording_id = await keeper.take(path, name, job.options, show)

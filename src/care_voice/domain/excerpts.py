@@ -130,6 +130,8 @@ def _located(text: str) -> tuple[str, list[_Place]]:
 
 
 def _folded(text: str) -> tuple[str, list[_Place]]:
+    if text.isascii():
+        return text.lower(), [(place, place + 1) for place in range(len(text))]
     known: dict[str, str] = {}
     parts: list[str] = []
     places: list[_Place] = []

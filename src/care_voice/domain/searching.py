@@ -29,8 +29,8 @@ _UNSPACED = (
 )
 # What \w lacks: the marks that belong to letters. The blocks of Indian scripts are taken whole.
 _MARKS = "\u0300-\u036f\u0483-\u0489\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0900-\u0dff\u1dc0-\u1dff"
-_LETTER = rf"(?:(?![{_UNSPACED}_])[\w{_MARKS}])"
-_PIECE = re.compile(rf"(?P<unspaced>[{_UNSPACED}]+)|{_LETTER}+(?:['’]{_LETTER}+)*")
+_LETTERS = rf"(?:[^\W_{_UNSPACED}]+|[{_MARKS}]+)+"
+_PIECE = re.compile(rf"(?P<unspaced>[{_UNSPACED}]+)|{_LETTERS}(?:['’]{_LETTERS})*")
 _STARTS_UNSPACED = re.compile(f"[{_UNSPACED}]")
 _APOSTROPHES = str.maketrans("", "", "'’")
 _CHUNK = re.compile(r'["“”„]([^"“”„]*)["“”„]?|([^\s"“”„]+)')

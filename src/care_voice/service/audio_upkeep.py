@@ -92,7 +92,8 @@ class AudioUpkeep:
                 wake.clear()
                 await self._look()
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(wake.wait(), self._settings.look_every_s)
+                    async with asyncio.timeout(self._settings.look_every_s):
+                        await wake.wait()
         finally:
             forget()
 

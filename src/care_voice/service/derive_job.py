@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from secrets import token_hex
 from tempfile import TemporaryDirectory
-from typing import Protocol, TypeVar
 
 from care_voice.domain.errors import EmptyFile
 from care_voice.domain.jobs import Job, Lease, Progress
 from care_voice.domain.recordings import AssetKind, Part, Recording
 from care_voice.domain.store_errors import LeaseLost
 from care_voice.engine.protocol import DeriveMedia, MediaDerived, MediaOpened, PlaybackFormat
+from care_voice.service.in_threads import entered
+from care_voice.service.job_ledger import JobLedger
 from care_voice.store import doomed, events, jobs, recordings
 from care_voice.store.audio import AudioStore, Joined, Put
 from care_voice.store.database import Connection, Database
 from care_voice.supervisor.media_pool import MediaPool
 
-T = TypeVar("T")
 _MEDIA_TYPES: dict[PlaybackFormat, str] = {"flac": "audio/flac", "opus": "audio/webm; codecs=opus"}
 _WAVEFORM_TYPE = "application/octet-stream"
 _TELL_EVERY_S = 2.0
@@ -36,15 +36,6 @@ class RecordingSettings:
     playback_format: PlaybackFormat = "flac"
     """The copy for listening. flac loses nothing and plays in every browser in use, at about 40 MB an hour; opus takes
     15 MB an hour and as much as three times the work, and Safari plays it since 17.4 only."""
-
-
-class Ledger(Protocol):
-    """What this job needs of a `JobLedger`."""
-
-    @property
-    def lease(self) -> Lease: ...
-
-    def finish(self, work: Callable[[Connection], None]) -> Awaitable[None]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +69,7 @@ class DeriveHandler:
         self._max_duration_s = max_duration_s
         self._scratch = scratch
 
-    async def __call__(self, job: Job, ledger: Ledger) -> None:
+    async def __call__(self, job: Job, ledger: JobLedger) -> None:
         """Make all of it, whatever was made before.
 
         Raises:
@@ -87,13 +78,13 @@ class DeriveHandler:
             UnknownRecording: It was deleted.
             StorageFull, AudioMissing, StoreError, ServiceError: Why it cannot be done now.
         """
-        whole = await self._joined(job.recording_id, ledger.lease)
-        async with _in_threads(self._audio.local([whole])) as path, _in_threads(self._folder()) as folder:
-            duration_s = await self._derived(job, ledger.lease, path, Path(folder))
+        whole = await self._joined(job.recording_id, ledger)
+        async with entered(self._audio.local([whole])) as path, entered(self._folder()) as folder:
+            duration_s = await self._derived(ledger, path, Path(folder))
             made = [await self._stored(job.recording_id, kind, Path(folder)) for kind in _KINDS]
         await ledger.finish(partial(_write_assets, job.recording_id, made, duration_s))
 
-    async def _joined(self, recording_id: str, lease: Lease) -> Part:
+    async def _joined(self, recording_id: str, ledger: JobLedger) -> Part:
         """The recording as one object with a known digest."""
         recording, parts = await self._database.aread(partial(_look, recording_id))
         if not parts:
@@ -101,25 +92,25 @@ class DeriveHandler:
         if len(parts) == 1 and recording.sha256 is not None:
             return parts[0]
         joined = await asyncio.to_thread(self._audio.join, recording_id, parts)
-        await self._database.awrite(partial(_swap, lease, recording_id, parts, joined))
+        await ledger.write(partial(_swap, ledger.lease, recording_id, parts, joined))
         return joined.part
 
     def _folder(self) -> AbstractContextManager[str]:
         self._scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
         return TemporaryDirectory(prefix="derive-", dir=self._scratch)
 
-    async def _derived(self, job: Job, lease: Lease, source: Path, folder: Path) -> float:
+    async def _derived(self, ledger: JobLedger, source: Path, folder: Path) -> float:
         """The length in seconds of what was made in `folder`."""
         request = DeriveMedia(
             id=0,
-            request_id=job.id,
+            request_id=ledger.job.id,
             path=str(source),
             max_duration_s=self._max_duration_s,
             playback_format=self._settings.playback_format,
             playback_path=str(folder / "playback"),
             waveform_path=str(folder / "waveform"),
         )
-        told = _Teller(self._database, lease)
+        told = _Teller(ledger)
         async with self._media.derive(request) as made:
             async for event in made:
                 if isinstance(event, MediaDerived):
@@ -143,9 +134,8 @@ _KINDS: tuple[AssetKind, ...] = ("playback", "waveform")
 class _Teller:
     """Writes down how far a job is, but not with each step."""
 
-    def __init__(self, database: Database, lease: Lease) -> None:
-        self._database = database
-        self._lease = lease
+    def __init__(self, ledger: JobLedger) -> None:
+        self._ledger = ledger
         self._told_at = time.monotonic()
         self.total_s: float | None = None
 
@@ -153,8 +143,7 @@ class _Teller:
         """Raises LeaseLost."""
         if time.monotonic() - self._told_at >= _TELL_EVERY_S:
             self._told_at = time.monotonic()
-            now = Progress(done_s, self.total_s)
-            await self._database.awrite(lambda connection: jobs.note_progress(connection, self._lease, now))
+            await self._ledger.note(Progress(done_s, self.total_s))
 
 
 def _look(recording_id: str, connection: Connection) -> tuple[Recording, list[Part]]:
@@ -189,13 +178,3 @@ def _write_assets(recording_id: str, made: Sequence[_Made], duration_s: float, c
         )  # fmt: skip
         events.append(connection, recording_id, "asset.created", {"kind": each.kind})
     doomed.doom(connection, [asset.key for asset in before.values()])
-
-
-@asynccontextmanager
-async def _in_threads(manager: AbstractContextManager[T]) -> AsyncIterator[T]:
-    """A context whose beginning and end may take a while."""
-    value = await asyncio.to_thread(manager.__enter__)
-    try:
-        yield value
-    finally:
-        await asyncio.to_thread(manager.__exit__, None, None, None)

@@ -45,7 +45,10 @@ class Feed:
     @property
     def waiting(self) -> bytes:
         """What has come and was not given yet; it is there too when the connection was cut."""
-        return bytes(self._gathered)
+        following = self._following
+        if following is None or not following.done() or following.cancelled() or following.exception():
+            return bytes(self._gathered)
+        return bytes(self._gathered) + (following.result() or b"")
 
     async def next(self) -> bytes | None:
         """About a megabyte, or what came within `sync_s`, be it nothing; None at the end.

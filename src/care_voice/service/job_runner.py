@@ -82,6 +82,7 @@ class JobRunner:
         self._admit = admit
         self._news = asyncio.Event()
         self._claiming = asyncio.Lock()
+        self._keeping = asyncio.Lock()
         self._draining = False
         self._bulk = _Lane(JobKind.TRANSCRIBE, range(JobPriority.BULK, 10), settings.bulk)
         lanes = (
@@ -114,7 +115,8 @@ class JobRunner:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=timeout_s)
         with suppress(CareVoiceError):
-            await self._database.awrite(lambda c: nodes.forget(c, self._seat.node.id))
+            async with self._keeping:
+                await self._database.awrite(lambda c: nodes.forget(c, self._seat.node.id))
 
     @property
     def _attempts(self) -> list[Attempt]:
@@ -150,7 +152,9 @@ class JobRunner:
             due_s = await self._database.aread(jobs.next_start)
             rest_s = min(self._settings.poll_s, max(_LEAST_REST_S, due_s or self._settings.poll_s))
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._news.wait(), rest_s)
+            # Not `wait_for`, which loses a cancel that comes together with the news (in Python 3.11).
+            async with asyncio.timeout(rest_s):
+                await self._news.wait()
 
     async def _fill(self, lane: _Lane) -> None:
         while lane.has_room and not self._draining and (job := await self._claim(lane)) is not None:
@@ -209,7 +213,9 @@ class JobRunner:
                 nodes.seen(connection, self._seat.node, self._settings.lease_s)
             return jobs.reap(connection, self._rules, gone)
 
-        for job in await self._database.awrite(work):
+        async with self._keeping:
+            taken_back = await self._database.awrite(work)
+        for job in taken_back:
             log.warning("job_taken_back", job_id=job.id, state=job.state.value, failures=job.failures)
             self._metrics.jobs_reaped.labels(job.kind.value).inc()
         await asyncio.to_thread(self._seat.bury, gone)

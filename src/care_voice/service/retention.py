@@ -158,7 +158,8 @@ class Retention:
             except (StoreError, StorageFull) as error:
                 log.warning("retention_delayed", code=error.code, why=error.message)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self.settings.look_every_s)
+                async with asyncio.timeout(self.settings.look_every_s):
+                    await self._wake.wait()
             self._wake.clear()
 
     async def look(self) -> Looked:

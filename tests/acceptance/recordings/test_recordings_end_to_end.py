@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from care_voice.store.opening import FILE_NAME
 from support.events import Event, read_events
 from support.receiver import Message, Receiver, receiving
 from support.server import Service, running_service
@@ -63,6 +64,10 @@ def files_with(folder: Path, what: bytes) -> list[str]:
     return [str(path) for path in files if what in path.read_bytes()]
 
 
+def sound_of(service: Service, recording_id: str) -> list[Path]:
+    return list((service.data_dir / "recordings").rglob(f"*{recording_id}*/*"))
+
+
 def send(service: Service, clip: Path) -> dict[str, Any]:
     with clip.open("rb") as file:
         answer = service.client.post(
@@ -112,6 +117,9 @@ def test_a_recording_goes_all_the_way(own_service: Service, speech: Path, tmp_pa
         assert "country" in told(receiver, "transcript.created").verified(hook["secret"])["data"]["transcript"]["text"]
         assert MENDED in told(receiver, "transcript.edited").verified(hook["secret"])["data"]["transcript"]["text"]
 
+        in_sqlite = (service.data_dir / FILE_NAME).exists()
+        assert bool(files_with(service.data_dir, MENDED.encode())) == in_sqlite
+        assert sound_of(service, recording_id)
         receipt = service.client.delete(base, params={"permanently": "true"}).json()
         assert told(receiver, "recording.deleted").value["data"] == {
             "recording_id": recording_id, "receipt_id": receipt["id"],
@@ -122,5 +130,5 @@ def test_a_recording_goes_all_the_way(own_service: Service, speech: Path, tmp_pa
         assert service.client.get(f"{base}{path}").status_code == 404, path
     assert found(service, MENDED) == found(service, "奶奶") == []
     assert service.client.get(f"{API}/receipts/{receipt['id']}").json()["recording_id"] == recording_id
-    assert not list((service.data_dir / "recordings").rglob(f"*{recording_id}*/*"))
+    assert not sound_of(service, recording_id)
     wait_until(lambda: not files_with(service.data_dir, MENDED.encode()), "its words are gone from every file")

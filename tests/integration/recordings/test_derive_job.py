@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from care_voice.domain.errors import MediaCrashedDecoder, UnreadableMedia
-from care_voice.domain.jobs import Job, JobKind, Lease, LeaseRules
+from care_voice.domain.jobs import Job, JobKind, LeaseRules
 from care_voice.domain.recordings import Part
 from care_voice.domain.store_errors import AudioMissing, LeaseLost
 from care_voice.engine.protocol import LoadMedia
 from care_voice.service.derive_job import DeriveHandler, RecordingSettings
+from care_voice.service.job_ledger import JobLedger
 from care_voice.store import doomed, events, jobs, recordings
 from care_voice.store.audio_directory import DirectoryAudio
 from care_voice.store.database import Connection, Database
@@ -28,21 +29,6 @@ from support.faulty_worker import POISON
 from support.stored_speech import keep_recording
 
 RULES = LeaseRules()
-
-
-@dataclass
-class OneAttempt:
-    """A ledger that writes what it is told to."""
-
-    database: Database
-    lease: Lease
-
-    async def finish(self, work: Callable[[Connection], None]) -> None:
-        def both(connection: Connection) -> None:
-            work(connection)
-            jobs.finish(connection, self.lease)
-
-        await self.database.awrite(both)
 
 
 @dataclass
@@ -75,7 +61,7 @@ class Derivation:
 
     async def derive(self, recording_id: str) -> None:
         job = self.claimed(recording_id)
-        await self.handler(job, OneAttempt(self.database, job.lease))
+        await self.handler(job, JobLedger(self.database, job, RULES))
 
     def parts(self, recording_id: str) -> list[Part]:
         return self.database.read(lambda conn: recordings.parts(conn, recording_id))
@@ -164,7 +150,7 @@ async def test_a_job_that_was_taken_over_changes_nothing(derivation: Derivation,
     job = derivation.claimed(recording_id)
     derivation.database.write(lambda conn: jobs.release(conn, job.lease, 0.0))
     with pytest.raises(LeaseLost):
-        await derivation.handler(job, OneAttempt(derivation.database, job.lease))
+        await derivation.handler(job, JobLedger(derivation.database, job, RULES))
 
     assert derivation.parts(recording_id) == before
     assert derivation.doomed() == []

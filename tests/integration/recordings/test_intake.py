@@ -203,6 +203,26 @@ async def test_whoever_appends_takes_over_and_no_byte_is_mixed(
     assert stored(audio) - orphans == {part.key for part in parts_of(database, begun.id)}
 
 
+async def test_the_old_one_is_refused_as_soon_as_another_has_begun(
+    intake: Intake, database: Database, audio: DirectoryAudio
+) -> None:
+    begun, slow, slower = await intake.create(an_upload(length=300)), Tap(), Tap()
+    old = asyncio.create_task(intake.append(begun.id, 0, slow.chunks()))
+    await until(lambda: row(database, begun.id).appender == 1, "the old one has begun")
+    new = asyncio.create_task(intake.append(begun.id, 0, slower.chunks()))
+    await until(lambda: row(database, begun.id).appender == 2, "the new one has begun")
+
+    slow.give(b"o" * 300)
+    slow.end()
+    with pytest.raises(AppendConflict):
+        await old
+    slower.give(SOUND)
+    slower.end()
+
+    assert (await new).complete
+    assert held(database, audio, begun.id) == SOUND
+
+
 async def test_what_the_old_one_had_acknowledged_stays_when_another_takes_over(
     database: Database, audio: DirectoryAudio
 ) -> None:
@@ -223,16 +243,16 @@ async def test_what_the_old_one_had_acknowledged_stays_when_another_takes_over(
 
 
 async def test_bytes_that_come_slowly_are_acknowledged_before_the_request_ends(
-    database: Database, audio: DirectoryAudio
+    sqlite_database: Database, audio: DirectoryAudio
 ) -> None:
-    intake, tap = intake_over(database, audio, sync_s=0.02), Tap()
+    intake, tap = intake_over(sqlite_database, audio, sync_s=0.02), Tap()
     begun = await intake.create(an_upload())
     task = asyncio.create_task(intake.append(begun.id, 0, tap.chunks()))
 
     for end in (10, 20, 30):
         tap.give(SOUND[end - 10 : end])
-        await until(lambda end=end: row(database, begun.id).received == end, f"{end} bytes are acknowledged")
-        assert held(database, audio, begun.id) == SOUND[:end]
+        await until(lambda end=end: row(sqlite_database, begun.id).received == end, f"{end} bytes are acknowledged")
+        assert held(sqlite_database, audio, begun.id) == SOUND[:end]
 
     tap.end()
     assert (await task).received == 30
@@ -240,16 +260,16 @@ async def test_bytes_that_come_slowly_are_acknowledged_before_the_request_ends(
 
 
 async def test_a_client_that_says_nothing_is_ended_and_what_came_is_kept(
-    database: Database, audio: DirectoryAudio
+    sqlite_database: Database, audio: DirectoryAudio
 ) -> None:
-    intake, tap = intake_over(database, audio, sync_s=0.02, stall_s=0.2), Tap()
+    intake, tap = intake_over(sqlite_database, audio, sync_s=0.02, stall_s=0.2), Tap()
     begun = await intake.create(an_upload())
     tap.give(SOUND)
 
     with pytest.raises(UploadStalled):
         await intake.append(begun.id, 0, tap.chunks())
 
-    assert held(database, audio, begun.id) == SOUND
+    assert held(sqlite_database, audio, begun.id) == SOUND
     intake.close()
 
 
@@ -359,9 +379,9 @@ async def test_one_in_the_trash_goes_on(intake: Intake, database: Database, audi
 
 
 async def test_too_large_is_refused_when_it_is_said_and_when_it_comes(
-    database: Database, audio: DirectoryAudio
+    sqlite_database: Database, audio: DirectoryAudio
 ) -> None:
-    intake = intake_over(database, audio, max_recording_bytes=299)
+    intake = intake_over(sqlite_database, audio, max_recording_bytes=299)
 
     with pytest.raises(RecordingTooLarge):
         await intake.create(an_upload(length=300))
@@ -374,7 +394,7 @@ async def test_too_large_is_refused_when_it_is_said_and_when_it_comes(
     with pytest.raises(RecordingTooLarge):
         await intake.append(begun.id, 200, given(SOUND[200:]))
 
-    assert row(database, begun.id).received == 200
+    assert row(sqlite_database, begun.id).received == 200
     intake.close()
 
 
@@ -408,9 +428,9 @@ async def test_announced_bytes_count_at_once(database: Database, audio: Director
     intake.close()
 
 
-async def test_room_is_left_on_the_disk(database: Database, tmp_path: Path) -> None:
+async def test_room_is_left_on_the_disk(sqlite_database: Database, tmp_path: Path) -> None:
     audio = RoomyAudio(tmp_path / "recordings")
-    intake = intake_over(database, audio, keep_free_bytes=1000)
+    intake = intake_over(sqlite_database, audio, keep_free_bytes=1000)
     audio.free = 1299
     with pytest.raises(StorageFull):
         await intake.create(an_upload(length=300))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from care_voice.domain.store_errors import UploadStalled
 from care_voice.service.feed import Feed, Pace
 from support.uploads import Cut, Tap, cut_after, given
+from support.waiting import until
 
 NEVER = Pace(sync_bytes=1 << 40, sync_s=3600.0, stall_s=3600.0)
 BATCH = 1 << 20
@@ -35,6 +37,21 @@ async def test_what_came_before_a_cut_waits() -> None:
             await feed.next()
 
         assert feed.waiting == b"abcd"
+
+
+async def test_what_came_at_the_moment_of_a_cancellation_waits() -> None:
+    tap = Tap()
+    async with Feed(tap.chunks(), NEVER) as feed:
+        task = asyncio.create_task(feed.next())
+        await until(lambda: tap.waited_for, "it waits for bytes")
+        tap.give(b"ab")
+        await asyncio.sleep(0)
+        assert tap.empty
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+        assert feed.waiting == b"ab"
 
 
 async def test_what_comes_slowly_is_given_in_time() -> None:

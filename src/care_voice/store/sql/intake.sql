@@ -6,7 +6,7 @@ UPDATE recordings SET received = :received, updated_at = :now, expires_at = :exp
 WHERE id = :id AND appender = :appender AND received = :expected AND state = 'receiving'
 
 -- name: complete_recording
-UPDATE recordings SET state = 'complete', length = received, appender = appender + 1, completed_at = :now,
+UPDATE recordings SET state = 'complete', length = received, completed_at = :now,
     updated_at = :now, expires_at = NULL, version = version + 1
 WHERE id = :id
 
@@ -16,7 +16,7 @@ UPDATE recordings SET filename = :filename, media_type = :media_type, title = :t
 WHERE id = :id
 
 -- name: give_up_recording
-UPDATE recordings SET trashed_at = :now, updated_at = :now, version = version + 1, appender = appender + 1
+UPDATE recordings SET trashed_at = :now, updated_at = :now, version = version + 1
 WHERE id = :id
 
 -- name: delete_recording_row
