@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import json
-import threading
-from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -15,84 +12,21 @@ from typing import Any
 import msgspec
 import pytest
 
-from care_voice.domain.ids import new_id
-from care_voice.domain.recordings import Part, Wish
+from care_voice.domain.recordings import Wish
 from care_voice.domain.retention import Scope
 from care_voice.domain.store_errors import AudioMissing, BackupInvalid, SchemaTooNew, TargetNotEmpty
 from care_voice.models.sealed import encode_sealed
 from care_voice.ops import backup as backup_module
-from care_voice.ops.backup import BackupReport, back_up
 from care_voice.ops.backup_format import AppliedMigration, Manifest, manifest_name
 from care_voice.ops.backup_settings import BackupSettings
 from care_voice.ops.backup_target import BackupTarget, open_target
 from care_voice.ops.restore import check, restore
 from care_voice.store import deletion, doomed, named_audio, recordings, retention
-from care_voice.store.audio_directory import DirectoryAudio
 from care_voice.store.database import Connection, Database
-from care_voice.store.migrate import apply, known_migrations, require_current
-from care_voice.store.opening import open_database
-from care_voice.store.settings import StoreSettings
-from support.kept import everything, make_recording, put
+from care_voice.store.migrate import require_current
+from support.installations import Opener, Place, prepare_schema
+from support.kept import everything, put
 from support.s3 import S3Server
-
-Opener = Callable[[str], Database]
-
-
-class Place:
-    """An installation: a database and a storage."""
-
-    def __init__(self, database: Database, folder: Path) -> None:
-        folder.mkdir(exist_ok=True)
-        self.database, self.folder = database, folder
-        self.audio = DirectoryAudio(folder / "recordings", folder / "scratch")
-
-    def make(self, **options: Any) -> str:
-        return make_recording(self.database, self.audio, self.folder, **options).id
-
-    def sound(self, recording_id: str) -> bytes:
-        parts = self.database.read(partial(recordings.parts, recording_id=recording_id))
-        return b"".join(self.audio.read(parts))
-
-    def back_up(self, target: BackupTarget, *, keep: int = 7, verify: bool = False) -> BackupReport:
-        return back_up(self.database, self.audio, target, keep=keep, verify=verify)
-
-    def objects(self) -> dict[str, str]:
-        """Digests by key."""
-        return {
-            each.key: hashlib.sha256(b"".join(self.audio.read([Part(0, each.size, each.key)]))).hexdigest()
-            for each in self.audio.keys("recordings/")
-        }
-
-
-@pytest.fixture
-def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opener]:
-    """Opens empty databases without a schema."""
-    opened: list[Database] = []
-
-    def open_one(dialect: str) -> Database:
-        url = request.getfixturevalue("postgres_url") if dialect == "postgresql" else ""
-        database = open_database(StoreSettings(url=url), tmp_path / f"database-{len(opened)}")
-        opened.append(database)
-        return database
-
-    yield open_one
-    for database in opened:
-        database.close()
-
-
-@pytest.fixture
-def here(sqlite_database: Database, tmp_path: Path) -> Place:
-    return Place(sqlite_database, tmp_path / "here")
-
-
-@pytest.fixture
-def there(opener: Opener, tmp_path: Path) -> Place:
-    return Place(opener("sqlite"), tmp_path / "there")
-
-
-@pytest.fixture
-def target(tmp_path: Path) -> BackupTarget:
-    return open_target(str(tmp_path / "backup"), BackupSettings(), tmp_path / "scratch")
 
 
 def as_restored(rows: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
@@ -140,15 +74,6 @@ def test_what_is_restored_is_what_was_backed_up(
     assert (restored.point, restored.rows, restored.objects) == (report.point, report.rows, 4)
     assert report.missing == []
     assert check(target).rows == report.rows
-
-
-def prepare_schema(database: Database, count_: int | None = None) -> None:
-    def write(connection: Connection) -> None:
-        connection.run("create_migrations")
-        for migration in known_migrations()[:count_]:
-            apply(connection, migration)
-
-    database.write(write)
 
 
 def test_a_backup_in_s3_is_restored(here: Place, there: Place, s3_server: S3Server, tmp_path: Path) -> None:
@@ -430,119 +355,6 @@ def test_sound_that_was_lost_before_is_named_and_the_rest_is_backed_up(
     assert there.sound(whole) == here.sound(whole)
     with pytest.raises(AudioMissing):
         there.sound(lost)
-
-
-def test_of_an_upload_that_goes_on_only_what_was_committed_is_backed_up(
-    here: Place, there: Place, target: BackupTarget
-) -> None:
-    with here.audio.writer("rec_1", 0, 1) as writer:
-        writer.write(b"committed, ")
-        [part] = writer.sync()
-        here.database.write(lambda c: recordings.insert(c, "rec_1", client="ann", source="live", wish=Wish()))
-        here.database.write(partial(recordings.put_parts, recording_id="rec_1", new=[part]))
-        writer.write(b"synced")
-        [grown] = writer.sync()
-
-        here.back_up(target)
-        restore(there.database, there.audio, target)
-        assert there.sound("rec_1") == b"committed, "
-
-        here.database.write(partial(recordings.put_parts, recording_id="rec_1", new=[grown]))
-    report = here.back_up(target)
-    assert report.copied_bytes == len(b"committed, synced")
-    for point in target.points():
-        check(target, point)
-    restore(there.database, there.audio, target, force=True)
-    assert there.sound("rec_1") == b"committed, synced"
-
-
-def content(recording_id: str, size: int) -> bytes:
-    """What a recording of the busy place has to hold, so that one look at it tells whether it is right."""
-    block = hashlib.sha256(recording_id.encode()).digest()
-    return (block * (size // len(block) + 1))[:size]
-
-
-class BusyPlace:
-    """Uploads, joins, edits and deletions that go on without a pause until it is told to stop."""
-
-    def __init__(self, place: Place) -> None:
-        self.place, self.rounds = place, 0
-        self.trouble: list[BaseException] = []
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._work)
-
-    def __enter__(self) -> BusyPlace:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _work(self) -> None:
-        try:
-            while not self._stop.is_set():
-                self._round()
-                self.rounds += 1
-        except BaseException as error:  # noqa: BLE001 - the test raises it
-            self.trouble.append(error)
-
-    def _round(self) -> None:
-        database, audio = self.place.database, self.place.audio
-        recording_id = new_id("rec", self.rounds)
-        database.write(lambda c: recordings.insert(c, recording_id, client="ann", source="live", wish=Wish()))
-        for appender in range(3):
-            self._append(recording_id, appender)
-        old = database.read(partial(recordings.parts, recording_id=recording_id))
-        joined = audio.join(recording_id, old)
-        database.write(partial(self._swap, recording_id=recording_id, part=joined.part, sha256=joined.sha256))
-        audio.delete([part.key for part in old])
-        if self.rounds % 3 == 0:
-            database.write(partial(deletion.delete_for_good, recording_id=recording_id, who="ann", reason=""))
-            audio.delete([joined.part.key])
-
-    def _append(self, recording_id: str, appender: int) -> None:
-        database = self.place.database
-        start = database.read(partial(recordings.get, recording_id=recording_id)).received
-        with self.place.audio.writer(recording_id, start, appender) as writer:
-            for size in (700, 1500):
-                writer.write(content(recording_id, start + size)[start:])
-                start += size
-                database.write(partial(self._commit, recording_id=recording_id, parts=writer.sync(), received=start))
-
-    def _commit(self, connection: Connection, recording_id: str, parts: list[Part], received: int) -> None:
-        recordings.put_parts(connection, recording_id, parts)
-        text = "UPDATE recordings SET received = :received WHERE id = :id"
-        connection.execute(text, {"received": received, "id": recording_id})
-
-    def _swap(self, connection: Connection, recording_id: str, part: Part, sha256: str) -> None:
-        connection.run("delete_parts", id=recording_id)
-        recordings.put_parts(connection, recording_id, [part])
-        connection.run("set_sound", id=recording_id, sha256=sha256, duration_s=None)
-
-
-def test_backups_while_uploads_joins_and_deletions_go_on_are_consistent(
-    here: Place, opener: Opener, target: BackupTarget, tmp_path: Path
-) -> None:
-    points = []
-    with BusyPlace(here) as busy:
-        for _ in range(4):
-            report = here.back_up(target)
-            assert report.missing == []
-            points.append(report.point)
-    assert busy.trouble == []
-    assert busy.rounds > 4
-
-    checked = 0
-    for number, point in enumerate(points):
-        there = Place(opener("sqlite"), tmp_path / f"there-{number}")
-        restore(there.database, there.audio, target, point=point)
-        for row in everything(there.database)["recordings"]:
-            sound = there.sound(row["id"])
-            assert len(sound) == row["received"]
-            assert sound == content(row["id"], len(sound))
-            checked += 1
-    assert checked
 
 
 def test_rows_are_readable_without_this_program(here: Place, target: BackupTarget, tmp_path: Path) -> None:
