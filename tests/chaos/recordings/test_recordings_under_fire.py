@@ -280,6 +280,7 @@ def problems(client: httpx.Client, kept: Kept, right: dict[Path, str]) -> Iterat
     if len(versions) != 1:
         yield f"{kept.id}: {len(versions)} transcripts"
         return
-    text = client.get(f"{RECORDINGS}/{kept.id}/transcripts/current").json()["text"]
-    if text.strip() != right[kept.clip].strip():
+    segments = client.get(f"{RECORDINGS}/{kept.id}/transcripts/current").json()["segments"]
+    text = " ".join(segment["text"].strip() for segment in segments)
+    if text != right[kept.clip].strip():
         yield f"{kept.id}: {text!r}, not {right[kept.clip]!r}"
