@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from care_voice.domain.errors import EmptyFile, MediaError, NotReady, UnknownModel
+from care_voice.domain.errors import EmptyFile, NotReady, UnknownModel, WorkerFailed
 from care_voice.domain.jobs import Checkpoint, Job, JobPriority, Progress
 from care_voice.domain.recordings import Part
 from care_voice.domain.store_errors import AudioMissing
@@ -50,7 +50,8 @@ class TranscribeJob:
         try:
             async with entered(self._audio.local(parts)) as path:
                 await self._transcribe(job, ledger, path)
-        except (MediaError, AudioMissing) as error:
+        except (AudioMissing, WorkerFailed) as error:
+            # The parts may have been joined into one object, and have been deleted before they were opened.
             if await self._parts(job) != parts:
                 raise NotReady(why="the sound was moved meanwhile") from error
             raise

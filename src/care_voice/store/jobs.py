@@ -197,11 +197,11 @@ def retry(connection: Connection, job_id: str) -> Job:
     return job
 
 
-def reap(connection: Connection, rules: LeaseRules, gone: Sequence[str] = ()) -> list[Job]:
-    """Take jobs back whose holders have died: their leases have expired, or they are known to be `gone`. What has
-    become of the jobs."""
+def reap(connection: Connection, rules: LeaseRules, gone: Sequence[str] = (), *, expired: bool = True) -> list[Job]:
+    """Take jobs back whose holders have died: their leases have `expired`, where that is looked at, or the holders are
+    known to be `gone`. What has become of the jobs."""
     absurd = connection.now + 2 * rules.lease_s
-    rows = connection.all("expired_jobs", now=connection.now, absurd=absurd, limit=_MOST_REAPED)
+    rows = connection.all("expired_jobs", now=connection.now, absurd=absurd, limit=_MOST_REAPED) if expired else []
     for owner in gone:
         held = connection.all("jobs_held_by", owner=owner, limit=_MOST_REAPED)
         rows += [row for row in held if row not in rows]
