@@ -98,6 +98,7 @@ def test_pages_join_into_the_whole_list(database: Database) -> None:
         assert sorted(whole) == sorted(made)
         for size in (1, 2, 3, 7):
             assert every_page(database, filters, order, size) == whole
+        assert page_of(database, filters, order, n=7).following is None
 
 
 def test_orders_are_what_they_are_called(database: Database) -> None:
