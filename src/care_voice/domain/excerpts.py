@@ -90,10 +90,9 @@ def _in_transcript(offset: int, line: str, starts: Sequence[int], wanted: Sequen
         place = line.find(each.needle)
         if place < 0:
             continue
-        # The spaces around a needle may belong to the neighbours.
-        first = offset + place + (each.needle[0] == " ")
+        # The space before a word belongs to its segment, the one after it to the next.
         last = offset + place + len(each.needle.rstrip()) - 1
-        number = bisect_right(starts, first) - 1
+        number = bisect_right(starts, offset + place) - 1
         found[number] = found.get(number, False) or bisect_right(starts, last) - 1 > number
     return [Hit("transcript", number, spills) for number, spills in sorted(found.items())][:_MOST_SEGMENTS]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from typing import Any
 
@@ -98,6 +99,7 @@ def test_pages_join_into_the_whole_list(database: Database) -> None:
         assert sorted(whole) == sorted(made)
         for size in (1, 2, 3, 7):
             assert every_page(database, filters, order, size) == whole
+        assert page_of(database, filters, order, n=7).following is None
 
 
 def test_orders_are_what_they_are_called(database: Database) -> None:
@@ -300,10 +302,18 @@ def test_nothing_that_was_said_stays_in_the_index(sqlite_database: Database) -> 
     assert b"zanzibar" not in sqlite_database.path.read_bytes().lower()  # type: ignore[attr-defined]
 
 
+def test_what_is_made_searchable_by_several_at_once_gets_one_document(database: Database) -> None:
+    made = [keep_recording(database, title="Visit") for _ in range(4)]
+    with ThreadPoolExecutor(8) as threads:
+        for _ in threads.map(lambda one: database.write(lambda c: search.refresh(c, one)), made * 4):
+            pass
+
+    assert sorted(ids(database, query="visit")) == sorted(made)
+
+
 def test_recordings_of_one_moment_have_places_of_their_own(
-    open_clocked: Callable[[Callable[[], float]], Database], monkeypatch: pytest.MonkeyPatch
+    open_clocked: Callable[[Callable[[], float]], Database],
 ) -> None:
-    monkeypatch.setattr(search, "_NEWNESS_BITS", 1)
     database = open_clocked(lambda: 1_700_000_000.0)
     made = [add(database, title="Visit") for _ in range(6)]
 

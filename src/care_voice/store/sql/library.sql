@@ -196,19 +196,17 @@ UPDATE recordings SET title = :title, notes = :notes WHERE id = :id
 UPDATE recordings SET trashed_at = :at WHERE id = :id
 
 -- name: search_place
-SELECT place, folding FROM search_documents WHERE recording_id = :id
+SELECT place FROM search_documents WHERE recording_id = :id
 
--- name: place_taken
-SELECT 1 AS taken FROM search_documents WHERE place = :place
-
+-- Nothing is written where the place is taken.
 -- name: insert_search_document
 INSERT INTO search_documents (place, recording_id, folding, title_key, body, starts_json, terms)
-VALUES (:place, :id, :folding, :title_key, :body, :starts_json, :terms)
+VALUES (:place, :id, :folding, :title_key, :body, :starts_json, :terms) ON CONFLICT (place) DO NOTHING
 
 -- name: insert_search_document (postgresql)
 WITH document AS (
     INSERT INTO search_documents (place, recording_id, folding, title_key, body, starts_json)
-    VALUES (:place, :id, :folding, :title_key, :body, :starts_json) RETURNING place
+    VALUES (:place, :id, :folding, :title_key, :body, :starts_json) ON CONFLICT (place) DO NOTHING RETURNING place
 )
 INSERT INTO search_index (place, terms) SELECT place, array_to_tsvector(string_to_array(:terms, ' ')) FROM document
 
@@ -227,6 +225,11 @@ FROM document WHERE search_index.place = document.place
 
 -- name: search_sources
 SELECT r.id, r.client, r.created_at, r.title, r.notes, r.filename, r.transcript_id FROM recordings r WHERE r.id = :id
+
+-- Locked, so that nobody else makes its document at the same time.
+-- name: search_sources (postgresql)
+SELECT r.id, r.client, r.created_at, r.title, r.notes, r.filename, r.transcript_id FROM recordings r WHERE r.id = :id
+FOR NO KEY UPDATE
 
 -- name: search_segments
 SELECT text FROM segments WHERE transcript_id = :transcript_id ORDER BY place
