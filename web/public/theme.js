@@ -1,9 +1,13 @@
 // A classic script in the head: it runs before the first paint, so that a chosen theme never flashes in the other one.
 (() => {
+  const { dataset } = document.documentElement;
+  let contrast = null;
   try {
     const theme = localStorage.getItem("care-voice.theme");
-    if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
+    if (theme === "light" || theme === "dark") dataset.theme = theme;
+    contrast = localStorage.getItem("care-voice.contrast");
   } catch {
-    // Storage can be refused (private windows, policies): the system's theme is used then.
+    // Storage can be refused (private windows, policies): the system's choices are used then.
   }
+  if (contrast === "more" || matchMedia("(prefers-contrast: more)").matches) dataset.contrast = "more";
 })();

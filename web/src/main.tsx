@@ -1,13 +1,25 @@
 import { render } from "solid-js/web";
 import { App } from "./app";
-import "./styles/tokens.css";
-import "./styles/base.css";
-import "./styles/controls.css";
-import "./styles/layout.css";
-import "./styles/capture.css";
-import "./styles/transcript.css";
-import "./styles/models.css";
+import { startLocale } from "./i18n/locale";
+import { redirected } from "./lib/pages";
+import "./design/tokens.css";
+import "./design/base.css";
+import "./design/controls.css";
+import "./design/shell.css";
+
+async function start(root: HTMLElement): Promise<void> {
+  const address = redirected(location.hash);
+  if (address) history.replaceState(null, "", address);
+  try {
+    await startLocale();
+    root.textContent = "";
+    render(() => <App />, root);
+  } catch {
+    // Without its texts the app has nothing to say; the page itself holds a few words for this.
+    document.getElementById("broken")?.removeAttribute("hidden");
+  }
+}
 
 const root = document.getElementById("app");
 if (!root) throw new Error("index.html has no #app");
-render(() => <App />, root);
+void start(root);

@@ -29,6 +29,7 @@ from care_voice.api import (
 )
 from care_voice.api.middleware import BodyLimit, RequestContext, SameSite
 from care_voice.api.openapi import SCHEMAS
+from care_voice.api.openapi_shapes import describe_answers
 from care_voice.api.problems import InternalError, error_response, http_error_response
 from care_voice.api.services import ApiServices
 from care_voice.api.settings import ApiSettings
@@ -161,3 +162,4 @@ async def _on_bug(request: Request, error: Exception) -> Response:
 def _describe_shapes(app: FastAPI) -> None:
     schema = app.openapi()
     schema.setdefault("components", {}).setdefault("schemas", {}).update(SCHEMAS)
+    describe_answers(schema)

@@ -2,37 +2,62 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 STATIC_DIR = Path(__file__).parent / "static"
+PAGES = ("/", "/library", "/library/trash", "/recordings/:id", "/models", "/settings", "/help")
+"""Addresses of the app's pages, as web/src/lib/pages.ts has them: each is answered with the app, which knows the rest."""
+_IS_PAGE = re.compile("|".join(re.escape(page).replace(":id", "[^/]+") for page in PAGES))
 _YEAR_S = 365 * 24 * 3600
+_NOT_FOUND = 404
 _API_PREFIXES = ("/v1/", "/api/")
 """No file is ever below these: what is not a route there does not exist, whatever the method."""
 
 
 class WebApp(StaticFiles):
-    """Serves the built app to requests that no route takes; `/` is its page."""
+    """Serves the built app to requests that no route takes.
+
+    Whoever reads an address that does not exist in a browser gets the app too, with the status 404: it says so in their
+    language. Programs get a problem.
+    """
 
     def __init__(self) -> None:
         super().__init__(directory=STATIC_DIR, html=True, check_dir=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"].startswith(_API_PREFIXES):
-            raise HTTPException(404)
+            raise HTTPException(_NOT_FOUND)
         await super().__call__(scope, receive, send)
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        response = await super().get_response(path, scope)
+        response = await self._found(path, scope)
         hashed = path.startswith("assets/")
         response.headers["Cache-Control"] = f"public, max-age={_YEAR_S}, immutable" if hashed else "no-cache"
         return response
+
+    async def _found(self, path: str, scope: Scope) -> Response:
+        if _IS_PAGE.fullmatch(f"/{path}"):
+            return await super().get_response("index.html", scope)
+        try:
+            return await super().get_response(path, scope)
+        except HTTPException as error:
+            if error.status_code != _NOT_FOUND or not _for_a_reader(scope) or not is_built():
+                raise
+            return FileResponse(STATIC_DIR / "index.html", _NOT_FOUND)
 
 
 def is_built() -> bool:
     """Whether the web app was built into the package."""
     return (STATIC_DIR / "index.html").is_file()
+
+
+def _for_a_reader(scope: Scope) -> bool:
+    """Whether a browser wants to show it as a page of its own."""
+    return "text/html" in Request(scope).headers.get("accept", "")

@@ -1,20 +1,114 @@
 /** The texts of the page. Every other language has exactly these keys: one that is missing does not compile. */
 export const en = {
-  languageName: "English",
   app: {
+    name: "Care Voice",
     tagline: "Speech to text",
-    skip: "Skip to the transcript",
     privacy: "Audio is processed on this server and not kept. Transcripts stay in this page until you close it.",
     privacyRemote:
       "Audio is passed on to another server that your organisation has chosen, and not kept on this one. Transcripts stay in this page until you close it.",
     drop: "Drop the file to transcribe it",
     shortcuts: "Keyboard: R record or stop · Space play or pause · ↑ ↓ move between lines · Esc cancel",
   },
-  theme: {
-    label: (name: string) => `Theme: ${name}`,
-    auto: "automatic",
-    light: "light",
-    dark: "dark",
+  nav: {
+    label: "Pages",
+    home: "Care Voice, to recording",
+    skip: "Skip to the content",
+    recordingGoesOn: (time: string) => `Recording ${time}`,
+    places: { record: "Record", library: "Library", models: "Models", settings: "Settings", help: "Help" },
+  },
+  states: {
+    loading: "Loading…",
+    failed: "This cannot be shown",
+    retry: "Try again",
+    news: "News",
+    dismiss: "Dismiss",
+    close: "Close",
+    undo: "Undo",
+    more: "Show more",
+  },
+  notFound: {
+    title: "This page does not exist",
+    detail: "The address may be mistyped, or what was here is gone.",
+  },
+  settings: {
+    title: "Settings",
+    intro: "They are kept in this browser.",
+    display: "Display",
+    language: "Language",
+    theme: "Colours",
+    themes: { auto: "Automatic", light: "Light", dark: "Dark" },
+    contrast: "Contrast",
+    contrasts: { auto: "Automatic", more: "High" },
+    contrastHint: "High contrast is easier to read in bright light and for weak eyes.",
+    about: "About this service",
+    version: "Version",
+    model: "Speech model",
+    unknown: "Not known now",
+  },
+  help: {
+    title: "Help",
+    intro: "How to get from a conversation to its text.",
+    first: "In three steps",
+    steps: {
+      record: "Press “Start recording”, allow the microphone, and speak. Press again to stop.",
+      read: "The text appears line by line. Press a time to hear what was said there.",
+      find: "Copy the text or download it as a file. The library keeps what was sent to be kept.",
+    },
+    questions: "Questions",
+    asked: {
+      microphone: {
+        question: "The browser does not let me use the microphone.",
+        answer:
+          "Press the lock or the settings sign beside the address, allow the microphone for this page, and load it again. If the address does not begin with https, ask whoever runs the service.",
+      },
+      silent: {
+        question: "The level stays empty while I speak.",
+        answer:
+          "Another microphone may be chosen, or it may be muted. Check the microphone in the settings of your device, and hold it closer.",
+      },
+      file: {
+        question: "Can I send a recording that I already have?",
+        answer: "Yes: press “Choose a file”, or drop it on the page. Nearly every kind of audio and video works.",
+      },
+      lost: {
+        question: "What happens when the network fails?",
+        answer: "The recording goes on. It is kept in this page and sent when the service can be reached again.",
+      },
+      names: {
+        question: "Names are spelled wrongly.",
+        answer: "Write them into “Names and terms” before you record, separated by commas.",
+      },
+      private: {
+        question: "Who can hear my recording?",
+        answer:
+          "The record page says below the button where the sound is processed. It is never used for anything else.",
+      },
+    },
+    keyboard: "Keyboard",
+    keys: {
+      record: { key: "R", does: "Start or stop recording" },
+      play: { key: "Space", does: "Play or pause" },
+      move: { key: "↑ ↓", does: "Move between lines" },
+      cancel: { key: "Esc", does: "Cancel" },
+    },
+  },
+  library: {
+    title: "Library",
+    intro: "Recordings that are kept on this server.",
+    search: "Search",
+    empty: "Nothing is kept here yet",
+    emptyDetail: "Recordings that are sent to be kept appear here.",
+    untitled: "Recording",
+    trash: "Trash",
+    trashIntro: "Deleted recordings, until the trash is emptied.",
+    trashEmpty: "The trash is empty",
+    back: "Back to the library",
+    receiving: "Being received",
+  },
+  recording: {
+    title: "Recording",
+    noTranscript: "There is no transcript yet",
+    noTranscriptDetail: "It appears here once the recording is transcribed.",
   },
   service: {
     loading: "Connecting to the service…",
@@ -133,13 +227,8 @@ export const en = {
     language: (name: string) => `Language: ${name}`,
   },
   models: {
-    link: "Models",
     title: "Speech models",
     intro: "Larger models hear better, take longer and need more memory. Every file is checked before it is used.",
-    back: "Back to recording",
-    skip: "Skip to the models",
-    recordingGoesOn: (time: string) => `Recording ${time}`,
-    loading: "Asking the service…",
     list: "All models",
     disk: "Disk",
     diskModels: (size: string) => `Models ${size}`,
@@ -358,6 +447,7 @@ export const en = {
     lease_lost: "Another server works on this now.",
     job_gave_up: "The recording is kept, but it could not be transcribed. Please tell whoever runs this service.",
     pull_cancelled: "The work on this model was cancelled. What had arrived and was right is kept.",
+    page_failed: "This page could not be loaded. Please check the network and try again.",
     network: "The connection to the service failed. Please check the network and try again.",
     connection_lost: "The connection broke off before the text was complete. Please try again.",
     bad_answer: "The service gave an answer that this page does not understand. Please try again.",

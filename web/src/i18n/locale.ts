@@ -2,28 +2,49 @@ import { createSignal } from "solid-js";
 import { load, save } from "../io/storage";
 import { bytes } from "../lib/bytes";
 import { chooseLocale, type Locale } from "./choose";
-import { en, type Texts } from "./en";
-import { zhTW } from "./zh-tw";
+import { loadTexts } from "./dictionaries";
+import type { Texts } from "./en";
 
 const KEY = "locale";
-const TEXTS: Record<Locale, Texts> = { en, "zh-TW": zhTW };
 
-const [locale, setLocaleSignal] = createSignal<Locale>(chooseLocale(load(KEY), navigator.languages));
+interface Spoken {
+  locale: Locale;
+  texts: Texts;
+}
 
-export { locale };
+const [spoken, speak] = createSignal<Spoken | null>(null);
 
-export function setLocale(chosen: Locale): void {
-  save(KEY, chosen);
-  setLocaleSignal(chosen);
+/** Loads the texts of the user's language; nothing can be shown before. Rejects where they cannot be had. */
+export async function startLocale(): Promise<void> {
+  const locale = chooseLocale(load(KEY), navigator.languages);
+  speak({ locale, texts: await loadTexts(locale) });
+}
+
+/** Changes to a language once its texts are here; false where they cannot be had, and then all stays as it is. */
+export async function setLocale(locale: Locale): Promise<boolean> {
+  try {
+    const texts = await loadTexts(locale);
+    save(KEY, locale);
+    speak({ locale, texts });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export function locale(): Locale {
+  return known().locale;
 }
 
 /** The texts in the language of the page. */
 export function t(): Texts {
-  return TEXTS[locale()];
+  return known().texts;
 }
 
-export function textsOf(other: Locale): Texts {
-  return TEXTS[other];
+function known(): Spoken {
+  const now = spoken();
+  if (!now) throw new Error("texts are asked for before startLocale() has loaded them");
+  return now;
 }
 
 export function percent(ratio: number): string {

@@ -1,21 +1,113 @@
 import type { Texts } from "./en";
 
 export const zhTW: Texts = {
-  languageName: "正體中文",
   app: {
+    name: "Care Voice",
     tagline: "語音轉文字",
-    skip: "跳到逐字稿",
     privacy: "音訊只在這台伺服器上處理，不會留存。逐字稿只保留在這個網頁中，關閉網頁後就會消失。",
     privacyRemote:
       "音訊會轉送到貴單位選用的另一台伺服器處理，不會留存在這台。逐字稿只保留在這個網頁中，關閉網頁後就會消失。",
     drop: "放開檔案即可開始轉成文字",
     shortcuts: "鍵盤：R 錄音／停止 · 空白鍵 播放／暫停 · ↑ ↓ 上下移動段落 · Esc 取消",
   },
-  theme: {
-    label: (name) => `佈景主題：${name}`,
-    auto: "自動",
-    light: "淺色",
-    dark: "深色",
+  nav: {
+    label: "頁面",
+    home: "Care Voice，前往錄音",
+    skip: "跳到主要內容",
+    recordingGoesOn: (time) => `錄音中 ${time}`,
+    places: { record: "錄音", library: "錄音庫", models: "模型", settings: "設定", help: "說明" },
+  },
+  states: {
+    loading: "載入中…",
+    failed: "無法顯示",
+    retry: "再試一次",
+    news: "通知",
+    dismiss: "關閉通知",
+    close: "關閉",
+    undo: "復原",
+    more: "顯示更多",
+  },
+  notFound: {
+    title: "沒有這個頁面",
+    detail: "網址可能有誤，或是內容已經移除。",
+  },
+  settings: {
+    title: "設定",
+    intro: "這些設定只保存在這個瀏覽器。",
+    display: "顯示",
+    language: "語言",
+    theme: "色彩",
+    themes: { auto: "自動", light: "淺色", dark: "深色" },
+    contrast: "對比",
+    contrasts: { auto: "自動", more: "高對比" },
+    contrastHint: "光線強烈或視力較弱時，高對比更容易閱讀。",
+    about: "關於這個服務",
+    version: "版本",
+    model: "語音模型",
+    unknown: "目前不詳",
+  },
+  help: {
+    title: "說明",
+    intro: "從對話到文字，怎麼做。",
+    first: "三個步驟",
+    steps: {
+      record: "按「開始錄音」，允許使用麥克風，然後說話。再按一下停止。",
+      read: "文字會逐段出現。按時間就能聽那一段的聲音。",
+      find: "可以複製文字或下載成檔案。送去保存的錄音都在錄音庫裡。",
+    },
+    questions: "常見問題",
+    asked: {
+      microphone: {
+        question: "瀏覽器不讓我使用麥克風。",
+        answer:
+          "請按網址旁的鎖頭或設定圖示，允許這個網頁使用麥克風，再重新整理。如果網址不是 https 開頭，請詢問服務管理人員。",
+      },
+      silent: {
+        question: "我在說話，音量卻沒有反應。",
+        answer: "可能選到別的麥克風，或麥克風已靜音。請檢查裝置的麥克風設定，並靠近一點說話。",
+      },
+      file: {
+        question: "可以使用已經錄好的檔案嗎？",
+        answer: "可以：按「選擇音訊或影片檔」，或把檔案拖放到網頁上。幾乎所有的音訊和影片格式都能使用。",
+      },
+      lost: {
+        question: "網路中斷會怎樣？",
+        answer: "錄音會繼續。音訊先保留在這個網頁中，連線恢復後自動送出。",
+      },
+      names: {
+        question: "人名的字不對。",
+        answer: "錄音前請先寫在「人名與專有名詞」欄位，用逗號隔開。",
+      },
+      private: {
+        question: "誰聽得到我的錄音？",
+        answer: "錄音頁的按鈕下方會說明聲音在哪裡處理。錄音不會用在其他用途。",
+      },
+    },
+    keyboard: "鍵盤",
+    keys: {
+      record: { key: "R", does: "開始或停止錄音" },
+      play: { key: "空白鍵", does: "播放或暫停" },
+      move: { key: "↑ ↓", does: "上下移動段落" },
+      cancel: { key: "Esc", does: "取消" },
+    },
+  },
+  library: {
+    title: "錄音庫",
+    intro: "保存在這台伺服器上的錄音。",
+    search: "搜尋",
+    empty: "這裡還沒有錄音",
+    emptyDetail: "送去保存的錄音會出現在這裡。",
+    untitled: "錄音",
+    trash: "垃圾桶",
+    trashIntro: "已刪除的錄音，清空垃圾桶前都能還原。",
+    trashEmpty: "垃圾桶是空的",
+    back: "返回錄音庫",
+    receiving: "接收中",
+  },
+  recording: {
+    title: "錄音",
+    noTranscript: "還沒有逐字稿",
+    noTranscriptDetail: "錄音轉成文字後會出現在這裡。",
   },
   service: {
     loading: "正在連線到服務…",
@@ -133,13 +225,8 @@ export const zhTW: Texts = {
     language: (name) => `語言：${name}`,
   },
   models: {
-    link: "模型",
     title: "語音模型",
     intro: "模型越大聽得越準，但需要更多時間與記憶體。每個檔案在使用前都會通過驗證。",
-    back: "返回錄音",
-    skip: "跳到模型列表",
-    recordingGoesOn: (time) => `錄音中 ${time}`,
-    loading: "正在詢問服務…",
     list: "所有模型",
     disk: "磁碟空間",
     diskModels: (size) => `模型 ${size}`,
@@ -354,6 +441,7 @@ export const zhTW: Texts = {
     lease_lost: "另一台伺服器正在處理。",
     job_gave_up: "錄音已保存，但無法完成轉錄，請通知系統管理員。",
     pull_cancelled: "這個模型的作業已取消，已下載且正確的內容會保留。",
+    page_failed: "無法載入這個頁面，請檢查網路後再試一次。",
     network: "無法連線到服務，請檢查網路後再試一次。",
     connection_lost: "文字完成前連線中斷了，請再試一次。",
     bad_answer: "服務的回應無法辨識，請再試一次。",

@@ -2,7 +2,13 @@ import type { Texts } from "../i18n/en";
 import type { Problem } from "./types";
 
 /** Problems that arise in the page itself, beside those the server names. */
-export type LocalProblem = "network" | "connection_lost" | "bad_answer" | "body_too_large" | "empty_file";
+export type LocalProblem =
+  | "network"
+  | "connection_lost"
+  | "bad_answer"
+  | "body_too_large"
+  | "empty_file"
+  | "page_failed";
 
 export function localProblem(code: LocalProblem): Problem {
   return { code, detail: "" };
@@ -17,12 +23,17 @@ export function problemText(texts: Texts, code: string, fallback: string): strin
 /** Reads the body of a refused request. Proxies in front of the service answer with pages of their own. */
 export function parseProblem(status: number, body: string): Problem {
   try {
-    const problem = JSON.parse(body) as Partial<Problem> | null;
-    if (typeof problem?.code === "string")
-      return { ...problem, code: problem.code, detail: String(problem.detail ?? "") };
+    return problemOf(status, JSON.parse(body));
   } catch {
-    // Not JSON: the status alone has to do.
+    return problemOf(status, null);
   }
+}
+
+/** What a refused request was answered: the problem in its body, else what the status alone says. */
+export function problemOf(status: number, body: unknown): Problem {
+  const problem = (typeof body === "object" ? body : null) as Partial<Problem> | null;
+  if (typeof problem?.code === "string")
+    return { ...problem, code: problem.code, detail: String(problem.detail ?? "") };
   if (status === 413) return localProblem("body_too_large");
   return localProblem(status >= 502 && status <= 504 ? "network" : "bad_answer");
 }

@@ -31,13 +31,12 @@ interface State {
   refusals: Record<string, Problem | null>;
 }
 
-/** The models of the service, looked at again and again while `shown`, and what can be done with them. */
-export function createModels(shown: Accessor<boolean>) {
+/** The models of the service, looked at again and again while their page is in front, and what can be done with them. */
+export function createModels() {
   const [state, setState] = createStore<State>({ models: [], disk: null, pending: {}, refusals: {} });
   const [problem, setProblem] = createSignal<Problem | null>(null);
   const [news, setNews] = createSignal<News | null>(null);
-  const visible = createVisible();
-  const watching = (): boolean => shown() && visible();
+  const watching = createVisible();
 
   const accept = ({ models, disk }: ModelList): void => {
     for (const ending of endings(state.models, models)) {
@@ -81,6 +80,7 @@ export function createModels(shown: Accessor<boolean>) {
     problem,
     /** The last thing that ended, for those who do not see it. */
     news,
+    refresh,
     start: (name: string, kind: Operation["kind"]) => request(name, () => startOperation(name, kind)),
     cancel: (name: string) => request(name, () => cancelOperation(name)),
     remove: async (name: string): Promise<void> => {

@@ -14,10 +14,9 @@ function isForAnother({ ctrlKey, metaKey, altKey, isComposing }: KeyboardEvent):
   return ctrlKey || metaKey || altKey || isComposing;
 }
 
-/** R, Space and Escape, wherever they are not meant for the control that has the focus, while what they do is in sight. */
-export function createShortcuts(inSight: () => boolean, shortcuts: Shortcuts): void {
+/** R, Space and Escape, wherever they are not meant for the control that has the focus. */
+export function createShortcuts(shortcuts: Shortcuts): void {
   const onKeyDown = (event: KeyboardEvent): void => {
-    if (!inSight()) return;
     if (event.defaultPrevented || event.repeat || isForAnother(event)) return;
     const target = event.target instanceof Element ? event.target : document.body;
     if (event.key === "Escape") shortcuts.cancel();

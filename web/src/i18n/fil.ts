@@ -1,0 +1,3 @@
+import type { PartialTexts } from "./dictionaries";
+
+export const fil: PartialTexts = {};
