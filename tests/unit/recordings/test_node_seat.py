@@ -1,11 +1,15 @@
-<<<<<<< HEAD
 """A node's seat: taken while its process lives, free at once when that is killed."""
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from care_voice.domain.ids import new_id
 from care_voice.service.node_seat import NodeSeat
@@ -50,20 +54,6 @@ def test_seats_of_one_process_do_not_take_each_other_for_dead(tmp_path: Path) ->
     first.leave()
     assert second.gone() == []
     second.leave()
-=======
-"""A seat that cannot be taken costs nothing."""
-
-from __future__ import annotations
-
-import errno
-import fcntl
-import os
-from pathlib import Path
-
-import pytest
-
-from care_voice.domain.ids import new_id
-from care_voice.service.node_seat import NodeSeat
 
 
 def test_a_file_system_without_locks_costs_no_descriptors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,4 +72,3 @@ def test_a_file_system_without_locks_costs_no_descriptors(tmp_path: Path, monkey
     assert len(opened) == 1
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(opened[0])
->>>>>>> 4903727ff3ca4997466459b949dc3ac891b5b4a4
