@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -10,6 +11,9 @@ from typing import Any
 from care_voice.domain.recordings import Asset, Part, Recording, Source, Wish
 from care_voice.domain.store_errors import UnknownRecording
 from care_voice.store.database import Connection, Row
+
+# A backslash that somebody wrote stands in pairs: what follows such a pair is no NUL.
+_NUL = re.compile(r"(\\\\)|\\u0000")
 
 
 def insert(
@@ -84,7 +88,8 @@ def from_row(row: Row, tags: Sequence[str] = ()) -> Recording:
 
 def to_json(value: Any) -> str:
     """Compact JSON, as columns hold it. PostgreSQL's text cannot hold NUL, which no value needs."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("\\u0000", "")
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _NUL.sub(lambda found: found[1] or "", text) if "\\u0000" in text else text
 
 
 def _required(connection: Connection, row: Row | None, recording_id: str, *, trashed: bool) -> Recording:
