@@ -69,6 +69,11 @@ def test_what_looks_like_an_escape_of_json_is_kept_as_it_was_written(database: D
     assert kept.metadata == {"path": text.replace("\0", "")}
 
 
+def test_an_identifier_with_a_nul_names_nothing(database: Database) -> None:
+    with pytest.raises(UnknownRecording):
+        database.read(lambda c: recordings.get(c, "rec_\0"))
+
+
 def test_what_fails_leaves_nothing(database: Database) -> None:
     made: list[str] = []
 
