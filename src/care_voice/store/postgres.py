@@ -38,14 +38,14 @@ class PostgresConnection(Connection):
         self._raw = raw
 
     def execute(self, text: str, parameters: Mapping[str, Any]) -> int:
-        return self._raw.execute(_trusted(text), parameters).rowcount
+        return self._raw.execute(_trusted(text), _sendable(parameters)).rowcount
 
     def execute_many(self, text: str, rows: Iterable[Mapping[str, Any]]) -> None:
         with self._raw.cursor() as cursor:
-            cursor.executemany(_trusted(text), rows)
+            cursor.executemany(_trusted(text), map(_sendable, rows))
 
     def fetch(self, text: str, parameters: Mapping[str, Any]) -> list[Row]:
-        return self._raw.execute(_trusted(text), parameters).fetchall()
+        return self._raw.execute(_trusted(text), _sendable(parameters)).fetchall()
 
     def script(self, text: str) -> None:
         # A migration takes as long as the tables are large.
@@ -184,6 +184,15 @@ def _explained(state: _State) -> Iterator[None]:
 def _why(error: Exception) -> str:
     """The first line; it names the server and the user, never the password."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def _sendable(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    """PostgreSQL's text holds no NUL, and psycopg refuses to send one: an identifier with one names nothing."""
+    if not any(isinstance(value, str) and "\0" in value for value in parameters.values()):
+        return parameters
+    return {
+        name: value.replace("\0", "\ufffd") if isinstance(value, str) else value for name, value in parameters.items()
+    }
 
 
 def _trusted(text: str) -> bytes:

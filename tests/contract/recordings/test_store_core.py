@@ -60,6 +60,20 @@ def test_a_recording_comes_back_as_it_was_written(database: Database) -> None:
     assert database.read(lambda c: recordings.parts(c, recording_id)) == [Part(0, 5, "x"), Part(5, 7, "y")]
 
 
+@pytest.mark.parametrize("text", [r"C:\u0000\new", r"\\u0000", "\\\\\0x", '"\\u0000"', "\\"])
+def test_what_looks_like_an_escape_of_json_is_kept_as_it_was_written(database: Database, text: str) -> None:
+    recording_id = database.write(lambda c: new_recording(c, metadata={"path": text}))
+
+    kept = database.read(lambda c: recordings.get(c, recording_id))
+
+    assert kept.metadata == {"path": text.replace("\0", "")}
+
+
+def test_an_identifier_with_a_nul_names_nothing(database: Database) -> None:
+    with pytest.raises(UnknownRecording):
+        database.read(lambda c: recordings.get(c, "rec_\0"))
+
+
 def test_what_fails_leaves_nothing(database: Database) -> None:
     made: list[str] = []
 
