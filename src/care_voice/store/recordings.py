@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+import msgspec
+
 from care_voice.domain.recordings import Asset, Part, Recording, Source, Wish
 from care_voice.domain.store_errors import UnknownRecording
 from care_voice.store.database import Connection, Row
@@ -88,8 +90,13 @@ def from_row(row: Row, tags: Sequence[str] = ()) -> Recording:
 
 def to_json(value: Any) -> str:
     """Compact JSON, as columns hold it. PostgreSQL's text cannot hold NUL, which no value needs."""
+<<<<<<< HEAD
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return _NUL.sub(r"\1", text) if "\\u0000" in text else text
+=======
+    text = msgspec.json.encode(value).decode()
+    return _NUL.sub(lambda found: found[1] or "", text) if "\\u0000" in text else text
+>>>>>>> 78f20f932b4e895490115b2ec8d974346cae8729
 
 
 def _required(connection: Connection, row: Row | None, recording_id: str, *, trashed: bool) -> Recording:
