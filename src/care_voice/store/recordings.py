@@ -90,13 +90,8 @@ def from_row(row: Row, tags: Sequence[str] = ()) -> Recording:
 
 def to_json(value: Any) -> str:
     """Compact JSON, as columns hold it. PostgreSQL's text cannot hold NUL, which no value needs."""
-<<<<<<< HEAD
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return _NUL.sub(r"\1", text) if "\\u0000" in text else text
-=======
     text = msgspec.json.encode(value).decode()
-    return _NUL.sub(lambda found: found[1] or "", text) if "\\u0000" in text else text
->>>>>>> 78f20f932b4e895490115b2ec8d974346cae8729
+    return _NUL.sub(r"\1", text) if "\\u0000" in text else text
 
 
 def _required(connection: Connection, row: Row | None, recording_id: str, *, trashed: bool) -> Recording:
