@@ -1,4 +1,7 @@
-"""Write web/openapi.json, from which `npm run generate` makes the web app's types: `.venv/bin/python scripts/write_openapi.py`."""
+"""Write web/openapi.json, from which `npm run generate` makes the web app's types.
+
+Run it with `.venv/bin/python scripts/write_openapi.py`.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 import solid from "vite-plugin-solid";
 import { defineConfig } from "vitest/config";
+import { firstPageBudget } from "./build/first-page";
 
 const SERVER = "http://localhost:3000";
 
@@ -8,7 +9,7 @@ const SERVER = "http://localhost:3000";
 const OLDEST = ["chrome87", "edge88", "firefox78", "safari14"];
 
 export default defineConfig({
-  plugins: [solid()],
+  plugins: [solid(), firstPageBudget()],
   css: { transformer: "lightningcss" },
   build: {
     target: OLDEST,
@@ -23,5 +24,5 @@ export default defineConfig({
     rolldownOptions: { input: ["index.html", "docs/index.html"] },
   },
   server: { proxy: { "/v1": SERVER, "/api": SERVER } },
-  test: { environment: "node", include: ["src/**/*.test.ts"] },
+  test: { environment: "node", include: ["{src,build}/**/*.test.ts"] },
 });

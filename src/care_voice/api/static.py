@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 STATIC_DIR = Path(__file__).parent / "static"
 PAGES = ("/", "/library", "/library/trash", "/recordings/:id", "/models", "/settings", "/help")
-"""Addresses of the app's pages, as web/src/lib/pages.ts has them: each is answered with the app, which knows the rest."""
+"""Addresses of the app's pages, as web/src/lib/pages.ts has them: each is answered with the app."""
 _IS_PAGE = re.compile("|".join(re.escape(page).replace(":id", "[^/]+") for page in PAGES))
 _YEAR_S = 365 * 24 * 3600
 _NOT_FOUND = 404

@@ -1,11 +1,14 @@
 import { useLocation } from "@solidjs/router";
 import { createEffect, type JSX, on, type ParentProps, Show } from "solid-js";
 import { arrive } from "../state/arrival";
+import { ButtonLink } from "./button";
 
 interface PageProps {
   /** The heading, and the name of the tab. */
   title: string;
   intro?: string;
+  /** The page above this one. */
+  back?: { href: string; label: string };
   /** Beside the heading. */
   actions?: JSX.Element;
   /** Said to screen readers only: where the page speaks for itself. */
@@ -30,6 +33,15 @@ export function Page(props: ParentProps<PageProps>): JSX.Element {
   );
   return (
     <div class="page" classList={{ "page--wide": props.wide ?? false }} data-testid={props.testid}>
+      <Show when={props.back}>
+        {(back) => (
+          <p class="page__back">
+            <ButtonLink href={back().href} tone="quiet" icon="back">
+              {back().label}
+            </ButtonLink>
+          </p>
+        )}
+      </Show>
       <div class="page__head" classList={{ "visually-hidden": props.quietTitle ?? false }}>
         <div>
           <h1 class="page__title" ref={heading} tabindex="-1">

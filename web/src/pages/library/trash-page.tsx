@@ -1,6 +1,5 @@
 import type { JSX } from "solid-js";
 import { listRecordings } from "../../api/recordings";
-import { ButtonLink } from "../../design/button";
 import { Loaded } from "../../design/loaded";
 import { Page } from "../../design/page";
 import { EmptyState } from "../../design/states";
@@ -16,11 +15,7 @@ export default function TrashPage(): JSX.Element {
       title={t().library.trash}
       intro={t().library.trashIntro}
       testid="trash-page"
-      actions={
-        <ButtonLink href={PATHS.library} tone="quiet" icon="back">
-          {t().library.back}
-        </ButtonLink>
-      }
+      back={{ href: PATHS.library, label: t().library.back }}
     >
       <Loaded load={found}>
         {(page) =>

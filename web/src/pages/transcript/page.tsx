@@ -1,7 +1,6 @@
 import { useParams } from "@solidjs/router";
 import { For, type JSX, Show } from "solid-js";
 import { getRecording, getTranscript, type Transcript } from "../../api/recordings";
-import { ButtonLink } from "../../design/button";
 import { Loaded } from "../../design/loaded";
 import { Page } from "../../design/page";
 import { EmptyState } from "../../design/states";
@@ -20,16 +19,7 @@ export default function TranscriptPage(): JSX.Element {
     return known ? { intro: dateAndTime(known.created_at) } : {};
   };
   return (
-    <Page
-      title={title()}
-      {...about()}
-      testid="transcript-page"
-      actions={
-        <ButtonLink href={PATHS.library} tone="quiet" icon="back">
-          {t().library.back}
-        </ButtonLink>
-      }
-    >
+    <Page title={title()} {...about()} testid="transcript-page" back={{ href: PATHS.library, label: t().library.back }}>
       <Loaded load={recording}>{(known) => <TranscriptOf id={known().id} />}</Loaded>
     </Page>
   );
