@@ -14,7 +14,10 @@ interface Following {
 }
 
 /** What happens to a recording, as it happens: its jobs, and the other events by name. */
-export function followRecording(id: string, onEvent: (kind: string, about: Record<string, unknown>) => void): Following {
+export function followRecording(
+  id: string,
+  onEvent: (kind: string, about: Record<string, unknown>) => void,
+): Following {
   const [jobs, setJobs] = createSignal<readonly JobView[]>([]);
   const [connected, setConnected] = createSignal(true);
   const [now, setNow] = createSignal(Date.now());

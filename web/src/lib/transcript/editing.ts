@@ -90,9 +90,7 @@ export function type(state: Editing, draft: string): Editing {
 }
 
 export function save(state: Editing): Editing {
-  return state.kind === "typing"
-    ? { kind: "saving", id: state.id, before: state.before, draft: state.draft }
-    : state;
+  return state.kind === "typing" ? { kind: "saving", id: state.id, before: state.before, draft: state.draft } : state;
 }
 
 /** It could not be saved: the draft stays, with the reason. */
