@@ -64,7 +64,7 @@ _MATCH = _object({
     "field": _TEXT,
     "text": _TEXT,
     "ranges": {**_many(_many(_INTEGER)), "description": "Beginning and end of each word found, in characters."},
-    "segment_id": _MAYBE_INTEGER,
+    "segment_id": _MAYBE_TEXT,
     "start_s": _MAYBE_NUMBER,
     "end_s": _MAYBE_NUMBER,
 })  # fmt: skip
@@ -86,7 +86,7 @@ _HEAD: dict[str, Any] = {
 }
 _WORD = _object({"word": _TEXT, "start": _NUMBER, "end": _NUMBER, "probability": _NUMBER})
 _SEGMENT = _object(
-    {"id": _INTEGER, "start": _NUMBER, "end": _NUMBER, "speaker": _MAYBE_TEXT, "text": _TEXT},
+    {"id": _TEXT, "start": _NUMBER, "end": _NUMBER, "speaker": _TEXT, "text": _TEXT},
     {
         "seek": _INTEGER,
         "tokens": _many(_INTEGER),
@@ -113,7 +113,7 @@ _ENTRY = _object({
     "kind": _TEXT,
     "undoes": _MAYBE_INTEGER,
     "changes": _many(_object({
-        "segment": _INTEGER,
+        "segment": _TEXT,
         "before": {"oneOf": [_ANYTHING, {"type": "null"}]},
         "after": {"oneOf": [_ANYTHING, {"type": "null"}]},
     })),
@@ -166,7 +166,7 @@ SHAPES: dict[str, Any] = {
     "TranscriptHeads": _page("TranscriptHead"),
     "TranscriptSegment": _SEGMENT,
     "Transcript": _object(_TRANSCRIPT),
-    "EditedTranscript": _object({**_HEAD, "changed": _many(_ref("TranscriptSegment")), "removed": _many(_INTEGER)}),
+    "EditedTranscript": _object({**_HEAD, "changed": _many(_ref("TranscriptSegment")), "removed": _many(_TEXT)}),
     "HistoryEntry": _ENTRY,
     "History": _page("HistoryEntry", _MAYBE_INTEGER),
     "Job": _JOB,

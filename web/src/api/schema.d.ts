@@ -1433,7 +1433,7 @@ export interface components {
                 text: string;
                 /** @description Beginning and end of each word found, in characters. */
                 ranges: number[][];
-                segment_id: number | null;
+                segment_id: string | null;
                 start_s: number | null;
                 end_s: number | null;
             }[];
@@ -1486,10 +1486,10 @@ export interface components {
             next: string | null;
         };
         TranscriptSegment: {
-            id: number;
+            id: string;
             start: number;
             end: number;
-            speaker: string | null;
+            speaker: string;
             text: string;
             seek?: number;
             tokens?: number[];
@@ -1547,7 +1547,7 @@ export interface components {
             /** Format: date-time */
             created_at: string;
             changed: components["schemas"]["TranscriptSegment"][];
-            removed: number[];
+            removed: string[];
         };
         HistoryEntry: {
             revision: number;
@@ -1557,7 +1557,7 @@ export interface components {
             kind: string;
             undoes: number | null;
             changes: {
-                segment: number;
+                segment: string;
                 before: {
                     [key: string]: unknown;
                 } | null;

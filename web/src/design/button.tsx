@@ -61,7 +61,10 @@ interface IconButtonProps {
   tone?: ButtonTone;
   busy?: boolean;
   pressed?: boolean;
+  disabled?: boolean;
+  tabindex?: number;
   "data-testid"?: string;
+  "data-control"?: string;
 }
 
 export function IconButton(props: IconButtonProps): JSX.Element {
@@ -73,7 +76,10 @@ export function IconButton(props: IconButtonProps): JSX.Element {
       title={props.label}
       aria-disabled={props.busy ? "true" : undefined}
       aria-pressed={props.pressed}
+      disabled={props.disabled}
+      tabindex={props.tabindex}
       data-testid={props["data-testid"]}
+      data-control={props["data-control"]}
       onClick={(event) => props.busy || props.onClick(event)}
     >
       <Icon name={props.icon} />

@@ -1,65 +1,277 @@
-import { useParams } from "@solidjs/router";
-import { For, type JSX, Show } from "solid-js";
-import { getRecording, getTranscript, type Transcript } from "../../api/recordings";
+import { useNavigate, useParams } from "@solidjs/router";
+import { createEffect, createSignal, type JSX, Match, on, onCleanup, Show, Switch } from "solid-js";
+import { getRecording } from "../../api/recordings";
+import { changeJob, type Recording, restoreRecording, transcribeAgain, trashRecording } from "../../api/transcripts";
+import { Button } from "../../design/button";
 import { Loaded } from "../../design/loaded";
+import { Menu } from "../../design/menu";
+import { Notice } from "../../design/notice";
 import { Page } from "../../design/page";
-import { EmptyState } from "../../design/states";
-import { dateAndTime, t } from "../../i18n/locale";
-import { PATHS } from "../../lib/pages";
-import { clock } from "../../lib/time";
-import { createLoad } from "../../state/load";
+import { EmptyState, ErrorState, Skeleton } from "../../design/states";
+import { t } from "../../i18n/locale";
+import { PATHS, recordingPath } from "../../lib/pages";
+import { isActive, type JobView } from "../../lib/transcript/jobs";
+import { followRecording } from "../../state/following";
+import { createListening } from "../../state/listening";
+import { createLoad, type Load } from "../../state/load";
+import { showToast } from "../../state/toasts";
+import { createDocument } from "../../state/transcript";
+import { About, EditTitle, TitleForm } from "./about";
+import { createKeys } from "./keys";
+import { Lines } from "./lines";
+import { Player } from "./player";
+import { createReading, ReadingContext } from "./reading";
+import { tellRefusal } from "./refusals";
+import { Tools } from "./toolbar";
+import { Versions } from "./versions";
+import { Work } from "./work";
 import "./transcript.css";
 
 export default function TranscriptPage(): JSX.Element {
   const params = useParams<{ id: string }>();
-  const recording = createLoad(() => params.id, getRecording);
-  const title = () => recording.value()?.title || recording.value()?.filename || t().recording.title;
-  const about = () => {
-    const known = recording.value();
-    return known ? { intro: dateAndTime(known.created_at) } : {};
-  };
   return (
-    <Page title={title()} {...about()} testid="transcript-page" back={{ href: PATHS.library, label: t().library.back }}>
-      <Loaded load={recording}>{(known) => <TranscriptOf id={known().id} />}</Loaded>
+    <Show when={params.id} keyed>
+      {(id) => <RecordingPage id={id} />}
+    </Show>
+  );
+}
+
+function RecordingPage(props: { id: string }): JSX.Element {
+  const load = createLoad(() => props.id, getRecording);
+  const [renaming, setRenaming] = createSignal(false);
+  const title = () => load.value()?.title || load.value()?.filename || t().recording.title;
+  return (
+    <Page
+      title={title()}
+      quietTitle={renaming()}
+      testid="transcript-page"
+      back={{ href: PATHS.library, label: t().library.back }}
+      actions={
+        <Show when={load.value()}>
+          {(known) => (
+            <>
+              <EditTitle onClick={() => setRenaming(true)} />
+              <RecordingMenu recording={known()} />
+            </>
+          )}
+        </Show>
+      }
+    >
+      <Loaded load={load} skeletonLines={6}>
+        {(known) => (
+          <>
+            <Show when={renaming()}>
+              <TitleForm
+                recording={known()}
+                head={null}
+                onChange={(changed) => load.set(() => changed)}
+                onClose={() => setRenaming(false)}
+              />
+            </Show>
+            <Read id={props.id} recording={known()} load={load} />
+          </>
+        )}
+      </Loaded>
     </Page>
   );
 }
 
-function TranscriptOf(props: { id: string }): JSX.Element {
-  const load = createLoad(
-    () => props.id,
-    async (id, signal) => {
-      const answer = await getTranscript(id, signal);
-      return answer.ok ? { ok: true as const, value: { transcript: answer.value } } : answer;
-    },
-  );
+/** What can be done with the recording as a whole. */
+function RecordingMenu(props: { recording: Recording }): JSX.Element {
+  const navigate = useNavigate();
+  const restore = async (): Promise<void> => {
+    if (tellRefusal(await restoreRecording(props.recording.id), null, t().recording.restored)) {
+      navigate(recordingPath(props.recording.id));
+    }
+  };
+  const remove = async (): Promise<void> => {
+    if (!tellRefusal(await trashRecording(props.recording.id), null)) return;
+    showToast({ text: t().recording.removed, action: { label: t().states.undo, run: () => void restore() } });
+    navigate(PATHS.library);
+  };
   return (
-    <Loaded load={load}>
-      {(loaded) => (
-        <Show
-          when={loaded().transcript}
-          fallback={
-            <EmptyState icon="text" title={t().recording.noTranscript} detail={t().recording.noTranscriptDetail} />
-          }
-        >
-          {(transcript) => <Segments transcript={transcript()} />}
-        </Show>
-      )}
-    </Loaded>
+    <Menu
+      label={t().recording.more}
+      icon="more"
+      iconOnly
+      testid="recording-menu"
+      items={[
+        {
+          label: t().recording.remove,
+          icon: "trash",
+          danger: true,
+          testid: "trash",
+          disabled: props.recording.legal_hold || props.recording.trashed_at !== null,
+          onSelect: () => void remove(),
+        },
+      ]}
+    />
   );
 }
 
-function Segments(props: { transcript: Transcript }): JSX.Element {
+interface ReadProps {
+  id: string;
+  recording: Recording;
+  load: Load<Recording>;
+}
+
+function Read(props: ReadProps): JSX.Element {
+  const page = createPageState(props);
+  const { transcript, reading, following } = page;
+  const state = () => transcript.problem()?.code;
+  createKeys(reading);
+  stopFollowingByHand(reading.setFollow, reading.listening.playing);
   return (
-    <ol class="card lines" aria-label={t().transcript.segments}>
-      <For each={props.transcript.segments}>
-        {(segment) => (
-          <li class="lines__line">
-            <span class="lines__time">{clock(segment.start)}</span>
-            <p>{segment.text.trim()}</p>
-          </li>
+    <ReadingContext.Provider value={reading}>
+      <About
+        recording={props.recording}
+        head={transcript.head()}
+        onChange={(changed) => props.load.set(() => changed)}
+      />
+      <Show when={!following.connected()}>
+        <Notice tone="warning" icon="offline">
+          {t().recording.disconnected}
+        </Notice>
+      </Show>
+      <Show when={props.recording.trashed_at}>
+        <Trashed {...props} />
+      </Show>
+      <Show when={page.work()}>
+        {(job) => <Work job={job()} now={following.now()} onDismiss={() => page.dismiss(job().id)} />}
+      </Show>
+      <Show when={page.fresh()}>
+        {(number) => (
+          <Notice tone="info" icon="text">
+            <div class="fresh">
+              {t().versions.fresh(String(number()))}
+              <Button onClick={() => page.show(number())} data-testid="show-fresh">
+                {t().versions.show}
+              </Button>
+            </div>
+          </Notice>
         )}
-      </For>
-    </ol>
+      </Show>
+      <Switch fallback={<Skeleton lines={6} />}>
+        <Match when={page.comparing() && transcript.head()}>
+          {(head) => (
+            <Versions
+              recording={props.id}
+              shown={head().version}
+              onClose={() => page.setComparing(false)}
+              onShow={page.show}
+            />
+          )}
+        </Match>
+        <Match when={transcript.head()}>
+          <Tools onCompare={() => page.setComparing(true)} />
+          <Show when={transcript.slots().length > 0} fallback={<p class="hint">{nothingIn(transcript.head())}</p>}>
+            <Lines />
+          </Show>
+          <p class="hint keys">{t().listen.keys}</p>
+        </Match>
+        <Match when={props.recording.state === "receiving"}>
+          <EmptyState icon="mic" title={t().recording.receiving} detail={t().recording.receivingDetail} />
+        </Match>
+        <Match when={state() === "transcript_not_found"}>
+          <NoTranscript id={props.id} job={page.work()} />
+        </Match>
+        <Match when={transcript.problem()}>
+          {(problem) => <ErrorState problem={problem()} onRetry={() => void transcript.refresh()} />}
+        </Match>
+      </Switch>
+      <Show when={props.recording.state === "complete" && !page.comparing()}>
+        <Player recording={props.id} durationS={props.recording.duration_s ?? transcript.head()?.duration ?? 0} />
+      </Show>
+    </ReadingContext.Provider>
+  );
+}
+
+function nothingIn(head: { revision: number } | null): string {
+  return head && head.revision > 0 ? t().edit.noLines : t().transcript.noSpeech;
+}
+
+/** The transcript, the sound, and what is told of both while one looks at them. */
+function createPageState(props: ReadProps) {
+  const transcript = createDocument(props.id);
+  const listening = createListening(props.id);
+  const [assets, setAssets] = createSignal(0);
+  const [comparing, setComparing] = createSignal(false);
+  const [dismissed, setDismissed] = createSignal<string | null>(null);
+  /** A version that came while another one was read: nobody is torn away from what he reads or edits. */
+  const [fresh, setFresh] = createSignal<number | null>(null);
+  const reading = createReading(transcript, listening, assets);
+  const following = followRecording(props.id, (kind, about) => {
+    if (kind === "transcript.created") void arrived(Number(about.number));
+    else if (kind === "transcript.edited") edited(Number(about.number), Number(about.revision));
+    else if (kind === "asset.created") setAssets((count) => count + 1);
+    else void props.load.reload();
+  });
+  const show = (version: number): void => {
+    setComparing(false);
+    setFresh(null);
+    void transcript.show(String(version));
+  };
+  const arrived = async (number: number): Promise<void> => {
+    const shown = transcript.head()?.version ?? 0;
+    if (number <= shown || (!transcript.head() && transcript.problem() === null)) return;
+    if (shown === 0) return transcript.show("current");
+    setFresh(number);
+  };
+  /** Somebody else's edit: this page's own have raised the revision already, or are about to. */
+  const edited = (number: number, revision: number): void => {
+    const head = transcript.head();
+    if (head?.version === number && revision > head.revision && !transcript.busy()) void transcript.refresh();
+  };
+  void transcript.show("current");
+  const work = (): JobView | undefined => {
+    const last = following.jobs()[following.jobs().length - 1];
+    return last && last.state !== "done" && last.id !== dismissed() ? last : undefined;
+  };
+  createEffect(
+    on(work, (now, before) => {
+      if (before && !now && transcript.head() === null) void transcript.show("current");
+    }),
+  );
+  return { transcript, reading, following, comparing, setComparing, show, fresh, work, dismiss: setDismissed };
+}
+
+/** Whoever scrolls wants to read elsewhere; the button in the player brings him back. */
+function stopFollowingByHand(setFollow: (follow: boolean) => void, playing: () => boolean): void {
+  const stop = (): void => {
+    if (playing()) setFollow(false);
+  };
+  for (const kind of ["wheel", "touchmove"]) window.addEventListener(kind, stop, { passive: true });
+  onCleanup(() => {
+    for (const kind of ["wheel", "touchmove"]) window.removeEventListener(kind, stop);
+  });
+}
+
+function Trashed(props: ReadProps): JSX.Element {
+  const restore = async (): Promise<void> => {
+    const answer = await restoreRecording(props.id);
+    if (answer.ok) props.load.set(() => answer.value);
+    tellRefusal(answer, null, t().recording.restored);
+  };
+  return (
+    <Notice tone="warning" icon="trash">
+      <p>{t().recording.trashed}</p>
+      <Button onClick={() => void restore()}>{t().recording.restore}</Button>
+    </Notice>
+  );
+}
+
+function NoTranscript(props: { id: string; job: JobView | undefined }): JSX.Element {
+  const start = async (): Promise<void> => {
+    const { job } = props;
+    tellRefusal(await (job ? changeJob(job.id, "retry") : transcribeAgain(props.id, {})), null);
+  };
+  return (
+    <EmptyState icon="text" title={t().recording.noTranscript} detail={t().recording.noTranscriptDetail}>
+      <Show when={!props.job || !isActive(props.job)}>
+        <Button tone="primary" onClick={() => void start()} data-testid="transcribe">
+          {t().recording.transcribe}
+        </Button>
+      </Show>
+    </EmptyState>
   );
 }

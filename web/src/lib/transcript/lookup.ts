@@ -1,0 +1,28 @@
+import type { Word } from "./types";
+
+/** How many of the first items fulfil what all items up to some place do, and none behind it. */
+export function countWhile(length: number, holds: (index: number) => boolean): number {
+  let low = 0;
+  let high = length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (holds(middle)) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** The word that is heard at this time, or was heard last in its line; -1 before the first. */
+export function wordAt(words: readonly Word[], time: number): number {
+  return countWhile(words.length, (index) => (words[index]?.start ?? 0) <= time) - 1;
+}
+
+/** How sure the model was of a word, in steps that can be told apart. */
+export type Doubt = "sure" | "unsure" | "very-unsure";
+const UNSURE_BELOW = 0.6;
+const VERY_UNSURE_BELOW = 0.3;
+
+export function doubt({ probability }: Word): Doubt {
+  if (probability < VERY_UNSURE_BELOW) return "very-unsure";
+  return probability < UNSURE_BELOW ? "unsure" : "sure";
+}
