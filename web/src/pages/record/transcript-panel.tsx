@@ -5,11 +5,12 @@ import { isFinal } from "../../lib/job";
 import { languageNamer } from "../../lib/languages";
 import { useApp } from "../../state/context";
 import type { Entry } from "../../state/entries";
-import { Cancelled, Failure } from "./failure";
+import { Cancelled, JobFailure, Refused } from "./failure";
 import { JobProgress } from "./job-progress";
 import { PlayerBar } from "./player-bar";
 import { Toolbar } from "./result-toolbar";
 import { SegmentList } from "./segment-list";
+import { SendingProgress } from "./sending";
 
 export function TranscriptPanel(): JSX.Element {
   const { session } = useApp();
@@ -32,15 +33,22 @@ export function TranscriptPanel(): JSX.Element {
 
 function EntryView(props: { entry: Entry }): JSX.Element {
   const job = () => props.entry.job;
+  const sent = () => props.entry.sending.phase === "complete";
   const heardNothing = () => job().phase === "done" && job().segments.length === 0;
   return (
     <>
       <Switch>
+        <Match when={props.entry.sending.phase === "refused"}>
+          <Refused entry={props.entry} />
+        </Match>
+        <Match when={!sent()}>
+          <SendingProgress entry={props.entry} />
+        </Match>
         <Match when={!isFinal(job())}>
           <JobProgress entry={props.entry} />
         </Match>
         <Match when={job().phase === "failed"}>
-          <Failure entry={props.entry} />
+          <JobFailure entry={props.entry} />
         </Match>
         <Match when={job().phase === "cancelled"}>
           <Cancelled entry={props.entry} />
@@ -51,21 +59,25 @@ function EntryView(props: { entry: Entry }): JSX.Element {
           </div>
         </Match>
       </Switch>
-      <Show when={job().result}>{(result) => <Toolbar entry={props.entry} result={result()} />}</Show>
+      <Show when={job().phase === "done" && props.entry.recordingId}>
+        {(id) => <Toolbar entry={props.entry} recordingId={id()} />}
+      </Show>
       <Show when={job().segments.length > 0}>
         <SegmentList entry={props.entry} />
       </Show>
-      <PlayerBar entry={props.entry} />
+      <Show when={props.entry.sound === "playable"}>
+        <PlayerBar entry={props.entry} />
+      </Show>
     </>
   );
 }
 
 function DetectedLanguage(props: { entry: Entry }): JSX.Element {
   return (
-    <Show when={props.entry.job.segments.length > 0 && props.entry.job.result}>
-      {(result) => (
+    <Show when={props.entry.job.segments.length > 0 && props.entry.job.language}>
+      {(language) => (
         <span class="card__aside">
-          {t().transcript.language(languageNamer(locale())(result().language, result().language_name))}
+          {t().transcript.language(languageNamer(locale())(language().code, language().name))}
         </span>
       )}
     </Show>

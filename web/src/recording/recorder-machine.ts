@@ -1,6 +1,6 @@
 /** What a recording can be in, and what leads from one to the other. Times are milliseconds of a monotonic clock. */
 
-export type CaptureErrorCode = "denied" | "no_microphone" | "busy" | "insecure" | "unsupported" | "failed";
+export type CaptureErrorCode = "denied" | "no_microphone" | "busy" | "insecure" | "unsupported" | "failed" | "empty";
 
 export type RecorderState =
   | { kind: "idle"; error: CaptureErrorCode | null }
