@@ -78,10 +78,7 @@ export function createRecorder(keeper: Keeper): Recorder {
       if (id) (keep ? keeper.onEnd : keeper.remove)(id);
     });
   };
-  const onInterrupted = (): void => {
-    if (capturing()) setInterrupted(true);
-    void end(true);
-  };
+  const onInterrupted = (): void => void end(true).then(() => setInterrupted(true));
   const start = async (): Promise<void> => {
     if (state().kind !== "idle") return;
     send({ type: "start" });
