@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect
 from care_voice import __version__
 from care_voice.api import (
     audio,
+    form_pages,
     health,
     jobs,
     library,
@@ -53,9 +54,15 @@ ROUTES = (
     jobs,
     transcripts,
     webhooks,
+    form_pages,
 )
 _CLIENT_CLOSED_REQUEST = 499
-_LIMITED_BY_INTAKE = (recordings_intake.router.prefix, tus.router.prefix, f"{tus.router.prefix}/")
+_LIMITED_BY_INTAKE = (
+    recordings_intake.router.prefix,
+    tus.router.prefix,
+    f"{tus.router.prefix}/",
+    form_pages.ADDRESS,
+)
 """Recordings as they come in: they have limits of their own, and are never collected in memory."""
 
 
