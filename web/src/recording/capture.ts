@@ -2,7 +2,7 @@ import { type Choice, type ChoiceEvent, choose, newChoice } from "./choice";
 import { type EncodedRecorder, startEncoded } from "./encoded";
 import { rms } from "./level";
 import { type Hearing, type PcmRecorder, preparePcm, startPcm, type Tap } from "./pcm";
-import { type CaptureErrorCode, captureError } from "./recorder-machine";
+import { CaptureFailure, captureError } from "./recorder-machine";
 import { endlessWavHeader } from "./wav";
 
 /** What becomes of the sound. */
@@ -23,12 +23,6 @@ export interface Capture {
   flush(): void;
   /** Ends the recording and lets go of the microphone; the last bytes have been handed over then. */
   stop(): Promise<void>;
-}
-
-export class CaptureFailure extends Error {
-  constructor(readonly code: CaptureErrorCode) {
-    super(code);
-  }
 }
 
 /** Opens the microphone and records at once. Must be called from a user's gesture: Safari's audio needs one. */

@@ -57,6 +57,13 @@ export function elapsed(state: RecorderState, now: number): number {
   }
 }
 
+/** Why nothing can be recorded. */
+export class CaptureFailure extends Error {
+  constructor(readonly code: CaptureErrorCode) {
+    super(code);
+  }
+}
+
 const BY_EXCEPTION: Record<string, CaptureErrorCode> = {
   NotAllowedError: "denied",
   SecurityError: "denied",

@@ -1,10 +1,11 @@
 import { type Accessor, batch, createSignal, onCleanup, onMount } from "solid-js";
 import { load, save } from "../io/storage";
-import { type Capture, CaptureFailure, openCapture, type Sink } from "../recording/capture";
+import type { Capture, Sink } from "../recording/capture";
 import { silentSince } from "../recording/level";
 import type { Writer } from "../recording/outbox";
 import {
   type CaptureErrorCode,
+  CaptureFailure,
   elapsed,
   IDLE,
   isCapturing,
@@ -13,6 +14,7 @@ import {
   type RecorderState,
 } from "../recording/recorder-machine";
 import { keepScreenOn } from "../recording/wake-lock";
+import { engine } from "./engine";
 
 const TICK_MS = 100;
 const SILENT_AFTER_MS = 3000;
@@ -85,6 +87,7 @@ export function createRecorder(keeper: Keeper): Recorder {
     setInterrupted(false);
     track = createTrack(keeper, setCurrent);
     try {
+      const { openCapture } = await engine();
       const opened = await openCapture(devices.microphone(), { ...track.sink, onInterrupted });
       void devices.refresh();
       // The user may have changed their mind while the browser was asking.

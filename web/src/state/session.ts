@@ -9,8 +9,9 @@ import { stamp } from "../lib/time";
 import type { Options } from "../lib/types";
 import type { Watcher } from "../recording/items";
 import { extensionOf } from "../recording/media-type";
-import { createOutbox, type NewItem, type Writer } from "../recording/outbox";
+import type { NewItem, Writer } from "../recording/outbox";
 import { viewOf } from "../recording/view";
+import { createLateOutbox, type WithOutbox } from "./engine";
 import { createEntries, type Entry } from "./entries";
 import { followEntries } from "./entry-events";
 
@@ -26,7 +27,7 @@ export function createSession(service: () => Service) {
     profile: knownProfile(load("profile")),
     hotwords: load("hotwords") ?? "",
   });
-  const outbox = createOutbox(createWatcher(entries, () => setUnsafe(true)));
+  const withOutbox = createLateOutbox(createWatcher(entries, () => setUnsafe(true)));
   const understood = (): Options => {
     const wanted = { ...options };
     return decodesElsewhere(service()) ? understoodElsewhere(wanted) : wanted;
@@ -39,15 +40,7 @@ export function createSession(service: () => Service) {
   createEffect(() => save("profile", options.profile));
   createEffect(() => save("hotwords", options.hotwords));
   followEntries(entries);
-  onMount(() => {
-    outbox.recover();
-    window.addEventListener("online", outbox.online);
-    document.addEventListener("visibilitychange", outbox.recover);
-  });
-  onCleanup(() => {
-    window.removeEventListener("online", outbox.online);
-    document.removeEventListener("visibilitychange", outbox.recover);
-  });
+  recoverWhenShown(withOutbox);
   return {
     entries,
     options,
@@ -57,13 +50,33 @@ export function createSession(service: () => Service) {
     unsafe,
     /** Begins a recording of which the first bytes are there. */
     record: (mediaType: string): Promise<Writer> =>
-      outbox.record(described(`care-voice-${stamp(new Date())}.${extensionOf(mediaType)}`, mediaType)),
+      withOutbox((outbox) => {
+        const name = `care-voice-${stamp(new Date())}.${extensionOf(mediaType)}`;
+        return outbox.record(described(name, mediaType));
+      }),
     addFile: async (file: File): Promise<void> => {
-      const id = await outbox.addFile(file, described(file.name, file.type));
+      const id = await withOutbox((outbox) => outbox.addFile(file, described(file.name, file.type)));
       entries.select(id);
     },
-    ...createActions(entries, outbox, () => fields(understood())),
+    ...createActions(entries, withOutbox, () => fields(understood())),
   };
+}
+
+/** Looks for what an earlier visit has left behind, also when the page comes to the front again. */
+function recoverWhenShown(withOutbox: WithOutbox): void {
+  const recover = (): void => {
+    if (document.visibilityState === "visible") withOutbox((outbox) => outbox.recover()).catch(() => undefined);
+  };
+  const online = (): void => void withOutbox((outbox) => outbox.online());
+  onMount(() => {
+    recover();
+    window.addEventListener("online", online);
+    document.addEventListener("visibilitychange", recover);
+  });
+  onCleanup(() => {
+    window.removeEventListener("online", online);
+    document.removeEventListener("visibilitychange", recover);
+  });
 }
 
 function isAtRisk({ source, sending }: Entry, unsafe: boolean): boolean {
@@ -89,7 +102,7 @@ function createWatcher(entries: ReturnType<typeof createEntries>, onUnsafe: () =
 /** What a person can do about an entry. */
 function createActions(
   entries: ReturnType<typeof createEntries>,
-  outbox: ReturnType<typeof createOutbox>,
+  withOutbox: WithOutbox,
   wanted: () => [string, string][],
 ) {
   const queued = async (id: string, request: Promise<Answer<unknown>>): Promise<void> => {
@@ -97,12 +110,13 @@ function createActions(
     if (answer.ok) entries.apply(id, { type: "queued", id: (answer.value as Shape<"Job">).id });
     else entries.apply(id, { type: "refused", problem: answer.problem });
   };
+  const cancel = (id: string): void => void withOutbox((outbox) => outbox.cancel(id));
   return {
-    hold: outbox.hold,
-    resume: outbox.resume,
+    hold: (id: string): void => void withOutbox((outbox) => outbox.hold(id)),
+    resume: (id: string): void => void withOutbox((outbox) => outbox.resume(id)),
     /** Sends again what was refused, or has again transcribed what could not be. */
     retry: ({ id, sending, job }: Entry): void => {
-      if (sending.phase === "refused") outbox.retry(id);
+      if (sending.phase === "refused") void withOutbox((outbox) => outbox.retry(id));
       else if (job.id) void queued(id, retryJob(job.id));
     },
     /** The same recording with the options that are chosen now; the transcript that is there stays as a version. */
@@ -111,14 +125,14 @@ function createActions(
     },
     /** Gives up sending it, or has the service stop transcribing. */
     cancel: ({ id, sending, job }: Entry): void => {
-      if (sending.phase !== "complete") outbox.cancel(id);
+      if (sending.phase !== "complete") cancel(id);
       else if (job.id) void cancelJob(job.id);
     },
     /** Gives it up and shows it no more. */
     remove: (id: string): void => {
-      outbox.cancel(id);
+      cancel(id);
       entries.remove(id);
     },
-    rest: outbox.rest,
+    rest: (id: string): Promise<Blob> => withOutbox((outbox) => outbox.rest(id)),
   };
 }

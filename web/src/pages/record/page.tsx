@@ -16,7 +16,6 @@ import { StatusBanner } from "./status-banner";
 import { TranscriptPanel } from "./transcript-panel";
 import "./capture.css";
 import "./record.css";
-import "./transcript.css";
 
 const ONE_COLUMN = window.matchMedia("(max-width: 1099px)");
 
