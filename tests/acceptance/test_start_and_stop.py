@@ -31,6 +31,9 @@ def test_start_waits_until_ready_a_second_start_finds_it_and_stop_ends_it(tmp_pa
         again = run("start")
         assert again.returncode == 0
         assert "running already" in again.stdout
+        variables["CARE_VOICE_API__PORT"] = str(free_port())
+        elsewhere = run("start")
+        assert (elsewhere.returncode, f"running already: http://127.0.0.1:{port}" in elsewhere.stdout) == (0, True)
     finally:
         stopped = run("stop")
     assert stopped.returncode == 0, stopped.stderr

@@ -46,7 +46,7 @@ def service(running: Service, hub: Hub) -> Iterator[Service]:
 def open_models(browser: Browser, service: Service, **options: object) -> Page:
     page = browser.new_context(**{"locale": "zh-TW", "viewport": {"width": 1280, "height": 800}, **options}).new_page()
     page.set_default_timeout(PATIENCE_MS)
-    page.goto(f"{service.url}/#/models")
+    page.goto(f"{service.url}/models")
     expect(state(page)).not_to_be_empty()
     return page
 
@@ -178,8 +178,8 @@ def test_a_recording_goes_on_while_one_looks_at_the_models(speaking: Browser, se
     page.goto(service.url)
     page.get_by_test_id("record").click()
     expect(page.get_by_test_id("timer")).to_contain_text("0:01", timeout=PATIENCE_MS)
-    page.get_by_test_id("models-link").click()
-    expect(page.locator("#models")).to_be_focused()
+    page.get_by_test_id("nav-models").click()
+    expect(page.get_by_role("heading", level=1, name="語音模型")).to_be_focused()
     expect(page.get_by_test_id("recording-goes-on")).to_contain_text("0:05", timeout=PATIENCE_MS)
     page.keyboard.press("r")
     page.get_by_test_id("recording-goes-on").click()
@@ -194,14 +194,14 @@ def test_a_recording_goes_on_while_one_looks_at_the_models(speaking: Browser, se
 
 def test_the_page_has_an_address_and_both_languages(launch: Callable[..., Browser], service: Service) -> None:
     page = open_models(launch(), service)
-    expect(page).to_have_title("Care Voice – 語音模型")
-    page.get_by_test_id("language-switch").click()
-    expect(page).to_have_title("Care Voice – Speech models")
+    expect(page).to_have_title("語音模型 – Care Voice")
+    page.get_by_test_id("language-switch").select_option("en")
+    expect(page).to_have_title("Speech models – Care Voice")
     page.reload()
     expect(state(page, "tiny")).to_have_text("Not installed")
-    page.get_by_test_id("back").click()
+    page.get_by_test_id("nav-record").click()
     expect(page.get_by_test_id("record")).to_be_visible()
-    expect(page).to_have_title("Care Voice – Speech to text")
+    expect(page).to_have_title("Record – Care Voice")
     page.go_back()
     expect(page.get_by_test_id("models-page")).to_be_visible()
 

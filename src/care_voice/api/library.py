@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from care_voice.api.bodies import json_body
+from care_voice.api.jobs import job_shape
 from care_voice.api.openapi_library import (
     BULK_DOCS,
     CHANGE_DOCS,
@@ -26,7 +27,7 @@ from care_voice.api.retention import delete_for_good
 from care_voice.api.services import Services
 from care_voice.api.shapes import listed, recording_shape
 from care_voice.domain.errors import InvalidParameter, UnsupportedParameter
-from care_voice.domain.library import ORDERS, Change, Filters, Found, Match, Order, Outcome
+from care_voice.domain.library import ORDERS, Change, Filters, Found, Match, Order, Outcome, Summary
 from care_voice.domain.recordings import Recording, RecordingState, Source
 from care_voice.service.library import MAX_PAGE, Action
 
@@ -35,7 +36,7 @@ router = APIRouter(prefix="/api/v1", tags=["Library"])
 _USUAL_PAGE = 50
 _KNOWN = frozenset({
     "q", "tag", "tag[]", "state", "client", "language", "source", "from", "to", "trashed", "has_transcript", "order",
-    "cursor", "limit", "count",
+    "cursor", "limit", "count", "summary",
 })  # fmt: skip
 _ETAG = re.compile(r'(?:W/)?"(\d{1,18})"')
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -61,6 +62,10 @@ async def list_recordings(request: Request, services: Services) -> dict[str, Any
     limit = query.integer("limit", 1, MAX_PAGE) or _USUAL_PAGE
     page = await services.recordings.library.find(filters, order, query.text("cursor"), limit)
     shape = listed([_found(each) for each in page.items], page.following)
+    if query.flag("summary"):
+        summaries = await services.recordings.library.summaries([each.recording.id for each in page.items])
+        for item in shape["items"]:
+            item["summary"] = _summary(summaries[item["id"]])
     if query.flag("count"):
         counted = await services.recordings.library.count(filters)
         shape["total"] = {"count": counted.count, "exact": counted.exact}
@@ -183,6 +188,11 @@ def _answer(recording: Recording) -> JSONResponse:
 
 def _found(found: Found) -> dict[str, Any]:
     return {**recording_shape(found.recording), "matches": [_match(each) for each in found.matches]}
+
+
+def _summary(summary: Summary) -> dict[str, Any]:
+    job = summary.job and job_shape(summary.job)
+    return {"language": summary.language, "beginning": summary.beginning, "job": job}
 
 
 def _match(match: Match) -> dict[str, Any]:

@@ -56,6 +56,11 @@ LIST_DOCS: dict[str, Any] = {
             _query("cursor", _TEXT, "`next` of the page before, with the same filters."),
             _query("limit", {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": 50}, "Length of a page."),
             _query("count", {"type": "boolean", "default": False}, "Count them too: `total`, exact up to 1,000."),
+            _query(
+                "summary",
+                {"type": "boolean", "default": False},
+                "With each its `summary`: language and beginning of the transcript, and the last job that makes one.",
+            ),
         ]
     },
     "responses": {400: _INVALID},

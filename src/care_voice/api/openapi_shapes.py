@@ -68,6 +68,36 @@ _MATCH = _object({
     "start_s": _MAYBE_NUMBER,
     "end_s": _MAYBE_NUMBER,
 })  # fmt: skip
+_SUMMARY = {
+    **_object(
+        {
+            "language": _MAYBE_TEXT,
+            "beginning": _TEXT,
+            "job": {"oneOf": [_ref("Job"), {"type": "null"}]},
+        }
+    ),
+    "description": "With `summary`.",
+}
+_RECEIPT = _object({
+    "id": _TEXT,
+    "recording_id": _TEXT,
+    "deleted_at": _TIME,
+    "audio_gone_at": _MAYBE_TIME,
+    "who": _TEXT,
+    "reason": _TEXT,
+    "deleted": _object({
+        "created_at": _TIME,
+        "completed_at": _MAYBE_TIME,
+        "audio_bytes": _INTEGER,
+        "derived_bytes": _INTEGER,
+        "sha256": _MAYBE_TEXT,
+        "derived": {"type": "object", "additionalProperties": _TEXT},
+        "rows": {"type": "object", "additionalProperties": _INTEGER},
+    }),
+})  # fmt: skip
+_RULE = _object({
+    "id": _TEXT, "scope": _TEXT, "value": _TEXT, "days": _MAYBE_NUMBER, "created_at": _TIME,
+})  # fmt: skip
 _FOUND_PAGE = _page("FoundRecording")
 _FOUND_PAGE["properties"]["total"] = {**_object({"count": _INTEGER, "exact": _FLAG}), "description": "With `count`."}
 _HEAD: dict[str, Any] = {
@@ -156,8 +186,12 @@ _STATUS = _object({
 SHAPES: dict[str, Any] = {
     "Recording": _object(_RECORDING),
     "SentRecording": _object({**_RECORDING, "upload_url": _MAYBE_TEXT}),
-    "FoundRecording": _object({**_RECORDING, "matches": _many(_MATCH)}),
+    "FoundRecording": _object({**_RECORDING, "matches": _many(_MATCH)}, {"summary": _SUMMARY}),
     "FoundRecordings": _FOUND_PAGE,
+    "Receipt": _RECEIPT,
+    "Receipts": _page("Receipt"),
+    "TrashedOrReceipt": {"oneOf": [_ref("Recording"), _ref("Receipt")]},
+    "Retention": _object({"trash_days": _NUMBER, "items": _many(_RULE), "next": _MAYBE_TEXT}),
     "Tag": _object({"tag": _TEXT, "count": _INTEGER}),
     "Tags": _page("Tag"),
     "BulkOutcome": _OUTCOME,
@@ -183,6 +217,10 @@ _ANSWERS: dict[tuple[str, str], tuple[str, ...]] = {
     ("post", f"{_ONE}/complete"): ("SentRecording",),
     ("get", _ONE): ("Recording",),
     ("patch", _ONE): ("Recording",),
+    ("delete", _ONE): ("TrashedOrReceipt",),
+    ("get", "/api/v1/retention"): ("Retention",),
+    ("get", "/api/v1/receipts"): ("Receipts",),
+    ("get", "/api/v1/receipts/{receipt_id}"): ("Receipt",),
     ("post", f"{_ONE}/restore"): ("Recording",),
     ("post", "/api/v1/recordings/bulk"): ("BulkOutcomes",),
     ("get", "/api/v1/tags"): ("Tags",),

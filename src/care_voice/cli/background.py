@@ -14,23 +14,38 @@ from filelock import FileLock, Timeout
 _POLL_S = 0.1
 
 
+def local_address(host: str, port: int) -> str:
+    """Base URL at which this machine reaches a server that listens on `host`."""
+    reached = host if host not in ("0.0.0.0", "::") else "127.0.0.1"  # noqa: S104
+    return f"http://{f'[{reached}]' if ':' in reached else reached}:{port}"
+
+
 class PidFile:
     """One server for one data directory. The lock tells whether it lives; a left-over pid is never trusted."""
 
     def __init__(self, run_dir: Path) -> None:
         run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._path = run_dir / "server.pid"
+        self._address_path = run_dir / "server.address"
         self._lock = FileLock(run_dir / "server.lock")
         self.log_path = run_dir / "server.log"
 
-    def acquire(self) -> bool:
-        """Become the server of this directory; False when another one is."""
+    def acquire(self, address: str = "") -> bool:
+        """Become the server of this directory, which answers at `address`; False when another one is."""
         try:
             self._lock.acquire(blocking=False)
         except Timeout:
             return False
         self._path.write_text(str(os.getpid()), encoding="ascii")
+        self._address_path.write_text(address, encoding="ascii")
         return True
+
+    def address(self) -> str:
+        """Where the server that runs answers, whatever the settings say now; empty where that is not known."""
+        try:
+            return self._address_path.read_text(encoding="ascii")
+        except (OSError, ValueError):
+            return ""
 
     def running_pid(self) -> int | None:
         """Pid of the server that holds the lock; None when there is none."""

@@ -12,7 +12,8 @@ import typer
 from rich.console import Console
 from rich.filesize import decimal
 
-from care_voice.cli.common import errors_explained
+from care_voice.cli.background import PidFile
+from care_voice.cli.common import errors_explained, give_up
 from care_voice.config import Settings, load_settings
 from care_voice.domain.store_errors import BackupInvalid
 from care_voice.ops.backup import OnObject, back_up
@@ -76,6 +77,7 @@ def restore(
     """
     with errors_explained():
         settings = load_settings()
+        _require_stopped(settings)
         place = _target(settings, source)
         with _store(settings) as (database, audio):
             report = put_back(
@@ -101,6 +103,15 @@ def verify(source: Target, point: Point = None, as_json: Json = False) -> None:
             f" {decimal(report.read_bytes)} read"
         )
     _say_missing(report.missing)
+
+
+def _require_stopped(settings: Settings) -> None:
+    """Exits with 1 while the service of this data directory runs: what it took in meanwhile would be lost."""
+    if PidFile(settings.run_dir).running_pid() is not None:
+        give_up(
+            f"the service with the data directory {settings.data_dir} is running.",
+            "Stop it first: `care-voice stop`, or ./stop.sh.",
+        )
 
 
 def _target(settings: Settings, text: str) -> BackupTarget:

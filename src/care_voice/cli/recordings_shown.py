@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.filesize import decimal
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from care_voice.api.shapes import moment, recording_shape
@@ -22,6 +23,8 @@ from care_voice.domain.stored import TranscriptHead
 from care_voice.service.exports import title_of
 from care_voice.store import jobs, recordings, transcripts
 from care_voice.store.database import Connection
+
+_ID_LENGTH = len("rec_") + 26
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,11 @@ class About:
 
 def found_table(found: Sequence[Found], their_jobs: Mapping[str, Sequence[Job]], *, searched: bool) -> Table:
     """A row for each recording; `searched` shows where the query was found."""
-    table = Table("Id", "Recorded", "Title", "Length", "Found" if searched else "Tags", "State")
+    table = Table(
+        whole_ids("Id"), Column("Recorded", overflow="fold"), "Title", Column("Length", no_wrap=True),
+        "Found" if searched else "Tags", Column("State", overflow="fold"),
+        box=box.SIMPLE_HEAD, padding=0, show_edge=False,
+    )  # fmt: skip
     for each in found:
         recording = each.recording
         last = Text("\n").join(_found(match) for match in each.matches) if searched else Text(", ".join(recording.tags))
@@ -57,6 +64,11 @@ def found_table(found: Sequence[Found], their_jobs: Mapping[str, Sequence[Job]],
             state_of(recording, their_jobs.get(recording.id, ())),
         )  # fmt: skip
     return table
+
+
+def whole_ids(header: str) -> Column:
+    """A column of identifiers, which other commands ask for: however narrow the terminal is, none is cut short."""
+    return Column(header, no_wrap=True, min_width=_ID_LENGTH)
 
 
 def state_of(recording: Recording, its_jobs: Sequence[Job]) -> Text:
@@ -127,7 +139,7 @@ def length(seconds: float) -> str:
 def _print_jobs(console: Console, its_jobs: Sequence[Job]) -> None:
     if not its_jobs:
         return
-    table = Table("Job", "Kind", "State", "Attempts", "Why")
+    table = Table(whole_ids("Job"), "Kind", "State", "Attempts", "Why")
     for job in its_jobs:
         why = f"{job.error_code}: {(job.error or {}).get('message', '')}" if job.error_code else ""
         table.add_row(job.id, job.kind.value, job.state.value, str(job.attempt), Text(why))

@@ -14,9 +14,9 @@ import typer
 from rich.console import Console
 from rich.status import Status
 
-from care_voice.cli.background import PidFile
+from care_voice.cli.background import PidFile, local_address
 from care_voice.cli.common import errors_explained
-from care_voice.config import Settings, load_settings, run_dir_of
+from care_voice.config import load_settings, run_dir_of
 from care_voice.domain.errors import SettingsInvalid
 from care_voice.service.lifecycle import LifecycleSettings
 
@@ -32,10 +32,14 @@ def start(
         settings = load_settings()
     pid_file = PidFile(settings.run_dir)
     process = None if pid_file.running_pid() else pid_file.spawn()
+    probed = local_address(settings.api.host, settings.api.port)
     address = f"http://localhost:{settings.api.port}"
+    if process is None and pid_file.address() not in ("", probed):
+        # It was started with other settings, and answers where those said.
+        probed = address = pid_file.address()
     typer.echo(f"Care Voice is {'starting' if process else 'running already'}: {address}")
     with Console(stderr=True).status("starting") as status:
-        ready = _wait_until_ready(_probe_url(settings), process, status, timeout)
+        ready = _wait_until_ready(probed, process, status, timeout)
     if ready:
         typer.echo(f"Ready: {address}   (log: {pid_file.log_path})")
         return
@@ -65,11 +69,6 @@ def _drain_timeout_s() -> float:
         return load_settings().lifecycle.drain_timeout_s
     except SettingsInvalid:
         return LifecycleSettings().drain_timeout_s
-
-
-def _probe_url(settings: Settings) -> str:
-    host = settings.api.host if settings.api.host not in ("0.0.0.0", "::") else "127.0.0.1"  # noqa: S104
-    return f"http://{f'[{host}]' if ':' in host else host}:{settings.api.port}"
 
 
 def _wait_until_ready(base: str, process: subprocess.Popen[bytes] | None, status: Status, timeout_s: float) -> bool:

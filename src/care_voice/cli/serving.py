@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from care_voice.cli.background import PidFile
+from care_voice.cli.background import PidFile, local_address
 from care_voice.cli.common import errors_explained, give_up
 from care_voice.config import load_settings
 from care_voice.supervisor.spawning import HeadStart
@@ -29,7 +29,7 @@ def _serve(head_start: HeadStart) -> None:
         settings = load_settings()
     configure_logging(settings.log_format, settings.log_level)
     pid_file = PidFile(settings.run_dir)
-    if not pid_file.acquire():
+    if not pid_file.acquire(local_address(settings.api.host, settings.api.port)):
         give_up(f"a server with the data directory {settings.data_dir} is running already.")
     if settings.engine.kind == "remote":
         head_start.end("engine")

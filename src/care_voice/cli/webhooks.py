@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from care_voice.cli.common import errors_explained
+from care_voice.cli.recordings_shown import whole_ids
 from care_voice.config import load_settings
 from care_voice.domain.errors import InvalidParameter
 from care_voice.domain.ids import new_id
@@ -37,7 +38,7 @@ def list_webhooks(as_json: Json = False) -> None:
     if as_json:
         _print_json([_as_json(each) for each in found])
         return
-    table = Table("Id", "Address", "Events", "State")
+    table = Table(whole_ids("Id"), "Address", "Events", "State")
     for each in found:
         table.add_row(each.id, escape(each.url), ", ".join(each.events), escape(_state(each)))
     Console().print(table)
@@ -104,7 +105,7 @@ def show_log(
     if as_json:
         _print_json([msgspec.to_builtins(each) for each in found])
         return
-    table = Table("Id", "Event", "State", "Tries", "Queued at")
+    table = Table(whole_ids("Id"), "Event", "State", "Tries", "Queued at")
     for each in found:
         table.add_row(each.id, each.event, each.state, str(each.attempt), _clock(each.created_at))
     Console().print(table)

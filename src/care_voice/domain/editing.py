@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from heapq import nsmallest
+from itertools import islice
 from typing import Protocol
 
 from care_voice.domain.history import Change, difference, in_order
 from care_voice.domain.store_errors import EditInvalid
 from care_voice.domain.stored import StoredSegment
 
+_FEW = 20
+"""Once more segments than this are changed, those that follow a place are looked up among all, which are read once."""
+
+_ALL = 1 << 31
 _LEAST_ROOM = 1e-6
 """Places closer than this leave no room between them; those that follow are moved along."""
 
@@ -41,6 +48,7 @@ class Draft:
         self._read: dict[str, StoredSegment | None] = {}
         self._old: dict[str, StoredSegment | None] = {}
         self._new: dict[str, StoredSegment | None] = {}
+        self._all: Sequence[StoredSegment] = ()
 
     @property
     def change(self) -> Change:
@@ -65,8 +73,8 @@ class Draft:
     def following(self, place: float, limit: int = 1) -> Sequence[StoredSegment]:
         """The segments after a place as they are now, `limit` at most."""
         here = [segment for segment in self._new.values() if segment and segment.place > place]
-        there = [s for s in self._source.after(place, limit + len(self._new)) if s.id not in self._new]
-        return in_order([*here, *there])[:limit]
+        there = (segment for segment in self._stored_after(place, limit) if segment.id not in self._new)
+        return nsmallest(limit, [*here, *islice(there, limit)], key=lambda segment: (segment.place, segment.id))
 
     def is_taken(self, place: float) -> bool:
         """Whether a segment stands at this very place."""
@@ -100,6 +108,13 @@ class Draft:
         for number, segment in enumerate(crowd, start=2):
             self.put(replace(segment, place=place + number * step))
         return place + step
+
+    def _stored_after(self, place: float, limit: int) -> Iterable[StoredSegment]:
+        """Segments after a place before the edits in hand, at least `limit` of them unchanged where there are."""
+        if len(self._new) <= _FEW:
+            return self._source.after(place, limit + len(self._new))
+        self._all = self._all or self._source.after(-math.inf, _ALL)
+        return islice(self._all, bisect_right(self._all, place, key=lambda segment: segment.place), None)
 
     def _next_place(self, place: float) -> float:
         following = self.following(place)

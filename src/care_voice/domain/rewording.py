@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
+from functools import lru_cache
+from itertools import pairwise
 
 from care_voice.domain.scripts import glue, key, pieces
 from care_voice.domain.stored import trimmed
@@ -36,9 +38,14 @@ def reworded(words: Sequence[Word], text: str, start: float, end: float) -> tupl
     word that is in both keeps its times and its probability. Between such words time is shared out by letters, to the
     millisecond. Joined the words are `text`, which must have no space at its ends.
     """
-    heard = [piece for number, word in enumerate(words) for piece in _heard(number, word)]
+    head, tail = _untouched(words, text)
+    first, middle, last = words[:head], words[head : len(words) - tail], words[len(words) - tail :]
+    text = text[len(_text(first)) : len(text) - len(_text(last))]
+    heard = [piece for number, word in enumerate(middle) for piece in _heard(number, word)]
     written = pieces(text)
-    return _timed(_grouped(written, _same(heard, [key(piece) for piece in written])), start, end)
+    grouped = _grouped(written, _same(heard, [key(piece) for piece in written]))
+    start, end = first[-1].end if first else start, last[0].start if last else end
+    return (*first, *_timed(grouped, start, end), *last)
 
 
 def cut(words: Sequence[Word], at: int) -> tuple[tuple[Word, ...], tuple[Word, ...]]:
@@ -69,6 +76,42 @@ def within(words: Sequence[Word], start: float, end: float) -> tuple[Word, ...]:
         spread = _spread([word.text for word in words], start, end)
         return tuple(replace(word, probability=old.probability) for word, old in zip(spread, words, strict=True))
     return tuple(replace(w, start=_clamp(w.start, start, end), end=_clamp(w.end, start, end)) for w in words)
+
+
+def _untouched(words: Sequence[Word], text: str) -> tuple[int, int]:
+    """How many words at the beginning and at the end are in `text` to the letter: most, where little was changed."""
+    head = _untouched_head([word.text for word in words], text)
+    end = len(_text(words[:head]))
+    tail = _untouched_head([word.text[::-1] for word in reversed(words[head:])], text[end:][::-1], backwards=True)
+    return head, tail
+
+
+def _untouched_head(texts: Sequence[str], text: str, *, backwards: bool = False) -> int:
+    """How many of `texts` are the beginning of `text`, as far as a word ends there in both."""
+    count = start = 0
+    for one, following in pairwise(texts):
+        stop = start + len(one)
+        rest = text[stop : stop + 1]
+        if not rest or not text.startswith(one, start):
+            break
+        if not all(_is_between(one[-1], right, backwards=backwards) for right in (rest, following[0])):
+            break
+        count, start = count + 1, stop
+    return count
+
+
+def _is_between(left: str, right: str, *, backwards: bool) -> bool:
+    return _ends(right, left) if backwards else _ends(left, right)
+
+
+@lru_cache(maxsize=4096)
+def _ends(left: str, right: str) -> bool:
+    """Whether a word ends between two characters."""
+    return right.isspace() or len(pieces(left + right)) > 1
+
+
+def _text(words: Sequence[Word]) -> str:
+    return "".join(word.text for word in words)
 
 
 def _clamp(value: float, low: float, high: float) -> float:

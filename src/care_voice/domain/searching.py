@@ -181,8 +181,14 @@ def _wanted(text: str, quoted: bool) -> Wanted | None:
     whole = last_is_word and (quoted or len(parts[-1]) == 1)
     needle = f"{' ' if first_is_word else ''}{' '.join(parts)}{' ' if whole else ''}"
     tokens = _tokens(parts, prefix=last_is_word and not whole)
-    proved = len(tokens) == 1 and len(parts[0]) <= _LONGEST_TERM
+    proved = len(parts) == 1 and _is_one_term(parts[0])
     return Wanted(needle, _spread(tokens), proved)
+
+
+def _is_one_term(unit: str) -> bool:
+    """Whether a unit is indexed as it stands. A run of one character said again and again has one term as well, but is
+    longer than that."""
+    return len(unit) <= (2 if _STARTS_UNSPACED.match(unit) else _LONGEST_TERM)
 
 
 def _tokens(parts: Sequence[str], *, prefix: bool) -> list[Token]:

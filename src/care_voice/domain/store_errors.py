@@ -15,7 +15,7 @@ class UnknownRecording(NotFound):
     """There is no recording '{recording_id}'."""
 
     code = "recording_not_found"
-    hint = "It may have been deleted; GET /api/v1/recordings lists those that are there."
+    hint = "It may be in the trash (restore it first), or deleted for good: GET /api/v1/recordings lists what is there."
 
 
 class UnknownJob(NotFound):
@@ -120,7 +120,7 @@ class RecordingIncomplete(RequestError):
     """The recording is still being received."""
 
     code = "recording_incomplete"
-    hint = "Send the rest of it, or end it with POST /api/v1/recordings/ID/complete."
+    hint = "Send the rest of it; only a live one is ended with POST /api/v1/recordings/ID/complete."
 
 
 class RecordingTooLarge(RequestError):

@@ -10,7 +10,7 @@ import asyncio
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from urllib.parse import SplitResult, quote, urlsplit
 
 from care_voice.domain.store_errors import WebhookUrlRefused
@@ -22,6 +22,16 @@ _PORTS = {"https": 443, "http": 80}
 _UNICAST = IPv6Network("2000::/3")
 _NAT64 = IPv6Network("64:ff9b::/96")
 _UNIQUE_LOCAL = IPv6Network("fc00::/7")
+_NEVER = (
+    # Where machines of Amazon and Alibaba find their credentials, in networks that are private otherwise.
+    IPv6Network("fd00:ec2::254/128"),
+    IPv4Network("100.100.100.200/32"),
+    # Not for everybody by IANA's special-purpose registries, though this Python takes them for public. Machines of
+    # Oracle find their credentials in the first.
+    IPv4Network("192.0.0.0/24"),
+    IPv4Network("192.88.99.0/24"),
+    IPv6Network("3fff::/20"),
+)
 _FIRST_PRINTED = 0x20
 _LOW_32 = 0xFFFFFFFF
 _SAFE_IN_TARGET = "%/:=&?~#+!$,;'@()*[]"
@@ -85,7 +95,7 @@ def check(target: Target, addresses: Sequence[Address], *, allow_private: bool) 
         WebhookUrlRefused: It leads to where nothing may be sent.
     """
     for address in addresses:
-        if not all(_is_public(each) or (allow_private and _is_private(each)) for each in _meant(address)):
+        if not all(_is_fit(each, allow_private=allow_private) for each in _meant(address)):
             raise WebhookUrlRefused(why="it leads to an address that is not public", param="url")
         if target.scheme == "http" and _is_public(address):
             raise WebhookUrlRefused(why="a public address must begin with https://", param="url")
@@ -138,6 +148,12 @@ def _meant(address: Address) -> tuple[Address, ...]:
     if address.sixtofour is not None:
         return (address, address.sixtofour)
     return (address, *(address.teredo or ()))
+
+
+def _is_fit(address: Address, *, allow_private: bool) -> bool:
+    if any(address in network for network in _NEVER):
+        return False
+    return _is_public(address) or (allow_private and _is_private(address))
 
 
 def _is_public(address: Address) -> bool:

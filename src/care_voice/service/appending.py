@@ -96,7 +96,9 @@ class Appending:
                 if self._checksum and self._hash and not self._checksum.matches(self._hash):
                     raise ChecksumMismatch
                 if not self._recording.complete:
-                    await self._acknowledge(writer)
+                    # As a step too, so that a cancellation leaves it to its end before what came is kept.
+                    await self._begin(self._acknowledge(writer))
+                    await self._settle_step(raising=True)
             except BaseException:  # a cancellation too: whatever ends this, what came before it is kept
                 await self._keep(writer, feed.waiting)
                 raise

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import structlog
 
 from care_voice.domain.errors import CareVoiceError
+from care_voice.domain.store_errors import StoreUnavailable
 from care_voice.store.database import Database
 from care_voice.store.migrate import require_current
 from care_voice.supervisor.backoff import Backoff
@@ -51,6 +52,10 @@ class DatabaseWatch:
             if self.trouble is None:
                 log.error("database_trouble", code=error.code, detail=error.message, hint=error.advice)
             self.trouble = error
+            return False
+        except Exception as error:  # a bug must not leave recordings closed while the service looks healthy
+            log.exception("database_watch_stumbled")
+            self.trouble = StoreUnavailable(why=type(error).__name__)
             return False
         if self.trouble is not None:
             log.info("database_back")

@@ -33,7 +33,7 @@ class EventFeed:
             UnknownRecording: There is none. StoreError: The database cannot be used; from the first page alone.
         """
         news = asyncio.Event()
-        stop_listening = self._database.listen(events.TOPIC, news.set)
+        stop_listening = self._database.listen(events.topic_of(recording_id), news.set)
         try:
             page = await self._page(recording_id, seq)
             yield page

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from io import FileIO
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Literal
 
 from care_voice.domain.errors import CareVoiceError, RequestError
@@ -49,6 +49,11 @@ class Candidate:
     relative: Path
     size: int = 0
     why: str = ""
+
+    @property
+    def shown(self) -> PurePath:
+        """`relative` as text that can be kept and printed: names of files need not be UTF-8."""
+        return PurePath(os.fsencode(self.relative).decode(errors="replace"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +132,7 @@ class FolderImport:
         Raises:
             StorageFull, QuotaExceeded, StoreError: Why no file can be taken in now.
         """
-        name = str(candidate.relative)
+        name = str(candidate.shown)
         if candidate.why:
             return Imported(name, "skipped", why=candidate.why)
         try:
@@ -143,21 +148,21 @@ class FolderImport:
         if known is not None and not known.resumable:
             advance(stamp.size)
             why = "it is in the trash" if known.trashed else "it is there already"
-            return Imported(str(candidate.relative), "skipped", known.id, why)
+            return Imported(str(candidate.shown), "skipped", known.id, why)
         recording_id = known.id if known is not None else await self._begin(candidate, digest, stamp)
         await self._append(recording_id, known.received if known is not None else 0, (file, stamp), advance)
-        return Imported(str(candidate.relative), "resumed" if known is not None else "imported", recording_id)
+        return Imported(str(candidate.shown), "resumed" if known is not None else "imported", recording_id)
 
     async def _begin(self, candidate: Candidate, digest: str, stamp: _Stamp) -> str:
-        tags = (*self._wish.tags, *(folder_tags(candidate.relative) if self._wish.tag_folders else ()))
+        tags = (*self._wish.tags, *(folder_tags(candidate.shown) if self._wish.tag_folders else ()))
         modified = datetime.fromtimestamp(stamp.modified_ns / 1e9, UTC).isoformat(timespec="seconds")
         new = NewRecording(
             client=CLIENT,
             source="import",
-            filename=candidate.path.name,
-            media_type=mimetypes.guess_type(candidate.path.name)[0] or "",
+            filename=candidate.shown.name,
+            media_type=mimetypes.guess_type(candidate.shown.name)[0] or "",
             tags=tuple(dict.fromkeys(tags)),
-            metadata={"path": candidate.relative.as_posix(), "modified": modified},
+            metadata={"path": candidate.shown.as_posix(), "modified": modified},
             wish=self._wish.wish,
             length=stamp.size,
         )

@@ -13,12 +13,25 @@ import structlog
 from care_voice.domain import labels
 from care_voice.domain.errors import InvalidParameter, RequestError, StorageFull
 from care_voice.domain.excerpts import Excerpt, Hit, excerpt, find_hits, relevance
-from care_voice.domain.library import Change, Count, Cursor, Filters, Found, Match, Order, Outcome, Page, read_cursor
+from care_voice.domain.jobs import JobKind
+from care_voice.domain.library import (
+    Change,
+    Count,
+    Cursor,
+    Filters,
+    Found,
+    Match,
+    Order,
+    Outcome,
+    Page,
+    Summary,
+    read_cursor,
+)
 from care_voice.domain.recordings import Recording
 from care_voice.domain.scripts import joined
 from care_voice.domain.searching import MAX_QUERY_CHARACTERS, Wanted, parse_query
 from care_voice.domain.store_errors import LegalHold, StoreError, VersionConflict
-from care_voice.store import events, library, recordings, search
+from care_voice.store import events, jobs, library, recordings, search
 from care_voice.store.database import Connection, Database
 from care_voice.store.library import Document, SegmentFound
 
@@ -33,6 +46,7 @@ MAX_COUNTED = 1_000
 MOST_RANKED = 300
 """Relevance orders this many of the newest matches: to weigh every match of a common word would take seconds."""
 _IDS_OF_A_TRANSACTION = 25
+_LINES_OF_A_SUMMARY = 4
 _LOOK_AGAIN_S = 600.0
 _Work = Callable[[Connection, str], Recording]
 
@@ -64,6 +78,10 @@ class Library:
             return Count(0, exact=True)
         found = await self._db.aread(lambda c: library.count(c, filters, wanted or (), MAX_COUNTED + 1))
         return Count(min(found, MAX_COUNTED), exact=found <= MAX_COUNTED)
+
+    async def summaries(self, ids: Sequence[str]) -> dict[str, Summary]:
+        """What a list says of recordings besides themselves, by id."""
+        return await self._db.aread(lambda c: _summaries(c, ids))
 
     async def show(self, recording_id: str) -> Recording:
         """A recording, in the trash or not. Raises UnknownRecording."""
@@ -197,6 +215,16 @@ def _excerpt_of(recording: Recording, hit: Hit, wanted: Sequence[Wanted]) -> Exc
         tags = [excerpt(tag, wanted) for tag in recording.tags]
         return next((each for each in tags if each.ranges), excerpt(", ".join(recording.tags), wanted))
     return excerpt(str(getattr(recording, hit.field)), wanted)
+
+
+def _summaries(connection: Connection, ids: Sequence[str]) -> dict[str, Summary]:
+    beginnings = library.beginnings(connection, ids, _LINES_OF_A_SUMMARY)
+    last = jobs.last_of_many(connection, ids, JobKind.TRANSCRIBE)
+    summaries = {}
+    for one in ids:
+        language, lines = beginnings.get(one, (None, []))
+        summaries[one] = Summary(language, excerpt(joined(lines), ()).text, last.get(one))
+    return summaries
 
 
 def _checked(change: Change) -> Change:

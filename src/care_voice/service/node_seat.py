@@ -52,8 +52,12 @@ class NodeSeat:
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         made = self._directory / f"{self.node.id}{_BEING_MADE}"
         descriptor = os.open(made, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        made.rename(self._directory / self.node.id)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            made.rename(self._directory / self.node.id)
+        except OSError:
+            os.close(descriptor)
+            raise
         return descriptor
 
     def _is_free(self, name: str) -> bool:

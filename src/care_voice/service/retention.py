@@ -177,6 +177,9 @@ class Retention:
         return looked
 
     async def _do(self, recording_id: str, looked: Looked) -> None:
+        # What another rule keeps is a candidate at each look: nobody who writes waits for it.
+        if await self._database.aread(partial(self._look_at, recording_id=recording_id)) is Fate.KEEP:
+            return
         # Another node may have deleted it meanwhile.
         with suppress(UnknownRecording):
             if await self._database.awrite(partial(self._trash, recording_id=recording_id)):

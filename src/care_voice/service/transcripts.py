@@ -56,7 +56,10 @@ class Transcripts:
         self, recording_id: str, number: int | None, edits: Sequence[Edit], *, seen: Seen, who: str
     ) -> Edited:
         """Make edits, as one entry of the history."""
-        return await self._db.awrite(lambda c: transcripts.edit(c, recording_id, number, edits, seen=seen, who=who))
+        planned = await self._db.aread(lambda c: transcripts.plan(c, recording_id, number, edits, seen=seen))
+        return await self._db.awrite(
+            lambda c: transcripts.edit(c, recording_id, number, edits, seen=seen, who=who, planned=planned)
+        )
 
     async def undo(self, recording_id: str, number: int | None, *, seen: Seen, who: str) -> Edited:
         """Take back the last entry that is in effect."""

@@ -101,7 +101,8 @@ class AudioStore(Protocol):
         """A file with exactly the bytes of the parts, to be read only, while the block lasts. Raises AudioMissing."""
 
     def keys(self, prefix: str = "") -> Iterator[StoredObject]:
-        """Objects whose keys begin with `prefix`, in the order of their keys' bytes."""
+        """Objects whose keys begin with `prefix`, in the order of their keys' bytes. What others have put there under
+        names that no key can have is none of them."""
 
     def free_bytes(self) -> int | None:
         """Room that is left; None where nobody can say."""
@@ -139,9 +140,14 @@ def joined_key(recording_id: str) -> str:
     return checked_key(f"recordings/{recording_id}/audio-{token_hex(4)}")
 
 
+def is_key(key: str) -> bool:
+    """Whether an object can have this key: it leads neither out of the storage nor to a hidden file."""
+    return _KEY.match(key) is not None
+
+
 def checked_key(key: str) -> str:
     """The key itself. Raises ValueError where it could lead out of the storage, or to a hidden file."""
-    if not _KEY.match(key):
+    if not is_key(key):
         raise ValueError(f"not the key of an object: {key!r}")
     return key
 

@@ -28,6 +28,7 @@ from care_voice.store.audio import (
     Put,
     StoredObject,
     checked_key,
+    is_key,
     joined_key,
     part_key,
     spans,
@@ -155,7 +156,7 @@ class DirectoryAudio:
             yield path
 
     def keys(self, prefix: str = "") -> Iterator[StoredObject]:
-        return self._below(self._root, "", prefix)
+        return (each for each in self._below(self._root, "", prefix) if is_key(each.key))
 
     def _below(self, directory: Path, above: str, prefix: str) -> Iterator[StoredObject]:
         for entry in self._sorted_entries(directory):

@@ -30,6 +30,7 @@ from care_voice.store.audio import (
     StoredObject,
     checked_key,
     fixed_blocks,
+    is_key,
     joined_key,
     part_key,
     spans,
@@ -152,7 +153,8 @@ class S3Audio:
         while True:
             page = self._try(partial(self._list, self._settings.prefix + prefix, more), "")
             for each in page.get("Contents", ()):
-                yield StoredObject(each["Key"][ours:], each["Size"], each["LastModified"].timestamp())
+                if is_key(each["Key"][ours:]):
+                    yield StoredObject(each["Key"][ours:], each["Size"], each["LastModified"].timestamp())
             if not page.get("IsTruncated"):
                 return
             more = {"ContinuationToken": page["NextContinuationToken"]}

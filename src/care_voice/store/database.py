@@ -120,9 +120,15 @@ class Database(ABC):
             with suppress(RuntimeError):  # the loop may have been closed at this moment
                 loop.call_soon_threadsafe(callback)
 
-        self._listeners.setdefault(topic, []).append(call)
+        def end() -> None:
+            calls.remove(call)
+            if not calls and self._listeners.get(topic) is calls:
+                del self._listeners[topic]
+
+        calls = self._listeners.setdefault(topic, [])
+        calls.append(call)
         self._listening()
-        return lambda: self._listeners[topic].remove(call)
+        return end
 
     def truncate_log(self) -> bool:
         """Bring all that was committed into the database itself, and leave nothing in a log beside it; False where

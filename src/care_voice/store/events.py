@@ -12,7 +12,10 @@ from care_voice.store import webhooks
 from care_voice.store.database import Connection
 from care_voice.store.recordings import to_json
 
-TOPIC = "events"
+
+def topic_of(recording_id: str) -> str:
+    """What is notified of a recording's events: hundreds who follow others need not look."""
+    return f"events:{recording_id}"
 
 
 def append(connection: Connection, recording_id: str, kind: str, body: Mapping[str, Any] | None = None) -> int:
@@ -29,7 +32,7 @@ def append(connection: Connection, recording_id: str, kind: str, body: Mapping[s
         "insert_event", recording_id=recording_id, seq=seq, now=connection.now, kind=kind, body_json=to_json(body or {})
     )
     webhooks.enqueue(connection, kind, recording_id, body or {})
-    connection.notify(TOPIC)
+    connection.notify(topic_of(recording_id))
     return seq
 
 

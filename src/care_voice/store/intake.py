@@ -16,6 +16,7 @@ from care_voice.domain.store_errors import (
     OffsetConflict,
     RecordingComplete,
     RecordingIncomplete,
+    UnknownRecording,
     UploadExpired,
 )
 from care_voice.store import doomed, events, jobs, recordings, search
@@ -160,9 +161,19 @@ def give_up_expired(connection: Connection, limit: int = 100) -> int:
     part is missing goes to the trash, and one of which nothing has come is deleted.
     """
     ids = [row["id"] for row in connection.all("expired_uploads", now=connection.now, limit=limit)]
-    for recording_id in ids:
-        _give_up(connection, recordings.lock(connection, recording_id))
-    return len(ids)
+    return sum(_give_up_if_expired(connection, recording_id) for recording_id in ids)
+
+
+def _give_up_if_expired(connection: Connection, recording_id: str) -> bool:
+    """Whether it was still to be given up: another node, or whoever went on with it, may have been faster."""
+    try:
+        recording = recordings.lock(connection, recording_id)
+    except UnknownRecording:
+        return False
+    if recording.complete or recording.expires_at is None or recording.expires_at >= connection.now:
+        return False
+    _give_up(connection, recording)
+    return True
 
 
 def _give_up(connection: Connection, recording: Recording) -> None:

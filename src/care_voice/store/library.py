@@ -74,6 +74,12 @@ def segments_of(connection: Connection, hits: Sequence[tuple[str, Hit]]) -> dict
     }
 
 
+def beginnings(connection: Connection, ids: Sequence[str], lines: int) -> dict[str, tuple[str, list[str]]]:
+    """The language of current transcripts and their first lines, by the id of their recording."""
+    rows = connection.all("beginnings_of_many", ids=to_json(ids), lines=lines) if ids else []
+    return {row["id"]: (row["language"], json.loads(row["lines_json"])) for row in rows}
+
+
 def tag_counts(connection: Connection, limit: int) -> list[tuple[str, int]]:
     """Tags and how many recordings have them, the commonest first; those in the trash do not count."""
     return [(row["tag"], row["count"]) for row in connection.all("tag_counts", limit=limit)]

@@ -25,6 +25,7 @@ T = TypeVar("T")
 _Raw = psycopg.Connection[DictRow]
 _CHANNEL = "care_voice"
 _LISTEN_POLL_S = 1.0
+_BAD_ADDRESS = "CARE_VOICE_STORE__URL is no address of PostgreSQL; a % in a password is written %25, a space %20"
 
 
 class PostgresConnection(Connection):
@@ -37,16 +38,18 @@ class PostgresConnection(Connection):
         self._raw = raw
 
     def execute(self, text: str, parameters: Mapping[str, Any]) -> int:
-        return self._raw.execute(_trusted(text), parameters).rowcount
+        return self._raw.execute(_trusted(text), _sendable(parameters)).rowcount
 
     def execute_many(self, text: str, rows: Iterable[Mapping[str, Any]]) -> None:
         with self._raw.cursor() as cursor:
-            cursor.executemany(_trusted(text), rows)
+            cursor.executemany(_trusted(text), map(_sendable, rows))
 
     def fetch(self, text: str, parameters: Mapping[str, Any]) -> list[Row]:
-        return self._raw.execute(_trusted(text), parameters).fetchall()
+        return self._raw.execute(_trusted(text), _sendable(parameters)).fetchall()
 
     def script(self, text: str) -> None:
+        # A migration takes as long as the tables are large.
+        self._raw.execute("SET LOCAL statement_timeout = 0")
         self._raw.execute(_trusted(text))
 
 
@@ -89,11 +92,19 @@ class PostgresDatabase(Database):
         with self._guard:
             if self._pool is None:
                 self._pool = ConnectionPool(
-                    self._settings.url, connection_class=cast("type[_Raw]", psycopg.Connection), kwargs=self._options(),
+                    self._address(), connection_class=cast("type[_Raw]", psycopg.Connection), kwargs=self._options(),
                     min_size=0, max_size=self._settings.connections, max_idle=300.0,
                     check=ConnectionPool.check_connection, open=True, name="store",
                 )  # fmt: skip
             return self._pool
+
+    def _address(self) -> str:
+        """The address, which can be read: what complains of one that cannot quotes the password, into the log."""
+        try:
+            psycopg.conninfo.conninfo_to_dict(self._settings.url)
+        except psycopg.ProgrammingError:
+            raise StoreUnavailable(why=_BAD_ADDRESS) from None
+        return self._settings.url
 
     def _options(self) -> dict[str, Any]:
         return {
@@ -117,13 +128,13 @@ class PostgresDatabase(Database):
         while not self._closing.is_set():
             try:
                 self._hear()
-            except psycopg.Error as error:
+            except (psycopg.Error, StoreUnavailable) as error:
                 log.warning("store_listener_lost", why=_why(error))
                 self._closing.wait(_LISTEN_POLL_S)
 
     def _hear(self) -> None:
         options = {**self._options(), "autocommit": True}
-        with psycopg.connect(self._settings.url, **options) as raw:
+        with psycopg.connect(self._address(), **options) as raw:
             raw.execute(sql.SQL("LISTEN {}").format(sql.Identifier(_CHANNEL)))
             # What happened while nobody listened is looked for once.
             self._tell(tuple(self._listeners))
@@ -157,6 +168,11 @@ def _explained(state: _State) -> Iterator[None]:
         raise Broken(_why(error)) from error
     except errors.DiskFull as error:
         raise StorageFull from error
+    except errors.ProgramLimitExceeded:
+        raise  # a mistake of the program's, which no repetition mends
+    except (errors.QueryCanceled, errors.InsufficientPrivilege, errors.ReadOnlySqlTransaction) as error:
+        # It would take as long again, or be refused again.
+        raise StoreUnavailable(why=_why(error)) from error
     except PoolTimeout as error:
         raise StoreUnavailable(why="no connection could be made in time") from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
@@ -165,9 +181,18 @@ def _explained(state: _State) -> Iterator[None]:
         raise Broken(_why(error)) from error
 
 
-def _why(error: psycopg.Error) -> str:
+def _why(error: Exception) -> str:
     """The first line; it names the server and the user, never the password."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def _sendable(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    """PostgreSQL's text holds no NUL, and psycopg refuses to send one: an identifier with one names nothing."""
+    if not any(isinstance(value, str) and "\0" in value for value in parameters.values()):
+        return parameters
+    return {
+        name: value.replace("\0", "\ufffd") if isinstance(value, str) else value for name, value in parameters.items()
+    }
 
 
 def _trusted(text: str) -> bytes:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+import msgspec
+
 from care_voice.domain.recordings import Asset, Part, Recording, Source, Wish
 from care_voice.domain.store_errors import UnknownRecording
 from care_voice.store.database import Connection, Row
+
+_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
+"""As JSON writes it: after an odd backslash the same letters are text that somebody wrote."""
 
 
 def insert(
@@ -84,7 +90,8 @@ def from_row(row: Row, tags: Sequence[str] = ()) -> Recording:
 
 def to_json(value: Any) -> str:
     """Compact JSON, as columns hold it. PostgreSQL's text cannot hold NUL, which no value needs."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("\\u0000", "")
+    text = msgspec.json.encode(value).decode()
+    return _NUL.sub(r"\1", text) if "\\u0000" in text else text
 
 
 def _required(connection: Connection, row: Row | None, recording_id: str, *, trashed: bool) -> Recording:

@@ -71,7 +71,9 @@ def past_trash(connection: Connection, trash_days: float, after: Place, limit: i
 
 def set_hold(connection: Connection, recording_id: str, reason: str | None) -> Recording:
     """Hold a recording for `reason`, or release it with None; also one in the trash. Raises UnknownRecording."""
-    recordings.lock(connection, recording_id, trashed=True)
+    locked = recordings.lock(connection, recording_id, trashed=True)
+    if reason is None and not locked.legal_hold:
+        return locked
     connection.run("set_hold", id=recording_id, legal_hold=int(reason is not None), reason=reason or "")
     recordings.touch(connection, recording_id)
     events.append(connection, recording_id, "recording.changed", {"legal_hold": reason is not None})

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
+
+import msgspec
 
 from care_voice.domain.history import Change, Entry, Fields, Step, applied, as_fields
 from care_voice.domain.ids import is_id
@@ -98,15 +99,15 @@ def change(connection: Connection, transcript_id: str, made: Change) -> None:
 
 def entry(row: Row) -> Entry:
     """A row of `edits` as a value."""
-    made = Change(json.loads(row["before_json"]), json.loads(row["after_json"]))
+    made = Change(msgspec.json.decode(row["before_json"]), msgspec.json.decode(row["after_json"]))
     return Entry(Step(row["revision"], row["kind"], row["undoes"]), row["at"], row["who"], made)
 
 
 def _segment(row: Row) -> StoredSegment:
     return StoredSegment(
         id=row["id"], place=row["place"], start=row["start_s"], end=row["end_s"], text=row["text"],
-        words=tuple(Word(*word) for word in json.loads(row["words_json"])), speaker=row["speaker"],
-        stats=json.loads(row["stats_json"]), language=row["language"],
+        words=tuple(Word(*word) for word in msgspec.json.decode(row["words_json"])), speaker=row["speaker"],
+        stats=msgspec.json.decode(row["stats_json"]), language=row["language"],
     )  # fmt: skip
 
 

@@ -30,6 +30,16 @@ class Edited:
     removed: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What edits change in a transcript that is at a revision; `kind` is that of their entry."""
+
+    transcript_id: str
+    revision: int
+    kind: str
+    change: Change
+
+
 def write(connection: Connection, recording_id: str, job: Job, transcript: Transcript, model: str) -> str:
     """A new version, made by a job, which becomes the current one; its id. Earlier versions stay, with their edits.
 
@@ -89,10 +99,22 @@ def history(
     return [segments.entry(row) for row in rows]
 
 
+def plan(
+    connection: Connection, recording_id: str, number: int | None, edits: Sequence[Edit], *, seen: Seen
+) -> Planned:  # fmt: skip
+    """What edits would change, without a lock: what takes long is done while others write. Raises as `edit`."""
+    found = head(connection, recording_id, number)
+    _require_seen(found, seen)
+    return _planned(connection, found, edits)
+
+
 def edit(
-    connection: Connection, recording_id: str, number: int | None, edits: Sequence[Edit], *, seen: Seen, who: str
-) -> Edited:
+    connection: Connection, recording_id: str, number: int | None, edits: Sequence[Edit], *, seen: Seen, who: str,
+    planned: Planned | None = None,
+) -> Edited:  # fmt: skip
     """Make all edits, as one entry of the history; one that changes nothing makes no entry.
+
+    `planned` are the same edits by `plan`; it is made anew where the transcript is another one by now.
 
     Raises:
         UnknownRecording, UnknownTranscript: As `head`.
@@ -100,13 +122,10 @@ def edit(
         EditInvalid: One of them cannot be made; nothing is kept.
     """
     found = _locked(connection, recording_id, number, seen)
-    source = segments.Stored(connection, found.id)
-    kind, change = apply_all(edits, Draft(source, found.duration, lambda: new_id("seg", connection.now)))
-    return (
-        _enter(connection, found, Step(found.revision + 1, kind, None), change, who)
-        if change
-        else Edited(found, (), ())
-    )
+    if planned is None or (planned.transcript_id, planned.revision) != (found.id, found.revision):
+        planned = _planned(connection, found, edits)
+    step = Step(found.revision + 1, planned.kind, None)
+    return _enter(connection, found, step, planned.change, who) if planned.change else Edited(found, (), ())
 
 
 def undo(connection: Connection, recording_id: str, number: int | None, *, seen: Seen, who: str) -> Edited:
@@ -160,9 +179,19 @@ def _found(connection: Connection, recording_id: str, number: int | None) -> Tra
 def _locked(connection: Connection, recording_id: str, number: int | None, seen: Seen) -> TranscriptHead:
     recordings.lock(connection, recording_id)
     found = _found(connection, recording_id, number)
+    _require_seen(found, seen)
+    return found
+
+
+def _require_seen(found: TranscriptHead, seen: Seen) -> None:
     if not seen.fits(found):
         raise EditConflict(revision=found.revision)
-    return found
+
+
+def _planned(connection: Connection, found: TranscriptHead, edits: Sequence[Edit]) -> Planned:
+    source = segments.Stored(connection, found.id)
+    kind, change = apply_all(edits, Draft(source, found.duration, lambda: new_id("seg", connection.now)))
+    return Planned(found.id, found.revision, kind, change)
 
 
 def _take_back(connection: Connection, found: TranscriptHead, step: Step | None, kind: str, who: str) -> Edited:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from care_voice.cli.background import PidFile
 from care_voice.store import recordings
 from care_voice.store.audio_directory import DirectoryAudio
 from care_voice.store.database import Database
@@ -87,6 +88,17 @@ def test_a_backup_is_made_verified_and_restored_into_postgresql(
     assert "recordings here already" in again.stderr
     assert "--force" in again.stderr
     assert there.run("restore", target, "--force").returncode == 0
+
+
+def test_nothing_is_restored_while_the_service_runs(here: Installation, tmp_path: Path) -> None:
+    kept = here.make()
+    target = str(tmp_path / "backup")
+    assert here.run("backup", target).returncode == 0
+    service = PidFile(here.folder / "run")
+    assert service.acquire()
+    refused = here.run("restore", target, "--force")
+    assert (refused.returncode, "care-voice stop" in refused.stderr) == (1, True)
+    assert here.ids() == [kept]
 
 
 def test_a_damaged_backup_is_told_by_the_name_of_the_file(here: Installation, tmp_path: Path) -> None:

@@ -64,10 +64,10 @@ def fail(connection: Connection, recording_id: str) -> None:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    def command(*arguments: str, columns: int = 160) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "care_voice", "recordings", *arguments],
-            env=environment(tmp_path, tmp_path / "models", {"COLUMNS": "160", "TZ": "UTC"}),
+            env=environment(tmp_path, tmp_path / "models", {"COLUMNS": str(columns), "TZ": "UTC"}),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -92,6 +92,12 @@ def test_recordings_are_listed_for_people_and_for_scripts(run: Run, stored: Stor
     listed = parsed(run("list", "--json", "--tag", "家訪"))
     assert [each["id"] for each in listed] == [stored.transcribed]
     assert listed[0]["created_at"].endswith("Z")
+
+
+def test_identifiers_are_whole_on_a_narrow_terminal(run: Run, stored: Stored) -> None:
+    table = run("list", columns=80)
+    assert (stored.transcribed in table.stdout, stored.failed in table.stdout) == (True, True)
+    assert stored.transcribed in run("search", "血壓", columns=80).stdout
 
 
 def test_what_was_said_is_found(run: Run, stored: Stored) -> None:

@@ -284,3 +284,13 @@ def test_a_key_cannot_lead_out_of_the_storage(audio: AudioStore, key: str) -> No
 def test_real_ids_make_good_keys(audio: AudioStore) -> None:
     (part,) = stored(audio, b"x", recording_id=new_id("rec", 1.7e9))
     assert checked_key(part.key) == part.key
+
+
+def test_what_others_have_put_there_is_no_object(tmp_path: Path) -> None:
+    audio = DirectoryAudio(tmp_path / "audio")
+    [part] = stored(audio, b"sound")
+    folder = (tmp_path / "audio" / part.key).parent
+    for name in (".DS_Store", ".nfs0001", "copy of it.wav", "錄音.wav"):
+        (folder / name).write_bytes(b"")
+
+    assert keys_of(audio) == [part.key]

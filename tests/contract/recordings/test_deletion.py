@@ -16,7 +16,7 @@ from care_voice.domain.library import Filters
 from care_voice.domain.store_errors import AudioUnavailable, LegalHold, UnknownReceipt, UnknownRecording
 from care_voice.service.deletion import Deletion
 from care_voice.service.library import Library
-from care_voice.store import deletion, jobs, recordings, retention
+from care_voice.store import deletion, idempotency, jobs, recordings, retention
 from care_voice.store.audio_directory import DirectoryAudio
 from care_voice.store.database import Connection, Database
 from care_voice.store.erasure import erase_traces
@@ -68,6 +68,8 @@ def _tell_somebody(database: Database, recording_id: str) -> None:
             connection, "deliveries", id="dlv_1", webhook_id="whk_1", event="job.done", state="queued", not_before=0.0,
             payload=json.dumps({"recording_id": recording_id, "text": SECRET}), created_at=0.0,
         )  # fmt: skip
+        [job] = jobs.of_recording(connection, recording_id)
+        idempotency.once(connection, "ann", "again, for Mr Lee", {"model": "base"}, lambda: job.id)
 
     database.write(write)
 

@@ -322,3 +322,23 @@ def test_a_job_that_ended_says_so_to_whoever_retries_or_cancels(database: Databa
         database.write(lambda c: jobs.retry(c, job.id))
     assert isinstance(refused.value, CareVoiceError)
     assert "queued" in refused.value.message
+
+
+def test_a_job_whose_node_dies_each_time_is_given_up_and_says_why(database: Database) -> None:
+    def made(connection: Connection) -> Job:
+        recording_id = JobsMachine._new_recording(connection)
+        return jobs.enqueue(connection, recording_id, JobKind.TRANSCRIBE, client="test", priority=JobPriority.BULK)
+
+    job = database.write(made)
+    rules = LeaseRules(max_failures=2, backoff_s=0.0)
+    for attempt in (1, 2):
+        claimed = database.write(lambda c: jobs.claim(c, "node-a", rules, KINDS))
+        assert claimed is not None
+        assert claimed.attempt == attempt
+        database.write(lambda c: jobs.reap(c, rules, ["node-a"], expired=False))
+    found = database.read(lambda c: jobs.get(c, job.id))
+    assert (found.state, found.error_code) == (JobState.FAILED, "job_gave_up")
+    assert found.error is not None
+    assert "2 attempts" in found.error["message"]
+    kinds = [event.kind for event in database.read(lambda c: events.after(c, job.recording_id, 0))]
+    assert kinds == ["job.queued", "job.started", "job.retrying", "job.started", "job.failed"]

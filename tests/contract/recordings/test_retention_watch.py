@@ -120,6 +120,21 @@ async def test_each_recording_is_judged_by_the_rule_that_counts(keeping: Keeping
     assert states == {"plain": "trash", "of_ben": "kept", "study": "kept", "soon": "trash", "both": "kept"}
 
 
+async def test_what_another_rule_keeps_is_looked_at_without_writing(
+    keeping: Keeping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await keeping.retention.put_rule(Scope.DEFAULT, "", 10)
+    await keeping.retention.put_rule(Scope.TAG, "study", None)
+    study = keeping.make(tags=("study",))
+    keeping.clock.pass_days(50)
+    written: list[object] = []
+    monkeypatch.setattr(keeping.database, "awrite", written.append)
+
+    assert await keeping.retention.look() == Looked()
+
+    assert (written, keeping.state(study)) == ([], "kept")
+
+
 async def test_without_rules_only_the_trash_is_emptied(keeping: Keeping) -> None:
     kept, thrown = keeping.make(), keeping.make()
     keeping.trash(thrown)

@@ -60,6 +60,20 @@ def test_a_recording_comes_back_as_it_was_written(database: Database) -> None:
     assert database.read(lambda c: recordings.parts(c, recording_id)) == [Part(0, 5, "x"), Part(5, 7, "y")]
 
 
+@pytest.mark.parametrize("text", [r"C:\u0000\new", r"\\u0000", "\\\\\0x", '"\\u0000"', "\\"])
+def test_what_looks_like_an_escape_of_json_is_kept_as_it_was_written(database: Database, text: str) -> None:
+    recording_id = database.write(lambda c: new_recording(c, metadata={"path": text}))
+
+    kept = database.read(lambda c: recordings.get(c, recording_id))
+
+    assert kept.metadata == {"path": text.replace("\0", "")}
+
+
+def test_an_identifier_with_a_nul_names_nothing(database: Database) -> None:
+    with pytest.raises(UnknownRecording):
+        database.read(lambda c: recordings.get(c, "rec_\0"))
+
+
 def test_what_fails_leaves_nothing(database: Database) -> None:
     made: list[str] = []
 
@@ -167,3 +181,30 @@ def test_migrations_are_applied_once(database: Database) -> None:
     assert migrate(database, after=True) == []
     assert status(database).pending == ()
     assert len(status(database).applied) == len(known_migrations())
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"), [("a\\u0000b", "a\\u0000b"), ("a\\u0000", "a\\u0000"), ("a\0b\0\0\\\0", "ab\\")]
+)
+def test_text_that_looks_like_an_escape_is_text(database: Database, given: str, kept: str) -> None:
+    wish = Wish(options={"prompt": given})
+    recording_id = new_id("rec", 1.0)
+    database.write(lambda c: recordings.insert(c, recording_id, client="test", source="upload", wish=wish))
+    assert database.read(lambda c: recordings.get(c, recording_id)).wish.options == {"prompt": kept}
+
+
+async def test_who_follows_one_recording_is_not_woken_by_another(sqlite_database: Database) -> None:
+    mine, other = [await sqlite_database.awrite(new_recording) for _ in range(2)]
+    heard: list[str] = []
+    stops = [
+        sqlite_database.listen(events.topic_of(each), lambda each=each: heard.append(each)) for each in (mine, other)
+    ]  # type: ignore[misc]
+
+    await sqlite_database.awrite(lambda c: events.append(c, mine, "job.progress"))
+    await asyncio.sleep(0)
+    for stop in stops:
+        stop()
+    await sqlite_database.awrite(lambda c: events.append(c, other, "job.progress"))
+    await asyncio.sleep(0)
+
+    assert heard == [mine]

@@ -74,6 +74,21 @@ def searched(database: Database, recording_id: str) -> str:
     return " ".join(str(row[0]["body"]).split())
 
 
+def test_a_plan_counts_for_what_it_was_made_of_and_for_nothing_else(database: Database, recording: str) -> None:
+    first, *_ = present(database, recording).segments
+    edits = [ReplaceAll("Miss", "Mrs")]
+    planned = database.read(lambda c: transcripts.plan(c, recording, None, edits, seen=ANY))
+    edit(database, recording, SetText(first.id, "Good morning, Miss Lady."))
+
+    made = database.write(
+        lambda c: transcripts.edit(c, recording, None, edits, seen=ANY, who="a", planned=planned)
+    )  # fmt: skip
+
+    assert [segment.text for segment in made.changed] == ["Good morning, Mrs Lady."]
+    with pytest.raises(EditConflict):
+        database.read(lambda c: transcripts.plan(c, recording, None, edits, seen=Seen(revision=0)))
+
+
 def test_a_transcript_is_kept_as_the_model_gave_it(database: Database, recording: str) -> None:
     kept = present(database, recording)
 

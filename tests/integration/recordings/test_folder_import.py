@@ -68,6 +68,23 @@ def stamps(folder: Path) -> dict[str, tuple[int, int]]:
     return {str(path): (path.stat().st_size, path.stat().st_mtime_ns) for path in folder.rglob("*") if path.is_file()}
 
 
+async def test_a_name_that_is_not_utf_8_is_taken_in_as_text_that_can_be_kept_and_printed(
+    store: Store, folder: Path
+) -> None:
+    _put(folder / os.fsdecode(b"caf\xe9") / os.fsdecode(b"d\xe9j\xe0.wav"))
+
+    results = {result.path: result for result in await store.take_all(folder, ImportWish(tag_folders=True))}
+
+    assert results["caf\ufffd/d\ufffdj\ufffd.wav"].outcome == "imported"
+    [named] = [each for each in store.every() if each.filename == "d\ufffdj\ufffd.wav"]
+    assert (named.tags, named.metadata["path"]) == (("caf\ufffd",), "caf\ufffd/d\ufffdj\ufffd.wav")
+
+
+def _put(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b"fourth")
+
+
 async def test_recordings_are_taken_in_and_the_rest_is_explained(store: Store, folder: Path) -> None:
     before = stamps(folder)
     wish = ImportWish(Wish(options={"language": "zh"}, bulk=True), ("archive",), tag_folders=True)

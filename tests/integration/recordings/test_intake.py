@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from care_voice.domain.store_errors import (
 )
 from care_voice.service.intake import Intake
 from care_voice.store import doomed, events, jobs, recordings
+from care_voice.store.audio import PartWriter
 from care_voice.store.audio_directory import DirectoryAudio
 from care_voice.store.database import Database
 from support.uploads import Cut, Tap, an_upload, cut_after, given, held, intake_over, row
@@ -141,6 +143,53 @@ async def test_a_cancelled_request_keeps_what_came(intake: Intake, database: Dat
         await task
 
     assert held(database, audio, begun.id) == SOUND
+
+
+class _SlowWriter:
+    """A writer whose syncs wait until they are let go."""
+
+    def __init__(self, writer: PartWriter) -> None:
+        self._writer = writer
+        self._inside = threading.Semaphore(1)
+        self.entered, self.let_go, self.shared = threading.Event(), threading.Event(), False
+
+    def __enter__(self) -> PartWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._writer.__exit__()
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self._writer.write(data)
+
+    def sync(self) -> list[Part]:
+        self.shared |= not self._inside.acquire(blocking=False)
+        self.entered.set()
+        assert self.let_go.wait(30)
+        parts = self._writer.sync()
+        self._inside.release()
+        return parts
+
+
+async def test_a_cancellation_during_the_last_sync_lets_no_two_threads_use_the_writer(
+    sqlite_database: Database, audio: DirectoryAudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    intake, writers, make = intake_over(sqlite_database, audio), [], audio.writer
+    monkeypatch.setattr(audio, "writer", lambda *about: writers.append(_SlowWriter(make(*about))) or writers[-1])
+    begun = await intake.create(an_upload(length=len(SOUND)))
+    task = asyncio.create_task(intake.append(begun.id, 0, given(SOUND)))
+    await until(lambda: writers and writers[0].entered.is_set(), "it is made durable")
+
+    task.cancel()
+    for _ in range(20):  # a second sync would begin at once
+        await asyncio.to_thread(lambda: None)
+    writers[0].let_go.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert not writers[0].shared
+    assert row(sqlite_database, begun.id).complete
+    intake.close()
 
 
 async def test_bytes_at_another_offset_are_refused_with_the_right_one(intake: Intake) -> None:

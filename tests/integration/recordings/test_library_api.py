@@ -61,6 +61,18 @@ async def test_a_recording_is_found_by_what_was_said(server: IntakeServer) -> No
     assert (await listed(server, q="nowhere"))["items"] == []
 
 
+async def test_a_summary_tells_what_was_said_first_and_how_far_the_work_is(server: IntakeServer) -> None:
+    one = add(server, "Good morning, Miss Lee.", "How are you?")
+    bare = keep_recording(server.application.recordings.db)
+
+    nothing, told = [item["summary"] for item in (await listed(server, summary="true"))["items"]]
+    assert nothing == {"language": None, "beginning": "", "job": None}
+    assert (told["language"], told["beginning"]) == ("en", "Good morning, Miss Lee. How are you?")
+    assert (told["job"]["recording_id"], told["job"]["kind"]) == (one, "transcribe")
+    assert ids(await listed(server, summary="true", has_transcript="false")) == [bare]
+    assert "summary" not in (await listed(server))["items"][0]
+
+
 async def test_pages_follow_their_cursors(server: IntakeServer) -> None:
     made = [add(server, "Hello.", title=f"Visit {n}") for n in range(5)]
     first = await listed(server, limit=2)
@@ -81,7 +93,8 @@ async def test_filters_are_read_and_checked(server: IntakeServer) -> None:
     for query, param in [
         ({"from": "yesterday"}, "from"), ({"to": "9999-12-31"}, "to"), ({"state": "lost"}, "state"),
         ({"limit": 0}, "limit"), ({"order": "random"}, "order"), ({"order": "relevance"}, "order"),
-        ({"cursor": "x"}, "cursor"), ({"trashed": "maybe"}, "trashed"), ({"q": "x" * 501}, "q"), ({"tags": "a"}, "tags"), ({"q": ["a", "b"]}, "q"),
+        ({"cursor": "x"}, "cursor"), ({"trashed": "maybe"}, "trashed"), ({"q": "x" * 501}, "q"),
+        ({"tags": "a"}, "tags"), ({"q": ["a", "b"]}, "q"),
     ]:  # fmt: skip
         status, _, at_fault = problem(await server.client.get(RECORDINGS, params=query))
         assert (status, at_fault) == (400, param)

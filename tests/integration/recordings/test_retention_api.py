@@ -94,6 +94,7 @@ async def test_a_recording_that_is_held_can_neither_be_trashed_nor_deleted(
     released = await server.client.delete(f"{address}/hold")
 
     assert (released.json()["legal_hold"], released.json()["reason"]) == (False, "")
+    assert (await server.client.delete(f"{address}/hold")).json() == released.json(), "that changes nothing"
     assert (await server.client.delete(f"{address}?permanently=true")).status_code == 200
     refused(await server.client.put(f"{address}/hold", json={"reason": "x"}), 404, "recording_not_found")
     refused(await server.client.put(f"{address}/hold", json={"reason": " "}), 400, "invalid_parameter")

@@ -198,6 +198,26 @@ def test_room_between_two_segments_never_runs_out() -> None:
     assert texts(segments)[-6:] == ["end", *"xxxxx"]
 
 
+class Counting(Listed):
+    """Counts the segments that are read."""
+
+    read = 0
+
+    def after(self, place: float, limit: int) -> Sequence[StoredSegment]:
+        found = super().after(place, limit)
+        self.read += len(found)
+        return found
+
+
+def test_many_edits_of_one_request_do_not_read_the_transcript_again_and_again() -> None:
+    source = Counting([said(number, f"line {number}") for number in range(600)])
+
+    _, change = apply_all([Merge(f"seg_{number}") for number in range(0, 600, 2)], Draft(source, 1e4, lambda: ""))
+
+    assert len(change.after) == 600
+    assert source.read < 2 * 600
+
+
 def test_undo_goes_back_through_what_is_in_effect_and_redo_comes_again() -> None:
     steps = [Step(1, "set_text", None), Step(2, "split", None)]
     for kind, expected in ((UNDO, 2), (UNDO, 1), (REDO, 4), (REDO, 3), (UNDO, 6), (UNDO, 5)):

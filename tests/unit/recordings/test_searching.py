@@ -72,6 +72,8 @@ def test_it_is_found(query: str, text: str) -> None:
         ("a", "and"),
         ("good evening", "Good morning"),
         ("a" * 80, "a" * 70),
+        ("哈哈哈", "哈哈，好笑"),
+        ('"hello hello"', "Hello there"),
         ("?!", "?!"),
         ("", "text"),
         ('" "', "text"),

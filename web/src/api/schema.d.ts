@@ -1437,6 +1437,12 @@ export interface components {
                 start_s: number | null;
                 end_s: number | null;
             }[];
+            /** @description With `summary`. */
+            summary?: {
+                language: string | null;
+                beginning: string;
+                job: components["schemas"]["Job"] | null;
+            };
         };
         FoundRecordings: {
             items: components["schemas"]["FoundRecording"][];
@@ -1446,6 +1452,48 @@ export interface components {
                 count: number;
                 exact: boolean;
             };
+        };
+        Receipt: {
+            id: string;
+            recording_id: string;
+            /** Format: date-time */
+            deleted_at: string;
+            /** Format: date-time */
+            audio_gone_at: string | null;
+            who: string;
+            reason: string;
+            deleted: {
+                /** Format: date-time */
+                created_at: string;
+                /** Format: date-time */
+                completed_at: string | null;
+                audio_bytes: number;
+                derived_bytes: number;
+                sha256: string | null;
+                derived: {
+                    [key: string]: string;
+                };
+                rows: {
+                    [key: string]: number;
+                };
+            };
+        };
+        Receipts: {
+            items: components["schemas"]["Receipt"][];
+            next: string | null;
+        };
+        TrashedOrReceipt: components["schemas"]["Recording"] | components["schemas"]["Receipt"];
+        Retention: {
+            trash_days: number;
+            items: {
+                id: string;
+                scope: string;
+                value: string;
+                days: number | null;
+                /** Format: date-time */
+                created_at: string;
+            }[];
+            next: string | null;
         };
         Tag: {
             tag: string;
@@ -2467,6 +2515,8 @@ export interface operations {
                 limit?: number;
                 /** @description Count them too: `total`, exact up to 1,000. */
                 count?: boolean;
+                /** @description With each its `summary`: language and beginning of the transcript, and the last job that makes one. */
+                summary?: boolean;
             };
             header?: never;
             path?: never;
@@ -2735,9 +2785,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["Retention"];
                 };
             };
         };
@@ -2980,9 +3028,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["Receipts"];
                 };
             };
             /** @description A field does not fit. */
@@ -3013,9 +3059,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["Receipt"];
                 };
             };
             /** @description There is no such receipt. */
@@ -3401,7 +3445,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["TrashedOrReceipt"];
                 };
             };
             /** @description There is no such recording. */

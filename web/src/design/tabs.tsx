@@ -1,5 +1,4 @@
-import { Tabs as Kobalte } from "@kobalte/core/tabs";
-import { For, type JSX } from "solid-js";
+import { createUniqueId, For, type JSX, Show } from "solid-js";
 import "./tabs.css";
 
 export interface Tab {
@@ -15,25 +14,53 @@ interface TabsProps {
   onChange: (value: string) => void;
 }
 
+const STEPS: Record<string, (index: number, length: number) => number> = {
+  ArrowRight: (index, length) => (index + 1) % length,
+  ArrowLeft: (index, length) => (index - 1 + length) % length,
+  Home: () => 0,
+  End: (_, length) => length - 1,
+};
+
+/** One of several views in the same place: https://www.w3.org/WAI/ARIA/apg/patterns/tabs/ */
 export function Tabs(props: TabsProps): JSX.Element {
+  const id = createUniqueId();
+  const current = () => props.tabs.find(({ value }) => value === props.value);
+  const onKeyDown = (event: KeyboardEvent & { currentTarget: HTMLElement }): void => {
+    const index = props.tabs.findIndex(({ value }) => value === props.value);
+    const next = STEPS[event.key]?.(index, props.tabs.length);
+    const tab = next === undefined ? undefined : props.tabs[next];
+    if (next === undefined || !tab) return;
+    event.preventDefault();
+    props.onChange(tab.value);
+    event.currentTarget.querySelectorAll<HTMLElement>("[role=tab]")[next]?.focus();
+  };
   return (
-    <Kobalte value={props.value} onChange={props.onChange}>
-      <Kobalte.List class="tabs" aria-label={props.label}>
+    <div>
+      <div class="tabs" role="tablist" tabindex="-1" aria-label={props.label} onKeyDown={onKeyDown}>
         <For each={props.tabs}>
           {({ value, label }) => (
-            <Kobalte.Trigger class="tabs__tab" value={value}>
+            <button
+              type="button"
+              id={`${id}-${value}`}
+              class="tabs__tab"
+              role="tab"
+              aria-selected={value === props.value}
+              aria-controls={`${id}-panel`}
+              tabindex={value === props.value ? 0 : -1}
+              onClick={() => props.onChange(value)}
+            >
               {label}
-            </Kobalte.Trigger>
+            </button>
           )}
         </For>
-      </Kobalte.List>
-      <For each={props.tabs}>
-        {({ value, content }) => (
-          <Kobalte.Content class="tabs__content" value={value}>
-            {content()}
-          </Kobalte.Content>
+      </div>
+      <Show when={current()} keyed>
+        {(tab) => (
+          <div id={`${id}-panel`} class="tabs__content" role="tabpanel" aria-labelledby={`${id}-${tab.value}`}>
+            {tab.content()}
+          </div>
         )}
-      </For>
-    </Kobalte>
+      </Show>
+    </div>
   );
 }

@@ -17,7 +17,7 @@ SELECT
 DELETE FROM search_documents WHERE recording_id = :id
 
 -- name: forget_requests
-DELETE FROM idempotency_keys WHERE result_id = :id
+DELETE FROM idempotency_keys WHERE result_id = :id OR result_id IN (SELECT id FROM jobs WHERE recording_id = :id)
 
 -- What was told about it, or is still to be told, holds its title and perhaps its words.
 -- name: forget_told

@@ -77,3 +77,18 @@ SELECT body_json FROM events WHERE recording_id = :recording_id AND kind = 'job.
 
 -- name: count_jobs
 SELECT state, kind, COUNT(*) AS count FROM jobs WHERE state IN ('queued', 'running') GROUP BY state, kind
+
+-- The last job of a kind of each recording.
+-- name: last_jobs_of_many
+SELECT j.* FROM jobs j
+WHERE j.recording_id IN (SELECT value FROM json_each(:ids)) AND j.id = (
+    SELECT l.id FROM jobs l WHERE l.recording_id = j.recording_id AND l.kind = :kind
+    ORDER BY l.created_at DESC, l.id DESC LIMIT 1
+)
+
+-- name: last_jobs_of_many (postgresql)
+SELECT j.* FROM jobs j
+WHERE j.recording_id IN (SELECT jsonb_array_elements_text(CAST(:ids AS JSONB))) AND j.id = (
+    SELECT l.id FROM jobs l WHERE l.recording_id = j.recording_id AND l.kind = :kind
+    ORDER BY l.created_at DESC, l.id DESC LIMIT 1
+)

@@ -163,6 +163,25 @@ SELECT recording_id, tag FROM tags WHERE recording_id IN (SELECT value FROM json
 SELECT recording_id, tag FROM tags
 WHERE recording_id IN (SELECT jsonb_array_elements_text(CAST(:ids AS JSONB))) ORDER BY recording_id, tag
 
+-- The language of the current transcript, and the first lines of it.
+-- name: beginnings_of_many
+SELECT r.id, t.language, (
+    SELECT json_group_array(f.text) FROM (
+        SELECT s.text FROM segments s WHERE s.transcript_id = t.id ORDER BY s.place LIMIT :lines
+    ) f
+) AS lines_json
+FROM recordings r JOIN transcripts t ON t.id = r.transcript_id
+WHERE r.id IN (SELECT value FROM json_each(:ids))
+
+-- name: beginnings_of_many (postgresql)
+SELECT r.id, t.language, (
+    SELECT CAST(COALESCE(json_agg(f.text), '[]') AS TEXT) FROM (
+        SELECT s.text FROM segments s WHERE s.transcript_id = t.id ORDER BY s.place LIMIT :lines
+    ) f
+) AS lines_json
+FROM recordings r JOIN transcripts t ON t.id = r.transcript_id
+WHERE r.id IN (SELECT jsonb_array_elements_text(CAST(:ids AS JSONB)))
+
 -- name: tag_counts
 SELECT g.tag, COUNT(*) AS count FROM tags g JOIN recordings r ON r.id = g.recording_id
 WHERE r.trashed_at IS NULL GROUP BY g.tag ORDER BY count DESC, g.tag LIMIT :limit

@@ -1,0 +1,52 @@
+"""The web app and the server have to agree: on addresses, and on what the API is."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+from care_voice.api.static import PAGES, is_built
+from support.server import Service
+
+PROJECT = Path(__file__).resolve().parents[2]
+A_READER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+def test_the_server_knows_every_page_of_the_app() -> None:
+    source = (PROJECT / "web/src/lib/pages.ts").read_text(encoding="utf-8")
+    paths = source[source.index("PATHS = {") : source.index("} as const")]
+    assert set(re.findall(r'"(/[^"]*)"', paths)) == set(PAGES)
+
+
+def test_the_description_that_the_client_is_made_from_is_current() -> None:
+    spec = importlib.util.spec_from_file_location("write_openapi", PROJECT / "scripts/write_openapi.py")
+    assert spec is not None
+    assert spec.loader is not None
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    assert (PROJECT / "web/openapi.json").read_text(encoding="utf-8") == script.description()
+
+
+@pytest.mark.skipif(not is_built(), reason="the web app is not built")
+@pytest.mark.parametrize("page", PAGES)
+def test_each_page_is_the_app(service: Service, page: str) -> None:
+    answer = service.client.get(page.replace(":id", "rec_1"), headers=A_READER)
+    assert answer.status_code == 200
+    assert 'id="app"' in answer.text
+    assert answer.headers["cache-control"] == "no-cache"
+
+
+@pytest.mark.skipif(not is_built(), reason="the web app is not built")
+@pytest.mark.parametrize("address", ["/nowhere", "/recordings", "/recordings/a/b", "/assets/nothing.js"])
+def test_what_does_not_exist_is_told_to_readers_by_the_app_and_to_programs_by_a_problem(
+    service: Service, address: str
+) -> None:
+    read = service.client.get(address, headers=A_READER)
+    assert read.status_code == 404
+    assert 'id="app"' in read.text
+    asked = service.client.get(address, headers={"Accept": "*/*"})
+    assert asked.status_code == 404
+    assert asked.json()["status"] == 404
