@@ -29,7 +29,7 @@ function at({ recording, version }: Place) {
   return { recording_id: recording, version };
 }
 
-export function readLines(place: Place, query: Stretch, signal: AbortSignal): Promise<Answer<Transcript>> {
+export function readLines(place: Place, query: Stretch, signal: AbortSignal | null): Promise<Answer<Transcript>> {
   return ask(api.GET(VERSION, { params: { path: at(place), query }, signal }));
 }
 

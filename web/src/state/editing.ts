@@ -14,6 +14,7 @@ import {
   type,
 } from "../lib/transcript/editing";
 import type { Line } from "../lib/transcript/types";
+import type { Problem } from "../lib/types";
 import type { Document } from "./transcript";
 
 export type LineEditor = ReturnType<typeof createLineEditor>;
@@ -21,40 +22,34 @@ export type LineEditor = ReturnType<typeof createLineEditor>;
 /** A line that is edited in place. Whatever happens, what was typed is kept until it is saved or given up by the user. */
 export function createLineEditor(transcript: Document, onOpen: (index: number) => void) {
   const [state, set] = createSignal<Editing>(IDLE);
-  const typing = () => {
-    const now = state();
-    return now.kind === "typing" ? now : null;
-  };
   const open = (index: number, caret?: number): void => {
     const line = transcript.slots()[index];
     if (!line) return;
     set(begin(line, caret ?? line.text.length));
     onOpen(index);
   };
-  /** Twice: somebody may have edited another line meanwhile, which stands in nobody's way. */
-  const send = async (edits: Edit[]): Promise<boolean> => {
-    set(save);
-    for (const last of [false, true]) {
-      const answer = edits.length > 0 ? await transcript.submit(edits) : null;
-      if (!answer || answer.ok) {
-        set(IDLE);
-        return true;
-      }
-      const now = state();
-      if (answer.problem.code !== "edit_conflict" || last || now.kind !== "saving") {
-        set((before) => refuse(before, answer.problem));
-        return false;
-      }
-      if (set(collide(now, transcript.line(now.id))).kind === "conflict") return false;
-    }
+  const refused = (problem: Problem): false => {
+    set((before) => refuse(before, problem));
     return false;
+  };
+  /** Once more where somebody has edited another line meanwhile, which stands in nobody's way. */
+  const send = async (edits: Edit[], again = true): Promise<boolean> => {
+    set(save);
+    const answer = edits.length > 0 ? await transcript.submit(edits) : null;
+    if (answer && !answer.ok) {
+      if (answer.problem.code !== "edit_conflict" || !again) return refused(answer.problem);
+      const now = set((before) => collide(before, "id" in before ? transcript.line(before.id) : undefined));
+      return now.kind === "saving" ? send(edits, false) : false;
+    }
+    set(IDLE);
+    return true;
   };
   /** The line with its draft; what is done with it needs both. */
   const current = (): { line: Line; index: number; draft: string } | null => {
-    const now = typing();
-    const index = now ? transcript.indexOf(now.id) : -1;
+    const now = state();
+    const index = now.kind === "typing" ? transcript.indexOf(now.id) : -1;
     const line = transcript.slots()[index];
-    return now && line ? { line, index, draft: now.draft } : null;
+    return now.kind === "typing" && line ? { line, index, draft: now.draft } : null;
   };
   const store = async (): Promise<boolean> => {
     const now = current();

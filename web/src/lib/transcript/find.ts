@@ -37,19 +37,6 @@ export function replaced(text: string, { from, to }: Pick<Match, "from" | "to">,
   return text.slice(0, from) + by + text.slice(to);
 }
 
-/** The text cut where matches begin and end, for marking them. */
-export function pieces(text: string, ranges: readonly [number, number][]): { text: string; match: number | null }[] {
-  const result: { text: string; match: number | null }[] = [];
-  let at = 0;
-  ranges.forEach(([from, to], match) => {
-    if (from > at) result.push({ text: text.slice(at, from), match: null });
-    result.push({ text: text.slice(from, to), match });
-    at = to;
-  });
-  if (at < text.length) result.push({ text: text.slice(at), match: null });
-  return result;
-}
-
 function escaped(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 }

@@ -15,7 +15,11 @@ export function withLooks(known: ReadonlyMap<string, number>, names: readonly st
   return new Map([...known, ...fresh.map((name, index) => [name, (known.size + index) % LOOKS] as const)]);
 }
 
-/** What stands in a speaker's mark: the first letter, or the number at the end where there is one ("Speaker 2"). */
-export function initial(name: string): string {
-  return /\d{1,2}$/.exec(name)?.[0] ?? [...name][0]?.toLocaleUpperCase() ?? "";
+/** What stands in a speaker's mark: the number at the end ("Speaker 2"), else the first letters of one or two words. */
+export function initials(name: string): string {
+  const number = /\d{1,2}$/.exec(name)?.[0];
+  if (number) return number;
+  const words = name.split(/\s+/u).filter(Boolean);
+  const ends = words.length > 1 ? [words[0], words[words.length - 1]] : words;
+  return ends.map((word) => [...(word ?? "")][0]?.toLocaleUpperCase() ?? "").join("");
 }

@@ -63,7 +63,7 @@ function Facts(props: AboutProps): JSX.Element {
               <dd>{language(head())}</dd>
             </div>
             <div>
-              <dt>{t().recording.version}</dt>
+              <dt class="visually-hidden">{t().recording.version}</dt>
               <dd data-testid="version">{t().recording.versionOf(String(head().version), head().model)}</dd>
             </div>
           </>
@@ -137,7 +137,7 @@ function Notes(props: AboutProps): JSX.Element {
       <summary>{t().recording.notes}</summary>
       <textarea
         class="select about__text"
-        rows="3"
+        rows="2"
         maxlength="20000"
         aria-label={t().recording.notes}
         placeholder={t().recording.notesHint}

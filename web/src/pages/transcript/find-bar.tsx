@@ -49,7 +49,7 @@ export function FindBar(): JSX.Element {
       <div class="find__tools">
         <IconButton icon="up" label={t().find.previous} onClick={() => finder.step(-1)} />
         <IconButton icon="down" label={t().find.next} onClick={() => finder.step(1)} data-testid="find-next" />
-        <Matches />
+        <IconButton icon="close" label={t().find.close} onClick={finder.close} />
       </div>
       <TextField label={t().find.replace} value={by()} onInput={setBy} data-testid="replace-text" />
       <div class="find__tools">
@@ -59,6 +59,9 @@ export function FindBar(): JSX.Element {
         <Button onClick={() => void replaceAll()} disabled={none()} data-testid="replace-all">
           {t().find.all}
         </Button>
+      </div>
+      <div class="find__about">
+        <Matches />
         <label class="find__case">
           <input
             type="checkbox"
@@ -67,7 +70,6 @@ export function FindBar(): JSX.Element {
           />
           {t().find.matchCase}
         </label>
-        <IconButton icon="close" label={t().find.close} onClick={finder.close} />
       </div>
     </form>
   );

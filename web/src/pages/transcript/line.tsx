@@ -3,8 +3,8 @@ import { IconButton } from "../../design/button";
 import { t } from "../../i18n/locale";
 import { clock } from "../../lib/time";
 import { rangesIn } from "../../lib/transcript/find";
-import { doubt } from "../../lib/transcript/lookup";
-import type { Line, Word } from "../../lib/transcript/types";
+import { doubt, textsOf, wordsOf } from "../../lib/transcript/lookup";
+import type { Line } from "../../lib/transcript/types";
 import { Conflict, LineField } from "./line-field";
 import { useReading } from "./reading";
 import { SpeakerButton } from "./speaker-button";
@@ -25,7 +25,6 @@ export function LineRow(props: RowProps): JSX.Element {
   const reachable = () => (reading.focused() === props.index ? 0 : -1);
   const time = () => clock(props.line.start);
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: it remembers where the focus is; its controls do the rest.
     <div
       class="line"
       data-testid="line"
@@ -81,8 +80,9 @@ function EditButton(props: { index: number; time: string; tabindex: number }): J
 /** The words, each of which plays from where it is said; for the keyboard the button with the time does so. */
 function Words(props: RowProps): JSX.Element {
   const reading = useReading();
-  const words = () => props.line.words ?? [{ word: props.line.text, start: props.line.start, end: 0, probability: 1 }];
-  const marks = createMarks(props, words);
+  const words = createMemo(() => wordsOf(props.line));
+  const texts = createMemo(() => textsOf(props.line));
+  const marks = createMarks(props, texts);
   let text: HTMLParagraphElement | undefined;
   let lit: Element | null = null;
 
@@ -99,21 +99,20 @@ function Words(props: RowProps): JSX.Element {
     if (word && getSelection()?.isCollapsed !== false) reading.listening.playFrom(word.start);
   };
   const onDblClick = (event: MouseEvent): void => {
-    const before = words().slice(0, placeOf(event.target) + 1);
-    reading.editor.open(
-      props.index,
-      before.reduce((length, { word }) => length + word.length, 0),
-    );
+    const before = texts().slice(0, placeOf(event.target) + 1);
+    reading.editor.open(props.index, before.join("").length);
   };
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: the buttons beside it do the same.
-    // biome-ignore lint/a11y/noNoninteractiveElementInteractions: as above.
     <p class="line__text" ref={text} onClick={onClick} onDblClick={onDblClick}>
       <Index each={words()}>
         {(word, place) => (
-          <span class="word" data-doubt={doubt(word())} data-found={marks()[place]}>
-            {word().word}
-          </span>
+          <>
+            {spaceOf(texts()[place])}
+            <span class="word" data-doubt={doubt(word())} data-found={marks()[place]}>
+              {texts()[place]?.trimStart()}
+            </span>
+          </>
         )}
       </Index>
     </p>
@@ -124,17 +123,22 @@ function Words(props: RowProps): JSX.Element {
   }
 }
 
+/** The space before a word stands outside of it: it is neither heard nor uncertain. */
+function spaceOf(text = ""): string {
+  return text.slice(0, text.length - text.trimStart().length);
+}
+
 /** For each word whether the search has found it, and whether it is the match that one is at. */
-function createMarks(props: RowProps, words: () => readonly Word[]) {
+function createMarks(props: RowProps, texts: () => readonly string[]) {
   const { finder } = useReading();
   return createMemo<("found" | "at" | undefined)[]>(() => {
     if (!finder.isOpen() || !finder.query().text) return [];
     const current = finder.matches()[finder.at()];
     const ranges = rangesIn(props.line.text, finder.query());
     let end = 0;
-    return words().map(({ word }) => {
+    return texts().map((text) => {
       const start = end;
-      end += word.length;
+      end += text.length;
       const hit = ranges.find(([from, to]) => from < end && to > start);
       if (!hit) return undefined;
       return current?.line === props.index && current.from === hit[0] ? "at" : "found";

@@ -1,6 +1,6 @@
 import { createWindowVirtualizer, defaultRangeExtractor, type Range } from "@tanstack/solid-virtual";
 import { createEffect, createSignal, For, type JSX, on, onCleanup, onMount, Show } from "solid-js";
-import { count, t } from "../../i18n/locale";
+import { t } from "../../i18n/locale";
 import { calm } from "../../state/calm";
 import { LineRow } from "./line";
 import { useReading } from "./reading";
@@ -50,11 +50,16 @@ export function Lines(): JSX.Element {
 
   /** Brings a line to where it can be read, unless it stands there. */
   function bring(index: number): void {
-    const element = list?.querySelector(`[data-index="${index}"]`)?.getBoundingClientRect();
-    const room = window.innerHeight;
-    if (element && element.top > room * 0.12 && element.bottom < room * 0.62) return;
-    if (element && !calm()) window.scrollBy({ top: element.top - room * 0.3, behavior: "smooth" });
-    else rows.scrollToIndex(index, { align: "center" });
+    const element = () => list?.querySelector(`[data-index="${index}"]`);
+    const there = element();
+    if (there) centre(there, !calm());
+    else {
+      rows.scrollToIndex(index, { align: "center" });
+      requestAnimationFrame(() => {
+        const come = element();
+        if (come) centre(come, false);
+      });
+    }
   }
 
   return (
@@ -77,17 +82,38 @@ export function Lines(): JSX.Element {
             style={{ transform: `translateY(${item.start - top()}px)` }}
             ref={(element) => queueMicrotask(() => element.isConnected && rows.measureElement(element))}
           >
-            <Show
-              when={reading.transcript.slots()[item.index]}
-              fallback={<p class="lines__waiting" aria-label={t().states.loading} title={count(item.index + 1)} />}
-            >
-              {(line) => <LineRow line={line()} index={item.index} />}
-            </Show>
+            <Place index={item.index} />
           </li>
         )}
       </For>
     </ol>
   );
+}
+
+function Place(props: { index: number }): JSX.Element {
+  const { transcript } = useReading();
+  return (
+    <Show
+      when={transcript.slots()[props.index]}
+      fallback={
+        <p class="lines__waiting">
+          <span class="visually-hidden">{t().states.loading}</span>
+        </p>
+      }
+    >
+      {(line) => <LineRow line={line()} index={props.index} />}
+    </Show>
+  );
+}
+
+/** Between the tools above and the player below; a line that stands there already stays. */
+function centre(line: Element, smoothly: boolean): void {
+  const top = document.querySelector(".edit-tools")?.getBoundingClientRect().bottom ?? 0;
+  const bottom = document.querySelector(".player")?.getBoundingClientRect().top ?? window.innerHeight;
+  const { top: from, bottom: to } = line.getBoundingClientRect();
+  if (from >= top && to <= bottom) return;
+  const behavior = (smoothly ? "smooth" : "instant") as ScrollBehavior;
+  window.scrollBy({ top: (from + to - Math.max(0, top) - bottom) / 2, behavior });
 }
 
 /** The line with the focus stays in the page when it is scrolled away: else the focus, or a draft, would be lost. */

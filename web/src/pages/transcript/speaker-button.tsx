@@ -5,7 +5,7 @@ import { TextField } from "../../design/field";
 import { Icon } from "../../design/icon";
 import { t } from "../../i18n/locale";
 import { clock } from "../../lib/time";
-import { initial } from "../../lib/transcript/speakers";
+import { initials } from "../../lib/transcript/speakers";
 import type { Line } from "../../lib/transcript/types";
 import { useReading } from "./reading";
 import { tellRefusal } from "./refusals";
@@ -15,7 +15,7 @@ export function SpeakerMark(props: { name: string }): JSX.Element {
   const { looks } = useReading();
   return (
     <span class="speaker__mark" data-look={looks().get(props.name) ?? 0} aria-hidden="true">
-      {initial(props.name)}
+      {initials(props.name)}
     </span>
   );
 }

@@ -39,7 +39,9 @@ export function Tools(props: { onCompare: () => void }): JSX.Element {
         />
         <IconButton icon="history" label={t().changes.title} onClick={() => setOpen("history")} data-testid="history" />
         <span class="edit-tools__gap" />
-        <ExportMenu />
+        <span class="edit-tools__export">
+          <ExportMenu />
+        </span>
         <Menu
           label={t().recording.more}
           icon="more"

@@ -78,7 +78,6 @@ function Captions(props: { job: JobView }): JSX.Element {
     ),
   );
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls has to be reached by the keyboard.
     <ol class="work__captions" ref={box} tabindex="0" aria-label={t().work.captions} data-testid="captions">
       <For each={props.job.captions.slice(-LAST_CAPTIONS)}>
         {({ start, text }) => (
