@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal, Protocol
 
+from care_voice.domain.chinese import Script
 from care_voice.domain.errors import InvalidParameter, UnsupportedParameter
 from care_voice.domain.languages import LANGUAGES
 from care_voice.engine.protocol import VadOptions
@@ -52,6 +53,9 @@ class Defaults(Protocol):
     @property
     def language_detection(self) -> LanguageDetection: ...
 
+    @property
+    def script(self) -> Script: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
@@ -69,7 +73,8 @@ class TranscriptionOptions:
     """One request's wishes; what is None is left to the profile and to the operator.
 
     `language` None means that it is detected, among `languages` where that is not empty. `temperature` is where the
-    ladder starts, `temperatures` the whole ladder. `hotwords` empty means none, whatever the operator favours.
+    ladder starts, `temperatures` the whole ladder. `hotwords` empty means none, whatever the operator favours. `script`
+    is how Chinese is written.
     """
 
     task: Task = "transcribe"
@@ -83,6 +88,7 @@ class TranscriptionOptions:
     temperatures: tuple[float, ...] = ()
     hotwords: str | None = None
     language_detection: LanguageDetection | None = None
+    script: Script | None = None
 
     def __post_init__(self) -> None:
         """Raises InvalidParameter where a value is out of range, or two contradict each other."""

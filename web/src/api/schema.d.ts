@@ -1744,6 +1744,11 @@ export interface operations {
                      */
                     language_detection?: "recording" | "window";
                     /**
+                     * @description Extension. How Mandarin and Cantonese are written; as_heard leaves what the model wrote.
+                     * @enum {string}
+                     */
+                    script?: "traditional" | "simplified" | "as_heard";
+                    /**
                      * @description ISO-639-1 code; detected when left out.
                      * @enum {string}
                      */
@@ -1891,6 +1896,11 @@ export interface operations {
                      * @enum {string}
                      */
                     language_detection?: "recording" | "window";
+                    /**
+                     * @description Extension. How Mandarin and Cantonese are written; as_heard leaves what the model wrote.
+                     * @enum {string}
+                     */
+                    script?: "traditional" | "simplified" | "as_heard";
                 };
             };
         };
@@ -2087,6 +2097,11 @@ export interface operations {
                      * @enum {string}
                      */
                     language_detection?: "recording" | "window";
+                    /**
+                     * @description Extension. How Mandarin and Cantonese are written; as_heard leaves what the model wrote.
+                     * @enum {string}
+                     */
+                    script?: "traditional" | "simplified" | "as_heard";
                 };
             };
         };
@@ -2594,6 +2609,11 @@ export interface operations {
                      * @enum {string}
                      */
                     language_detection?: "recording" | "window";
+                    /**
+                     * @description Extension. How Mandarin and Cantonese are written; as_heard leaves what the model wrote.
+                     * @enum {string}
+                     */
+                    script?: "traditional" | "simplified" | "as_heard";
                     /** @description What the library shows. */
                     title?: string;
                     tags?: string[];
@@ -2643,6 +2663,11 @@ export interface operations {
                      * @enum {string}
                      */
                     language_detection?: "recording" | "window";
+                    /**
+                     * @description Extension. How Mandarin and Cantonese are written; as_heard leaves what the model wrote.
+                     * @enum {string}
+                     */
+                    script?: "traditional" | "simplified" | "as_heard";
                     /** @description What the library shows. */
                     title?: string;
                     tags?: string[];
@@ -3953,6 +3978,11 @@ export interface operations {
                      * @enum {string}
                      */
                     language_detection?: "recording" | "window";
+                    /**
+                     * @description Extension. How Mandarin and Cantonese are written; as_heard leaves what the model wrote.
+                     * @enum {string}
+                     */
+                    script?: "traditional" | "simplified" | "as_heard";
                     temperature?: number;
                     /** @description As hotwords, one by one. */
                     keywords?: string[];
