@@ -50,6 +50,12 @@ def of_recording(connection: Connection, recording_id: str) -> list[Job]:
     return [_from_row(row) for row in connection.all("jobs_of", recording_id=recording_id)]
 
 
+def latest(connection: Connection, ids: Sequence[str], kind: JobKind) -> dict[str, Job]:
+    """The newest job of a kind of each recording that has one, by the recording's id."""
+    rows = connection.all("latest_jobs", ids=to_json(ids), kind=kind.value) if ids else []
+    return {row["recording_id"]: _from_row(row) for row in rows}
+
+
 def claim(
     connection: Connection, owner: str, rules: LeaseRules, kinds: Sequence[JobKind], priorities: range = ANY_PRIORITY
 ) -> Job | None:
