@@ -139,7 +139,7 @@ def _print_found(filters: Filters, order: Order, limit: int, *, as_json: bool) -
 
     found, their_jobs = with_kept(work)
     if as_json:
-        print_json([found_json(each) for each in found])
+        print_json([found_json(each, their_jobs[each.recording.id]) for each in found])
     else:
         console = Console()
         console.print(found_table(found, their_jobs, searched=filters.query is not None))

@@ -16,6 +16,8 @@
     │   │   ├── UnknownJob
     │   │   ├── UnknownTranscript
     │   │   ├── UnknownAsset
+    │   │   ├── TranscriptionFailed
+    │   │   ├── AssetFailed
     │   │   ├── UnknownWebhook
     │   │   ├── UnknownReceipt
     │   │   └── UnknownRule

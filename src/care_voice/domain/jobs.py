@@ -90,6 +90,13 @@ class Job:
             raise LeaseLost
         return Lease(self.id, self.owner, self.attempt)
 
+    @property
+    def failure(self) -> dict[str, str]:
+        """`why` it failed, without the full stop, and the `advice` to those who read that."""
+        error = self.error or {}
+        why = str(error.get("message") or self.error_code or "")
+        return {"why": why.removesuffix("."), "advice": str(error.get("hint") or "")}
+
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:

@@ -39,6 +39,20 @@ class UnknownAsset(NotFound):
     hint = "It is made after the recording is complete; follow the recording's events, or use the original audio."
 
 
+class TranscriptionFailed(NotFound):
+    """The recording has no transcript, because it could not be transcribed: {why}."""
+
+    code = "transcription_failed"
+    hint = "{advice}"
+
+
+class AssetFailed(NotFound):
+    """The recording has no {kind}, because it could not be made: {why}."""
+
+    code = "asset_failed"
+    hint = "{advice}"
+
+
 class UnknownWebhook(NotFound):
     """There is no webhook or delivery '{webhook_id}'."""
 

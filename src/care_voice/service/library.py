@@ -219,7 +219,7 @@ def _excerpt_of(recording: Recording, hit: Hit, wanted: Sequence[Wanted]) -> Exc
 
 def _summaries(connection: Connection, ids: Sequence[str]) -> dict[str, Summary]:
     beginnings = library.beginnings(connection, ids, _LINES_OF_A_SUMMARY)
-    last = jobs.last_of_many(connection, ids, JobKind.TRANSCRIBE)
+    last = jobs.latest(connection, ids, JobKind.TRANSCRIBE)
     summaries = {}
     for one in ids:
         language, lines = beginnings.get(one, (None, []))

@@ -50,9 +50,9 @@ def of_recording(connection: Connection, recording_id: str) -> list[Job]:
     return [_from_row(row) for row in connection.all("jobs_of", recording_id=recording_id)]
 
 
-def last_of_many(connection: Connection, ids: Sequence[str], kind: JobKind) -> dict[str, Job]:
-    """The last job of a kind of each recording that has one."""
-    rows = connection.all("last_jobs_of_many", ids=to_json(ids), kind=kind.value) if ids else []
+def latest(connection: Connection, ids: Sequence[str], kind: JobKind) -> dict[str, Job]:
+    """The newest job of a kind of each recording that has one, by the recording's id."""
+    rows = connection.all("latest_jobs", ids=to_json(ids), kind=kind.value) if ids else []
     return {row["recording_id"]: _from_row(row) for row in rows}
 
 

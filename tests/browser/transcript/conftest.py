@@ -69,7 +69,10 @@ def shelf(model_store: Path, speech: Path, tmp_path_factory: pytest.TempPathFact
     data_dir = tmp_path_factory.mktemp("transcripts")
     settings = load_settings(environment(data_dir, model_store, {}))
     sound = (speech / "en" / "jfk.flac").read_bytes()
-    with running_service(data_dir, model_store) as service, closing(open_database(settings.store, data_dir)) as database:
+    with (
+        running_service(data_dir, model_store) as service,
+        closing(open_database(settings.store, data_dir)) as database,
+    ):
         yield Shelf(service, database, sound)
 
 

@@ -1355,6 +1355,19 @@ export interface components {
             expires_at: string | null;
             /** Format: date-time */
             trashed_at: string | null;
+            /** @description How far the newest transcription is, in seconds of sound; `none` where nobody asked for one. */
+            transcription: {
+                /** @enum {string} */
+                state: "none" | "queued" | "running" | "done" | "failed" | "cancelled";
+                job_id: string | null;
+                done_s: number;
+                total_s: number | null;
+                error: {
+                    code: string;
+                    message?: string;
+                    hint?: string;
+                } | null;
+            };
         };
         SentRecording: {
             id: string;
@@ -1428,6 +1441,19 @@ export interface components {
             expires_at: string | null;
             /** Format: date-time */
             trashed_at: string | null;
+            /** @description How far the newest transcription is, in seconds of sound; `none` where nobody asked for one. */
+            transcription: {
+                /** @enum {string} */
+                state: "none" | "queued" | "running" | "done" | "failed" | "cancelled";
+                job_id: string | null;
+                done_s: number;
+                total_s: number | null;
+                error: {
+                    code: string;
+                    message?: string;
+                    hint?: string;
+                } | null;
+            };
             matches: {
                 field: string;
                 text: string;
@@ -2522,6 +2548,8 @@ export interface operations {
                 trashed?: boolean;
                 /** @description Those that have one, or have none. */
                 has_transcript?: boolean;
+                /** @description Those whose newest transcription is so; `none`: nobody asked for one. */
+                transcription?: "none" | "queued" | "running" | "done" | "failed" | "cancelled";
                 /** @description relevance needs q. */
                 order?: "newest" | "oldest" | "title" | "duration" | "relevance";
                 /** @description `next` of the page before, with the same filters. */

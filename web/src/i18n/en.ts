@@ -732,6 +732,8 @@ export const en = {
     job_not_found: "This work is not known here any more.",
     transcript_not_found: "This recording has no such transcript yet.",
     asset_not_found: "The copy for playback is not ready yet.",
+    transcription_failed: "This recording could not be transcribed.",
+    asset_failed: "No copy for playback could be made of this recording.",
     range_not_satisfiable: "There is no such part of this recording.",
     webhook_not_found: "This webhook is not here any more.",
     receipt_not_found: "There is no such receipt.",

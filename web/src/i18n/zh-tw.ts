@@ -718,6 +718,8 @@ export const zhTW: Texts = {
     job_not_found: "找不到這項工作。",
     transcript_not_found: "這份錄音還沒有這個版本的逐字稿。",
     asset_not_found: "播放用的檔案還在準備中。",
+    transcription_failed: "這份錄音無法轉成文字。",
+    asset_failed: "無法從這份錄音產生播放用的檔案。",
     range_not_satisfiable: "這份錄音沒有這一段。",
     webhook_not_found: "找不到這個 Webhook。",
     receipt_not_found: "找不到這份刪除證明。",
