@@ -36,6 +36,9 @@ window.MediaRecorder = class extends EventTarget {
     stop() { this.state = "inactive"; setTimeout(() => this.onstop?.(new Event("stop"))); }
 };"""
 NO_WORKLET = "Object.defineProperty(BaseAudioContext.prototype, 'audioWorklet', { value: undefined });"
+REFUSE = """exception => {
+    navigator.mediaDevices.getUserMedia = async () => { throw new DOMException("", exception); };
+}"""
 WAV_AS_LONG_AS_IT_IS = b"RIFF\xff\xff\xff\xffWAVE"
 
 
@@ -100,9 +103,7 @@ def test_a_refused_a_missing_and_a_busy_microphone_are_told_apart(
     page.get_by_test_id("record").click()
     expect(page.get_by_test_id("error")).to_have_attribute("data-code", "denied")
     for exception, code in (("NotFoundError", "no_microphone"), ("NotReadableError", "busy")):
-        page.evaluate(
-            f"navigator.mediaDevices.getUserMedia = async () => {{ throw new DOMException('', '{exception}') }}"
-        )
+        page.evaluate(REFUSE, exception)
         page.get_by_test_id("record").click()
         expect(page.get_by_test_id("error")).to_have_attribute("data-code", code)
         expect(page.get_by_test_id("error")).to_contain_text("麥克風")
@@ -111,7 +112,7 @@ def test_a_refused_a_missing_and_a_busy_microphone_are_told_apart(
 def test_a_page_without_https_says_why_there_is_no_microphone(
     launch: Callable[..., Browser], model_store: Path, tmp_path: Path
 ) -> None:
-    with running_service(tmp_path, model_store, API__ALLOWED_HOSTS='["care.test"]') as service:
+    with running_service(tmp_path, model_store, API__ALLOWED_HOSTS="care.test") as service:
         browser = launch("--host-resolver-rules=MAP care.test 127.0.0.1")
         page = browser.new_context(locale="zh-TW").new_page()
         page.goto(f"http://care.test:{service.port}")

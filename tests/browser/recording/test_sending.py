@@ -33,6 +33,7 @@ def crash(page: Page) -> None:
     """The tab ends without a word to its page, as when the system needs its memory."""
     with suppress(Error):
         page.goto("chrome://crash")
+    page.close()
 
 
 def safety(page: Page, state: str) -> None:
