@@ -31,6 +31,12 @@ _SEE_OTHER: Final = 303
 _AGAIN_S: Final = 3
 _MOST_SEGMENTS: Final = 10_000
 _FORMATS: Final = ("txt", "srt", "vtt", "docx")
+_HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "Vary": "Accept-Language",
+    # With "no-referrer" browsers send a form with "Origin: null", which is foreign.
+    "Referrer-Policy": "same-origin",
+}
 _COMMON: Final = ("zh", "en", "ja", "id", "vi", "tl", "th")
 
 
@@ -185,7 +191,7 @@ def _page(
         f"<body><h1>{escape(texts.title)}</h1>{''.join(parts)}"
         f'<p class="hint"><a href="{root}/">{escape(texts.app)}</a></p></body></html>'
     )
-    return HTMLResponse(html, status, {"Cache-Control": "no-store", "Vary": "Accept-Language"})
+    return HTMLResponse(html, status, _HEADERS)
 
 
 def _voice(request: Request) -> _Voice:
