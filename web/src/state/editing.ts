@@ -1,4 +1,4 @@
-import { createSignal } from "solid-js";
+import { type Accessor, createSignal, type Setter } from "solid-js";
 import {
   begin,
   collide,
@@ -22,64 +22,46 @@ export type LineEditor = ReturnType<typeof createLineEditor>;
 /** A line that is edited in place. Whatever happens, what was typed is kept until it is saved or given up by the user. */
 export function createLineEditor(transcript: Document, onOpen: (index: number) => void) {
   const [state, set] = createSignal<Editing>(IDLE);
-  const open = (index: number, caret?: number): void => {
+  const [saved, setSaved] = createSignal(0);
+  const { send, prepare, store, settled } = createSaving(transcript, state, set, () => setSaved((count) => count + 1));
+  /** What is being typed in another line is saved first; where that cannot be, the other line stays open. */
+  const open = async (wanted: number, caret?: number): Promise<void> => {
+    const id = transcript.slots()[wanted]?.id;
+    if (state().kind === "typing") await store();
+    await settled();
+    const index = id === undefined ? -1 : transcript.indexOf(id);
     const line = transcript.slots()[index];
-    if (!line) return;
+    if (!line || state().kind !== "idle") return;
     set(begin(line, caret ?? line.text.length));
     onOpen(index);
-  };
-  const refused = (problem: Problem): false => {
-    set((before) => refuse(before, problem));
-    return false;
-  };
-  /** Once more where somebody has edited another line meanwhile, which stands in nobody's way. */
-  const send = async (edits: Edit[], again = true): Promise<boolean> => {
-    set(save);
-    const answer = edits.length > 0 ? await transcript.submit(edits) : null;
-    if (answer && !answer.ok) {
-      if (answer.problem.code !== "edit_conflict" || !again) return refused(answer.problem);
-      const now = set((before) => collide(before, "id" in before ? transcript.line(before.id) : undefined));
-      return now.kind === "saving" ? send(edits, false) : false;
-    }
-    set(IDLE);
-    return true;
-  };
-  /** The line with its draft; what is done with it needs both. */
-  const current = (): { line: Line; index: number; draft: string } | null => {
-    const now = state();
-    const index = now.kind === "typing" ? transcript.indexOf(now.id) : -1;
-    const line = transcript.slots()[index];
-    return now.kind === "typing" && line ? { line, index, draft: now.draft } : null;
-  };
-  const store = async (): Promise<boolean> => {
-    const now = current();
-    return now ? send(savingEdits(now.line, now.draft)) : true;
   };
   return {
     state,
     open,
+    /** How often something was saved. */
+    saved,
     input: (draft: string): void => void set((now) => type(now, draft)),
     cancel: (): void => void set(IDLE),
     save: store,
     saveAndOpen: async (step: 1 | -1): Promise<void> => {
-      const now = current();
-      if (!now) return;
-      const gone = !tidy(now.draft);
-      if (!(await store())) return;
-      const next = step > 0 && gone ? now.index : now.index + step;
+      const now = await prepare();
+      if (!now || !(await send(savingEdits(now.line, now.draft)))) return;
+      const next = step > 0 && !tidy(now.draft) ? now.index : now.index + step;
       await transcript.need(next, next + 1);
-      open(next);
+      await open(next);
     },
     split: async (caret: number): Promise<void> => {
-      const now = current();
+      const now = await prepare();
       const edits = now && splittingEdits(now.line, now.draft, caret);
-      if (edits && (await send(edits))) open(now.index + 1, 0);
+      if (now && !edits) set(type(begin(now.line, caret), now.draft));
+      if (edits && (await send(edits))) await open(now.index + 1, 0);
     },
     merge: async (): Promise<void> => {
-      const now = current();
+      const now = await prepare();
       const previous = now && transcript.slots()[now.index - 1];
-      if (!previous) return;
-      if (await send(mergingEdits(previous, now.line, now.draft))) open(now.index - 1, previous.text.length + 1);
+      if (now && !previous) set(type(begin(now.line, 0), now.draft));
+      if (!now || !previous) return;
+      if (await send(mergingEdits(previous, now.line, now.draft))) await open(now.index - 1, previous.text.length + 1);
     },
     /** Mine goes over theirs, as an edit that can be undone. */
     keepMine: async (): Promise<void> => {
@@ -90,4 +72,50 @@ export function createLineEditor(transcript: Document, onOpen: (index: number) =
       await store();
     },
   };
+}
+
+/** How a draft becomes an edit of the transcript, whoever else edits it meanwhile. */
+function createSaving(transcript: Document, state: Accessor<Editing>, set: Setter<Editing>, onSaved: () => void) {
+  let running: Promise<unknown> = Promise.resolve();
+  const refused = (problem: Problem): false => {
+    set((before) => refuse(before, problem));
+    return false;
+  };
+  /** Once more where somebody has edited another line meanwhile, which stands in nobody's way. */
+  const send = async (edits: Edit[], again = true): Promise<boolean> => {
+    const answer = edits.length > 0 ? await transcript.submit(edits) : null;
+    if (answer && !answer.ok) {
+      if (answer.problem.code !== "edit_conflict" || !again) return refused(answer.problem);
+      return (await stillThere()) !== null && send(edits, false);
+    }
+    set(IDLE);
+    onSaved();
+    return true;
+  };
+  /** The place of the line that is saved, as it was when it was opened; null where the user has to decide first. */
+  const stillThere = async (): Promise<number | null> => {
+    const { id } = state() as { id: string };
+    if (transcript.indexOf(id) < 0) await transcript.readAll(() => undefined);
+    const index = transcript.indexOf(id);
+    return set((now) => collide(now, transcript.slots()[index])).kind === "conflict" ? null : index;
+  };
+  /** Begins to save; what is done with the line needs its place and its draft. */
+  const prepare = async (): Promise<{ line: Line; index: number; draft: string } | null> => {
+    const now = state();
+    if (now.kind !== "typing") return null;
+    set(save);
+    const index = await stillThere();
+    const line = index === null ? undefined : transcript.slots()[index];
+    return line && index !== null ? { line, index, draft: now.draft } : null;
+  };
+  const saveDraft = async (): Promise<boolean> => {
+    const now = await prepare();
+    return now !== null && send(savingEdits(now.line, now.draft));
+  };
+  const store = (): Promise<boolean> => {
+    const saving = saveDraft();
+    running = saving;
+    return saving;
+  };
+  return { send, prepare, store, settled: () => running };
 }

@@ -24,8 +24,9 @@ export function createFinder(transcript: Document, onMatch: (match: Match) => vo
     await transcript.readAll(setShare);
     setShare(null);
   };
+  // Once more when all has been read: only then is the first match known.
   createEffect(
-    on(query, ({ text }) => {
+    on([query, () => share() === null], ([{ text }]) => {
       if (isOpen() && text) go(0);
     }),
   );

@@ -16,6 +16,8 @@ export interface Listening {
   speed: Accessor<number>;
   setSpeed: (speed: number) => void;
   toggle: () => void;
+  /** Asks for the sound again where it could not be had. */
+  retry: () => void;
   seek: (seconds: number) => void;
   /** Play from here on. */
   playFrom: (seconds: number) => void;
@@ -66,6 +68,9 @@ export function createListening(id: string): Listening {
       save(KEY, String(chosen));
     },
     toggle: () => (element.paused ? play() : element.pause()),
+    retry: () => {
+      if (failed()) element.src = addressOf(id, "playback");
+    },
     seek,
     playFrom: (seconds) => {
       seek(seconds);

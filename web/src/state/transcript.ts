@@ -142,12 +142,8 @@ function shownOf(transcript: Transcript): Shown {
 }
 
 /** What can be taken back after an undo or a redo: the answer to those does not say. */
-async function flagsOf(
-  place: Place,
-  signal: AbortSignal,
-  done: "undo" | "redo",
-): Promise<Pick<Shown, "undo" | "redo">> {
-  const answer = await readLines(place, { from: 0, limit: 1, words: false }, signal);
+async function flagsOf(place: Place, done: "undo" | "redo"): Promise<Pick<Shown, "undo" | "redo">> {
+  const answer = await readLines(place, { from: 0, limit: 1, words: false }, null);
   if (answer.ok) return { undo: answer.value.undo, redo: answer.value.redo };
   return { undo: done === "redo", redo: done === "undo" };
 }

@@ -123,6 +123,7 @@ function Read(props: ReadProps): JSX.Element {
   stopFollowingByHand(reading.setFollow, reading.listening.playing);
   return (
     <ReadingContext.Provider value={reading}>
+      <News saved={reading.editor.saved()} job={following.jobs()[following.jobs().length - 1]} />
       <About
         recording={props.recording}
         head={transcript.head()}
@@ -186,12 +187,39 @@ function Read(props: ReadProps): JSX.Element {
   );
 }
 
+/** For those who do not see it: that a line is saved, and that the transcript is ready. */
+function News(props: { saved: number; job: JobView | undefined }): JSX.Element {
+  const [news, setNews] = createSignal("");
+  createEffect(
+    on(
+      () => props.saved,
+      (count) => count > 0 && setNews(t().edit.saved),
+      { defer: true },
+    ),
+  );
+  createEffect(
+    on(
+      () => props.job?.state,
+      (now, before) => {
+        if (before === "running" && now === "done") setNews(t().work.done);
+      },
+    ),
+  );
+  return (
+    <p class="visually-hidden" role="status">
+      {news()}
+    </p>
+  );
+}
+
+/** A transcript without lines. */
 function nothingIn(head: { revision: number } | null): string {
   return head && head.revision > 0 ? t().edit.noLines : t().transcript.noSpeech;
 }
 
 /** The transcript, the sound, and what is told of both while one looks at them. */
 function createPageState(props: ReadProps) {
+  const openedAt = props.recording.updated_at;
   const transcript = createDocument(props.id);
   const listening = createListening(props.id);
   const [assets, setAssets] = createSignal(0);
@@ -201,21 +229,24 @@ function createPageState(props: ReadProps) {
   const [fresh, setFresh] = createSignal<number | null>(null);
   const reading = createReading(transcript, listening, assets);
   const following = followRecording(props.id, (kind, about) => {
-    if (kind === "transcript.created") void arrived(Number(about.number));
+    if (kind === "transcript.created") void arrived(Number(about.number), String(about.at));
     else if (kind === "transcript.edited") edited(Number(about.number), Number(about.revision));
-    else if (kind === "asset.created") setAssets((count) => count + 1);
-    else void props.load.reload();
+    else if (kind !== "asset.created") void props.load.reload();
+    if (kind === "asset.created" || kind === "recording.completed") {
+      setAssets((count) => count + 1);
+      listening.retry();
+    }
   });
   const show = (version: number): void => {
     setComparing(false);
     setFresh(null);
     void transcript.show(String(version));
   };
-  const arrived = async (number: number): Promise<void> => {
-    const shown = transcript.head()?.version ?? 0;
-    if (number <= shown || (!transcript.head() && transcript.problem() === null)) return;
-    if (shown === 0) return transcript.show("current");
-    setFresh(number);
+  const arrived = async (number: number, at: string): Promise<void> => {
+    const shown = transcript.head()?.version;
+    if (shown === undefined && transcript.problem()) await transcript.show("current");
+    // What came before this page was opened is told too, and is no news.
+    else if (shown !== undefined && number > shown && at > openedAt) setFresh(number);
   };
   /** Somebody else's edit: this page's own have raised the revision already, or are about to. */
   const edited = (number: number, revision: number): void => {
@@ -225,7 +256,8 @@ function createPageState(props: ReadProps) {
   void transcript.show("current");
   const work = (): JobView | undefined => {
     const last = following.jobs()[following.jobs().length - 1];
-    return last && last.state !== "done" && last.id !== dismissed() ? last : undefined;
+    if (!last || last.state === "done" || last.id === dismissed()) return undefined;
+    return last.state === "cancelled" && transcript.head() ? undefined : last;
   };
   createEffect(
     on(work, (now, before) => {
