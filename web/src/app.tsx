@@ -10,11 +10,14 @@ import { createPlayer } from "./state/player";
 import { createRecorder } from "./state/recorder";
 import { createService } from "./state/service";
 import { createSession } from "./state/session";
+import { offerUpdates } from "./state/updates";
 
 export function App(): JSX.Element {
   const shared = createShared();
   const { session, recorder } = shared;
-  warnBeforeLeaving(() => recorder.state().kind !== "idle" || session.atRisk());
+  const atRisk = (): boolean => recorder.state().kind !== "idle" || session.atRisk();
+  warnBeforeLeaving(atRisk);
+  offerUpdates(atRisk);
   return (
     <AppContext.Provider value={shared}>
       <Router root={Frame}>

@@ -96,7 +96,7 @@ export const en = {
   },
   library: {
     title: "Library",
-    intro: "Recordings that are kept on this server.",
+    intro: "Kept on this server.",
     search: "Search",
     searchExample: "Words that were said, titles, tags",
     clearSearch: "Clear the search",

@@ -93,7 +93,7 @@ export const zhTW: Texts = {
   },
   library: {
     title: "錄音庫",
-    intro: "保存在這台伺服器上的錄音。",
+    intro: "保存在這台伺服器上。",
     search: "搜尋",
     searchExample: "說過的話、標題、標籤",
     clearSearch: "清除搜尋",
