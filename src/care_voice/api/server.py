@@ -28,7 +28,7 @@ from care_voice.api import (
     web,
     webhooks,
 )
-from care_voice.api.middleware import BodyLimit, RequestContext, SameSite
+from care_voice.api.middleware import BodyLimit, RequestContext, SameSite, WholeAddresses
 from care_voice.api.openapi import SCHEMAS
 from care_voice.api.openapi_shapes import describe_answers
 from care_voice.api.problems import InternalError, error_response, http_error_response
@@ -88,6 +88,7 @@ def create_app(services: ApiServices) -> FastAPI:
     app.add_exception_handler(Exception, _on_bug)
     app.add_middleware(tus.MethodOverride)
     app.add_middleware(BodyLimit, limit_bytes=services.settings.max_body_bytes, elsewhere=_LIMITED_BY_INTAKE)
+    app.add_middleware(WholeAddresses)
     app.add_middleware(SameSite, allowed_hosts=services.settings.allowed_hosts)
     app.add_middleware(RequestContext, metrics=services.metrics)
     _describe_shapes(app)
