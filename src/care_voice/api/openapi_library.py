@@ -46,7 +46,7 @@ LIST_DOCS: dict[str, Any] = {
             _query("tag", {"type": "array", "items": _TEXT}, "All of these tags; repeat it."),
             _query("state", {"type": "string", "enum": list(get_args(RecordingState))}, "Only these."),
             _query("client", _TEXT, "Only those of this client."),
-            _query("language", _TEXT, "Language of the current transcript."),
+            _query("language", _TEXT, "Language of the current transcript: a code such as `zh`."),
             _query("source", {"type": "string", "enum": list(get_args(Source))}, "Only these."),
             _query("from", _TIME, "Created then or later."),
             _query("to", _TIME, "Created before; a day is included."),

@@ -81,6 +81,8 @@
     │   ├── AudioUnavailable
     │   ├── AudioMissing
     │   ├── BackupInvalid
+    │   ├── BackupUnavailable
+    │   ├── ServiceRunning
     │   └── TargetNotEmpty
     ├── SettingsInvalid               the environment or the configuration file
     └── ServiceError                  the service cannot do it now

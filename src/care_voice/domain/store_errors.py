@@ -267,6 +267,22 @@ class BackupInvalid(StoreError):
     hint = "Use another backup."
 
 
+class BackupUnavailable(StoreError):
+    """The backup in {target} cannot be read or written: {why}."""
+
+    code = "backup_unavailable"
+    hint = "Check the address, whether this user may read and write there, and for S3 CARE_VOICE_BACKUP__S3__*."
+
+
+class ServiceRunning(StoreError):
+    """A service works on this database: the node {node} was heard of {seconds} s ago."""
+
+    code = "service_running"
+    hint = (
+        "Stop it first: `care-voice stop`, or ./stop.sh, on each machine. One that was killed is forgotten in a minute."
+    )
+
+
 class TargetNotEmpty(StoreError):
     """There are recordings here already: {what}."""
 

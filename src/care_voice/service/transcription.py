@@ -14,6 +14,7 @@ import structlog
 
 from care_voice.domain.chinese import Script
 from care_voice.domain.errors import CareVoiceError, DeadlineExceeded, Draining, Overloaded
+from care_voice.domain.languages import UNDETERMINED
 from care_voice.domain.segmentation import SegmentationSettings, split_into_segments
 from care_voice.domain.transcript import Segment, Token, Transcript, WindowStats, Word, languages_of
 from care_voice.engine.protocol import (
@@ -37,9 +38,6 @@ from care_voice.supervisor.media_pool import MediaEvent, MediaPool
 from care_voice.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
-
-UNDETERMINED = "und"
-"""ISO 639-2 code for the language of a recording in which nobody speaks."""
 
 
 @dataclass(frozen=True, slots=True)

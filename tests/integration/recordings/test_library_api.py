@@ -99,6 +99,7 @@ async def test_filters_are_read_and_checked(server: IntakeServer) -> None:
         ({"limit": 0}, "limit"), ({"order": "random"}, "order"), ({"order": "relevance"}, "order"),
         ({"cursor": "x"}, "cursor"), ({"trashed": "maybe"}, "trashed"), ({"q": "x" * 501}, "q"),
         ({"tags": "a"}, "tags"), ({"q": ["a", "b"]}, "q"),
+        ({"language": "xx"}, "language"), ({"transcription": "lost"}, "transcription"),
     ]:  # fmt: skip
         status, _, at_fault = problem(await server.client.get(RECORDINGS, params=query))
         assert (status, at_fault) == (400, param)
@@ -150,6 +151,20 @@ async def test_the_jobs_of_a_moment_are_in_the_order_in_which_people_wait_for_th
     server.application.recordings.db.write(work)
     answer = await server.client.get(f"{RECORDINGS}/{one}/jobs")
     assert [job["kind"] for job in answer.json()["items"]] == ["transcribe", "derive"]
+
+
+async def test_a_transcript_names_its_language_as_the_filter_takes_it(server: IntakeServer) -> None:
+    one = keep_recording(server.application.recordings.db)
+    keep(server.application.recordings.db, one, transcript_of("今天天氣很好。", language="zh"))
+    for path in ("transcripts/current", "export?format=json"):
+        body = (await server.client.get(f"{RECORDINGS}/{one}/{path}")).json()
+        assert (body["language"], body["language_name"]) == ("zh", "chinese")
+        assert ids(await listed(server, language=body["language"])) == [one]
+    for named in ("chinese", "zh-TW"):
+        answer = await server.client.get(RECORDINGS, params={"language": named})
+        assert problem(answer) == (400, "invalid_parameter", "language")
+        assert "'zh'" in answer.json()["detail"]
+    assert ids(await listed(server, language="und")) == []
 
 
 async def test_a_change_needs_the_version_it_was_made_to(server: IntakeServer) -> None:

@@ -276,7 +276,7 @@ async def test_what_was_edited_is_exported_under_the_recordings_name(kept: Kept)
     assert "<v Liddy &lt;1&gt;>Hello Miss Lady.\n" in files["vtt"].text
     assert "<v 王小明>你好，左小蕾老師。\n" in files["vtt"].text
     body = json.loads(files["json"].text)
-    assert (body["version"], body["revision"], body["language_code"]) == (1, 1, "en")
+    assert (body["version"], body["revision"], body["language"]) == (1, 1, "en")
     assert body["segments"][2]["speaker"] == "王小明"
     assert "".join(word["word"] for word in body["segments"][2]["words"]) == "你好，左小蕾老師。"
     paragraphs = [paragraph.text for paragraph in Document(io.BytesIO(files["docx"].content)).paragraphs]

@@ -1545,9 +1545,10 @@ export interface components {
             revision: number;
             model: string;
             task: string;
-            /** @description Its English name, in lower case. */
+            /** @description A code such as `zh`, as the filter of the list takes it. */
             language: string;
-            language_code: string;
+            /** @description Its English name, in lower case. */
+            language_name: string;
             /** @description Seconds. */
             duration: number;
             job_id: string | null;
@@ -1587,9 +1588,10 @@ export interface components {
             revision: number;
             model: string;
             task: string;
-            /** @description Its English name, in lower case. */
+            /** @description A code such as `zh`, as the filter of the list takes it. */
             language: string;
-            language_code: string;
+            /** @description Its English name, in lower case. */
+            language_name: string;
             /** @description Seconds. */
             duration: number;
             job_id: string | null;
@@ -1611,9 +1613,10 @@ export interface components {
             revision: number;
             model: string;
             task: string;
-            /** @description Its English name, in lower case. */
+            /** @description A code such as `zh`, as the filter of the list takes it. */
             language: string;
-            language_code: string;
+            /** @description Its English name, in lower case. */
+            language_name: string;
             /** @description Seconds. */
             duration: number;
             job_id: string | null;
@@ -2536,7 +2539,7 @@ export interface operations {
                 state?: "receiving" | "complete";
                 /** @description Only those of this client. */
                 client?: string;
-                /** @description Language of the current transcript. */
+                /** @description Language of the current transcript: a code such as `zh`. */
                 language?: string;
                 /** @description Only these. */
                 source?: "upload" | "form" | "live" | "import" | "command_line";

@@ -756,6 +756,8 @@ export const en = {
     audio_unavailable: "The storage of recordings cannot be reached. Please try again shortly; nothing is lost.",
     audio_missing: "The sound of this recording is missing. Please tell whoever runs this service.",
     backup_invalid: "The backup cannot be used.",
+    backup_unavailable: "The backup cannot be read or written.",
+    service_running: "A service works on this database.",
     target_not_empty: "There are recordings here already.",
     lease_lost: "Another server works on this now.",
     job_gave_up: "The recording is kept, but it could not be transcribed. Please tell whoever runs this service.",

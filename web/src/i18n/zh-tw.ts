@@ -742,6 +742,8 @@ export const zhTW: Texts = {
     audio_unavailable: "暫時無法連線到錄音儲存空間，請稍後再試；資料不會遺失。",
     audio_missing: "找不到這份錄音的聲音檔，請通知系統管理員。",
     backup_invalid: "這份備份無法使用。",
+    backup_unavailable: "無法讀取或寫入備份。",
+    service_running: "有服務正在使用這個資料庫。",
     target_not_empty: "這裡已經有錄音。",
     lease_lost: "另一台伺服器正在處理。",
     job_gave_up: "錄音已保存，但無法完成轉錄，請通知系統管理員。",
