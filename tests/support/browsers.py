@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Playwright
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver import WebKitGTK, WebKitGTKOptions
 from selenium.webdriver.common.action_chains import ActionChains
@@ -115,6 +117,39 @@ def webkit() -> Path | None:
 
 
 @contextmanager
+def firefox_tab(
+    playwright: Playwright,
+    path: str,
+    environment: Mapping[str, str],
+    preferences: Mapping[str, Any] = MappingProxyType({}),
+) -> Iterator[PlaywrightTab]:
+    """The stock Firefox; it asks nobody for the microphone, unless its preferences say otherwise."""
+    browser = playwright.firefox.launch(
+        channel="moz-firefox",
+        executable_path=path,
+        env=dict(environment),
+        firefox_user_prefs={"media.navigator.permission.disabled": True, **preferences},
+    )
+    try:
+        yield PlaywrightTab(browser.new_context(locale="zh-TW").new_page())
+    finally:
+        browser.close()
+
+
+@contextmanager
+def chromium_tab(
+    playwright: Playwright, path: str, environment: Mapping[str, str], *flags: str
+) -> Iterator[PlaywrightTab]:
+    """Chromium, which hears the sound server as the others do."""
+    arguments = [*QUIET_CHROMIUM, "--use-fake-ui-for-media-stream", *flags]
+    browser = playwright.chromium.launch(executable_path=path, args=arguments, env=dict(environment))
+    try:
+        yield PlaywrightTab(browser.new_context(locale="zh-TW").new_page())
+    finally:
+        browser.close()
+
+
+@contextmanager
 def display() -> Iterator[str]:
     """The name of a display of its own, on no screen, until the block ends."""
     reading, writing = os.pipe()
@@ -130,15 +165,23 @@ def display() -> Iterator[str]:
 
 
 @contextmanager
-def webkit_driver(binary: Path, environment: Mapping[str, str]) -> Iterator[WebKitGTK]:
+def webkit_tab(binary: Path, environment: Mapping[str, str], *flags: str) -> Iterator[WebKitTab]:
     """WebKitGTK on a display of its own, until the block ends."""
     options = WebKitGTKOptions()
     options.binary_location = str(binary)
-    options.add_argument("--automation")
+    for flag in ("--automation", *flags):
+        options.add_argument(flag)
     with display() as name:
-        service = WebKitService(env={**environment, "DISPLAY": name, "GDK_BACKEND": "x11"})
-        driver = WebKitGTK(options=options, service=service)
+        service = WebKitService(env={**environment, "DISPLAY": name, "GDK_BACKEND": "x11", "LANG": "zh_TW.UTF-8"})
+        driver = _started(options, service)
         try:
-            yield driver
+            yield WebKitTab(driver)
         finally:
             driver.quit()
+
+
+def _started(options: WebKitGTKOptions, service: WebKitService) -> WebKitGTK:
+    """Selenium's own driver calls what Selenium says is deprecated."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return WebKitGTK(options=options, service=service)

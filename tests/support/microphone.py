@@ -21,6 +21,16 @@ _MODULES = (
 END_S = 10.0
 
 
+def has_microphone() -> bool:
+    """Whether the programs are installed that make one."""
+    return all(shutil.which(program) for program in ("pulseaudio", "pactl", "paplay"))
+
+
+def without_sound(directory: Path) -> dict[str, str]:
+    """The environment of a machine that has no sound at all."""
+    return {**os.environ, "HOME": str(directory), "PULSE_SERVER": f"unix:{directory / 'nobody.sock'}"}
+
+
 class Microphone:
     """What is played to the sink is heard at its monitor, which is the only source that browsers find."""
 
@@ -28,8 +38,11 @@ class Microphone:
         self._socket = directory / "pulse.sock"
         self._players: list[subprocess.Popen[bytes]] = []
         self.environment: Mapping[str, str] = {
-            **os.environ, "HOME": str(directory), "XDG_RUNTIME_DIR": str(directory), "PULSE_SERVER": f"unix:{self._socket}"
-        }  # fmt: skip
+            **os.environ,
+            "HOME": str(directory),
+            "XDG_RUNTIME_DIR": str(directory),
+            "PULSE_SERVER": f"unix:{self._socket}",
+        }
         self._server = self._start()
 
     def _start(self) -> subprocess.Popen[bytes]:
