@@ -61,7 +61,7 @@ async function readTranscript(entries: Entries, id: string, recordingId: string,
     entries.apply(id, { type: "failed", problem });
     return;
   }
-  const { segments, next, language_code: code, language: name } = answer.value;
+  const { segments, next, language: code, language_name: name } = answer.value;
   entries.apply(id, {
     type: "transcript",
     segments: segments.map(shown),
