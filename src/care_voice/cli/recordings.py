@@ -30,6 +30,9 @@ app.command("hold")(recordings_hold.hold)
 app.command("release")(recordings_hold.release)
 
 
+_NARROW = 110
+
+
 class Sort(StrEnum):
     """Orders of a list."""
 
@@ -150,7 +153,8 @@ def _print_found(filters: Filters, order: Order, limit: int, *, as_json: bool) -
         print_json([found_json(each, their_jobs[each.recording.id]) for each in found])
     else:
         console = Console()
-        console.print(found_table(found, their_jobs, searched=filters.query is not None))
+        searched, narrow = filters.query is not None, console.width < _NARROW
+        console.print(found_table(found, their_jobs, searched=searched, narrow=narrow))
     return len(found)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -100,6 +101,19 @@ def test_identifiers_are_whole_on_a_narrow_terminal(run: Run, stored: Stored) ->
     assert stored.transcribed in run("search", "血壓", columns=80).stdout
 
 
+def test_no_word_is_broken_on_a_narrow_terminal(run: Run, stored: Stored) -> None:
+    stored.database.write(lambda c: jobs.enqueue(c, stored.failed, JobKind.TRANSCRIBE, client="test", priority=1))
+    job = stored.database.write(lambda c: jobs.claim(c, "node", LeaseRules(), [JobKind.TRANSCRIBE], range(1, 2)))
+    while job is not None and job.recording_id != stored.failed:
+        job = stored.database.write(lambda c: jobs.claim(c, "node", LeaseRules(), [JobKind.TRANSCRIBE], range(1, 2)))
+    assert job is not None
+    stored.database.write(lambda c: jobs.fail(c, job.lease, "unreadable_media", {"message": "x"}, rules=None))
+    shown = run("list", columns=80).stdout
+    words = shown.split()
+    assert {"unreadable_media", "0:01:12"} <= set(words), shown
+    assert any(re.fullmatch(r"\d{4}-\d\d-\d\d", word) for word in words)
+
+
 def test_a_database_that_is_away_is_told_in_words_of_ours_alone(tmp_path: Path) -> None:
     url = f"postgresql://nobody@127.0.0.1:{free_port()}/nothing"
     settings = {"CARE_VOICE_STORE__URL": url, "CARE_VOICE_STORE__CONNECT_TIMEOUT_S": "1"}
@@ -174,7 +188,7 @@ def test_a_recording_is_deleted_for_good(run: Run, stored: Stored, tmp_path: Pat
     gone = run("rm", "-y", "--permanently", "--reason", "case 7", stored.transcribed)
     assert gone.returncode == 0, gone.stderr
     assert f"{stored.transcribed}: deleted, receipt rcp_" in gone.stdout
-    (receipt,) = stored.database.read(lambda c: deletion.receipts(c))
+    (receipt,) = stored.database.read(deletion.receipts)
     assert receipt.reason == "case 7"
     assert run("show", stored.transcribed).returncode == 1
     assert not (tmp_path / "recordings" / "recordings" / stored.transcribed).exists()
