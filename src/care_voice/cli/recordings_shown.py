@@ -48,22 +48,30 @@ class About:
         )
 
 
-def found_table(found: Sequence[Found], their_jobs: Mapping[str, Sequence[Job]], *, searched: bool) -> Table:
-    """A row for each recording; `searched` shows where the query was found."""
+def found_table(
+    found: Sequence[Found], their_jobs: Mapping[str, Sequence[Job]], *, searched: bool, narrow: bool
+) -> Table:
+    """A row for each recording; `searched` shows where the query was found, `narrow` saves room."""
     table = Table(
-        whole_ids("Id"), Column("Recorded", overflow="fold"), "Title", Column("Length", no_wrap=True),
-        "Found" if searched else "Tags", Column("State", overflow="fold"),
+        whole_ids("Id"), Column("Recorded", no_wrap=True), "Title", Column("Length", no_wrap=True),
+        "Found" if searched else "Tags", Column("State", no_wrap=True),
         box=box.SIMPLE_HEAD, padding=0, show_edge=False,
     )  # fmt: skip
     for each in found:
         recording = each.recording
+        state = state_of(recording, their_jobs.get(recording.id, ()))
         last = Text("\n").join(_found(match) for match in each.matches) if searched else Text(", ".join(recording.tags))
         table.add_row(
-            Text(recording.id), local_time(recording.created_at), Text(title_of(recording)),
-            "" if recording.duration_s is None else length(recording.duration_s), last,
-            state_of(recording, their_jobs.get(recording.id, ())),
+            Text(recording.id), _stacked(Text(local_time(recording.created_at)), narrow), Text(title_of(recording)),
+            "" if recording.duration_s is None else length(recording.duration_s), last, _stacked(state, narrow),
         )  # fmt: skip
     return table
+
+
+def _stacked(text: Text, narrow: bool) -> Text:
+    """Its first word above the others where there is little room; a terminal would cut words in two."""
+    first, gap, rest = text.plain.partition(" ")
+    return Text(f"{first}\n{rest}", text.style) if narrow and gap else text
 
 
 def whole_ids(header: str) -> Column:

@@ -180,7 +180,7 @@ class UnknownModel(RequestError):
     """The model '{model}' is not served here."""
 
     code = "model_not_found"
-    hint = "GET /v1/models lists the models that are served."
+    hint = "GET /v1/models lists the models that are served, `care-voice models list` those that are installed."
 
 
 class BodyTooLarge(RequestError):

@@ -188,10 +188,11 @@ def demoted(job: Job, lease: Lease, priority: int) -> Job:
     return replace(job, priority=priority)
 
 
-def finished(job: Job, lease: Lease, now: float) -> Job:
-    """The work is done. Raises LeaseLost."""
+def finished(job: Job, lease: Lease, now: float, total_s: float | None = None) -> Job:
+    """The work is done, and with it all of the sound: `total_s` of it, where that is known now. Raises LeaseLost."""
     require(job, lease)
-    return _ended(job, JobState.DONE, now)
+    all_s = next((each for each in (total_s, job.total_s) if each is not None), job.done_s)
+    return _ended(replace(job, done_s=all_s, total_s=all_s), JobState.DONE, now)
 
 
 def released(job: Job, lease: Lease, now: float, not_before: float) -> Job:

@@ -15,21 +15,27 @@ class UnknownRecording(NotFound):
     """There is no recording '{recording_id}'."""
 
     code = "recording_not_found"
-    hint = "It may be in the trash (restore it first), or deleted for good: GET /api/v1/recordings lists what is there."
+    hint = (
+        "It may be in the trash (restore it first), or deleted for good: GET /api/v1/recordings and"
+        " `care-voice recordings list` list what is there."
+    )
 
 
 class UnknownJob(NotFound):
     """There is no job '{job_id}'."""
 
     code = "job_not_found"
-    hint = "GET /api/v1/recordings/ID/jobs lists the jobs of a recording."
+    hint = "`care-voice recordings show ID` and GET /api/v1/recordings/ID/jobs list the jobs of a recording."
 
 
 class UnknownTranscript(NotFound):
     """The recording has no such transcript: {which}."""
 
     code = "transcript_not_found"
-    hint = "It may not have been written yet; GET /api/v1/recordings/ID/transcripts lists those that are there."
+    hint = (
+        "It may not have been written yet; `care-voice recordings show ID` and GET /api/v1/recordings/ID/transcripts"
+        " list those that are there."
+    )
 
 
 class UnknownAsset(NotFound):
@@ -57,7 +63,7 @@ class UnknownWebhook(NotFound):
     """There is no webhook or delivery '{webhook_id}'."""
 
     code = "webhook_not_found"
-    hint = "GET /api/v1/webhooks lists those that are there."
+    hint = "`care-voice webhooks list` and GET /api/v1/webhooks list those that are there."
 
 
 class UnknownReceipt(NotFound):
@@ -124,10 +130,12 @@ class UploadExpired(RequestError):
 
 
 class RecordingComplete(RequestError):
-    """The recording is complete; nothing can be appended."""
+    """The recording is complete: it is no upload any more, which could be appended to or given up."""
 
     code = "recording_complete"
-    hint = "Begin a new recording."
+    hint = (
+        "To send more, begin a new one. To delete it: DELETE /api/v1/recordings/ID, or `care-voice recordings rm ID`."
+    )
 
 
 class RecordingIncomplete(RequestError):

@@ -98,12 +98,14 @@ class Retention:
         await self._database.awrite(partial(store.delete_rule, rule_id=rule_id))
         log.info("retention_rule_deleted", rule=rule_id)
 
-    async def hold(self, recording_id: str, reason: str) -> Recording:
-        """Keep a recording, whatever rules or people say. Raises UnknownRecording, InvalidParameter."""
+    async def hold(self, recording_id: str, reason: str, *, replace: bool = False) -> Recording:
+        """Keep a recording, whatever rules or people say. One that is held keeps its reason, unless this one is to
+        `replace` it. Raises UnknownRecording, InvalidParameter."""
         reason = labels.line("reason", reason, _MOST_CHARACTERS)
         if not reason:
             raise InvalidParameter(param="reason", why="a hold needs one")
-        held = await self._database.awrite(partial(store.set_hold, recording_id=recording_id, reason=reason))
+        hold = partial(store.set_hold, recording_id=recording_id, reason=reason, replace=replace)
+        held = await self._database.awrite(hold)
         log.info("legal_hold_set", recording=recording_id)
         return held
 

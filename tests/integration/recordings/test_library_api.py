@@ -141,6 +141,22 @@ async def test_a_recording_says_how_far_its_transcription_is(server: IntakeServe
         assert problem(await server.client.get(f"{RECORDINGS}/{waits}/{path}"))[1] == "transcript_not_found"
 
 
+async def test_a_transcription_that_is_done_has_done_all_of_the_sound(server: IntakeServer) -> None:
+    one = keep_recording(server.application.recordings.db)
+
+    def work(connection: Connection) -> None:
+        jobs.enqueue(connection, one, JobKind.TRANSCRIBE, client="t", priority=1)
+        job = jobs.claim(connection, "node", LeaseRules(), [JobKind.TRANSCRIBE])
+        assert job is not None
+        jobs.note_progress(connection, job.lease, Progress(3.0, 9.0))
+        connection.run("set_sound", id=one, sha256=None, duration_s=9.5)
+        jobs.finish(connection, job.lease)
+
+    server.application.recordings.db.write(work)
+    done = (await server.client.get(f"{RECORDINGS}/{one}")).json()["transcription"]
+    assert (done["state"], done["done_s"], done["total_s"]) == ("done", 9.5, 9.5)
+
+
 async def test_the_jobs_of_a_moment_are_in_the_order_in_which_people_wait_for_them(server: IntakeServer) -> None:
     one = keep_recording(server.application.recordings.db)
 
@@ -180,8 +196,14 @@ async def test_a_change_needs_the_version_it_was_made_to(server: IntakeServer) -
     assert problem(await server.client.patch(url, json={}, headers={"If-Match": "soon"})) == (
         400, "invalid_parameter", "If-Match",
     )  # fmt: skip
-    for body in ('{"title": 5}', '{"titel": "x"}', '{"title": "half \\ud800"}', "[", '{"tags": "a"}'):
+    for body in ('{"title": 5}', '{"title": "half \\ud800"}', "[", '{"tags": "a"}'):
         assert problem(await server.client.patch(url, content=body))[:2] == (400, "invalid_parameter")
+    unknown = await server.client.patch(url, content='{"titel": "x"}')
+    assert problem(unknown) == (400, "unsupported_parameter", "titel")
+    wrong = (await server.client.patch(url, content='{"title": 5}')).json()
+    assert wrong["detail"] == "Parameter 'title' is not valid: it must be text or null, not a whole number."
+    missing = await server.client.post(f"{RECORDINGS}/bulk", json={"action": "trash"})
+    assert problem(missing) == (400, "missing_parameter", "ids")
     assert (await server.client.get(url)).json()["version"] == 2
 
 

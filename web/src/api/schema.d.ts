@@ -472,7 +472,8 @@ export interface paths {
         get?: never;
         /**
          * Hold a recording
-         * @description Neither rules nor people can delete it until the hold is released; in the trash it stays there.
+         * @description Neither rules nor people can delete it until the hold is released; in the trash it stays there. One that is held
+         *     keeps the reason it has, which is answered, unless `replace` is true.
          */
         put: operations["hold_recording_api_v1_recordings__recording_id__hold_put"];
         post?: never;
@@ -2976,6 +2977,7 @@ export interface operations {
             content: {
                 "application/json": {
                     reason: string;
+                    replace?: boolean;
                 };
             };
         };

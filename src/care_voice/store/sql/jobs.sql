@@ -46,7 +46,7 @@ ORDER BY j.priority, j.created_at, j.id LIMIT 1 FOR UPDATE OF j SKIP LOCKED
 -- name: update_job
 UPDATE jobs SET state = :state, priority = :priority, attempt = :attempt, failures = :failures, owner = :owner,
     lease_expires_at = :lease_expires_at, not_before = :not_before, cancel_requested = :cancel_requested,
-    error_code = :error_code, error_json = :error_json, started_at = :started_at, ended_at = :ended_at
+    done_s = :done_s, total_s = :total_s, error_code = :error_code, error_json = :error_json, started_at = :started_at, ended_at = :ended_at
 WHERE id = :id
 
 -- name: renew_lease
