@@ -21,6 +21,7 @@ from care_voice.store import deletion, events, library, recordings
 from care_voice.store import retention as store
 from care_voice.store.database import Connection, Database
 from care_voice.store.retention import Place
+from care_voice.supervisor.waiting import came_within
 
 log = structlog.get_logger(__name__)
 
@@ -159,9 +160,7 @@ class Retention:
                 await self.look()
             except (StoreError, StorageFull) as error:
                 log.warning("retention_delayed", code=error.code, why=error.message)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self.settings.look_every_s):
-                    await self._wake.wait()
+            await came_within(self._wake, self.settings.look_every_s)
             self._wake.clear()
 
     async def look(self) -> Looked:

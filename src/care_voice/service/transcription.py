@@ -35,6 +35,7 @@ from care_voice.service.chinese import ChineseWriter
 from care_voice.service.options import MAX_BEAM_SIZE, LanguageDetection, Profile, TranscriptionOptions
 from care_voice.service.served_models import ServedModel, ServedModels
 from care_voice.supervisor.media_pool import MediaEvent, MediaPool
+from care_voice.supervisor.waiting import came_within
 from care_voice.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -185,11 +186,7 @@ class Transcriber:
     async def drain(self, timeout_s: float) -> bool:
         """Take no new work and wait for what runs; whether all of it ended in time."""
         self._draining = True
-        try:
-            await asyncio.wait_for(self._idle.wait(), timeout_s)
-        except TimeoutError:
-            return False
-        return True
+        return await came_within(self._idle, timeout_s)
 
     def admit(self, served: ServedModel, caller: Caller) -> None:
         """Whether a request would be taken now; also asked before its recording is received.
