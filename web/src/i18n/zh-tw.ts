@@ -72,7 +72,7 @@ export const zhTW: Texts = {
       },
       lost: {
         question: "網路中斷會怎樣？",
-        answer: "錄音會繼續。音訊先保留在這個網頁中，連線恢復後自動送出。",
+        answer: "錄音會繼續，並先保存在這台裝置上（關閉網頁也不會遺失），連線恢復後自動送出。",
       },
       names: {
         question: "人名的字不對。",

@@ -2,6 +2,7 @@ import { createEffect, createSignal, onCleanup, onMount } from "solid-js";
 import { createStore } from "solid-js/store";
 import type { Answer, Shape } from "../api/client";
 import { cancelJob, retryJob, transcribeAgain } from "../api/jobs";
+import { t } from "../i18n/locale";
 import { load, save } from "../io/storage";
 import { fields, knownProfile, understoodElsewhere } from "../lib/options";
 import { decodesElsewhere, type Service } from "../lib/service";
@@ -14,6 +15,7 @@ import { viewOf } from "../recording/view";
 import { createLateOutbox, type WithOutbox } from "./engine";
 import { createEntries, type Entry } from "./entries";
 import { followEntries } from "./entry-events";
+import { showToast } from "./toasts";
 
 export type Session = ReturnType<typeof createSession>;
 
@@ -55,8 +57,12 @@ export function createSession(service: () => Service) {
         return outbox.record(described(name, mediaType));
       }),
     addFile: async (file: File): Promise<void> => {
-      const id = await withOutbox((outbox) => outbox.addFile(file, described(file.name, file.type)));
-      entries.select(id);
+      try {
+        entries.select(await withOutbox((outbox) => outbox.addFile(file, described(file.name, file.type))));
+      } catch {
+        // The file is gone meanwhile, or that which sends could not be loaded.
+        showToast({ text: t().problems.page_failed, tone: "bad" });
+      }
     },
     ...createActions(entries, withOutbox, () => fields(understood())),
   };

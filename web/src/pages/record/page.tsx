@@ -36,8 +36,10 @@ export default function RecordPage(): JSX.Element {
   return (
     <Page title={t().record.title} quietTitle wide>
       <div class="record-page">
-        <StatusBanner />
-        <Recovered />
+        <div class="record-page__top">
+          <StatusBanner />
+          <Recovered />
+        </div>
         <section class="card capture" aria-label={t().record.title}>
           <RecordPanel onStart={startRecording} />
           <FilePicker onFiles={(files) => addFiles(session, files)} />
@@ -45,8 +47,10 @@ export default function RecordPage(): JSX.Element {
           <Privacy />
         </section>
         <TranscriptPanel />
-        <SendingList />
-        <History />
+        <div class="record-page__below">
+          <SendingList />
+          <History />
+        </div>
       </div>
       <p class="shortcuts">{t().app.shortcuts}</p>
       <Announcer />
