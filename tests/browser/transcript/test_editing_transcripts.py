@@ -97,6 +97,19 @@ def test_a_line_is_split_at_the_caret_and_joined_again(read: Reader, shelf: Shel
     assert shelf.texts(visit) == list(LINES)
 
 
+def test_a_phone_has_buttons_for_what_it_has_no_keys_for(read: Reader, shelf: Shelf, visit: str) -> None:
+    page = read(visit, viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True)
+    page.locator(line(page, 1)).get_by_test_id("edit-line").tap()
+    page.get_by_test_id("line-input").fill("never mind")
+    page.get_by_test_id("line-cancel").tap()
+    expect(page.locator(line(page, 1))).to_contain_text(LINES[1])
+    page.locator(line(page, 1)).get_by_test_id("edit-line").tap()
+    page.get_by_test_id("line-merge").tap()
+    expect(page.get_by_test_id("lines")).to_have_attribute("data-count", "4")
+    page.get_by_test_id("line-save").tap()
+    assert shelf.texts(visit)[0] == "Hello Miss Lady. Did you take two tablets?"
+
+
 def test_replace_all_is_one_edit(read: Reader, shelf: Shelf, visit: str) -> None:
     page = read(visit)
     page.keyboard.press("Control+f")

@@ -261,6 +261,8 @@ export const en = {
     line: (time: string) => `Edit the line at ${time}`,
     field: (time: string) => `Text of the line at ${time}`,
     keys: "Enter saves · Esc cancels · Ctrl+Enter splits here · Backspace at the start joins with the line before · Tab goes on",
+    split: "Split here",
+    merge: "Join with the line before",
     undo: "Undo",
     redo: "Redo",
     undone: "Undone.",

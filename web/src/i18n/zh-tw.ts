@@ -254,6 +254,8 @@ export const zhTW: Texts = {
     line: (time) => `編輯 ${time} 的這一行`,
     field: (time) => `${time} 這一行的文字`,
     keys: "Enter 儲存 · Esc 取消 · Ctrl+Enter 從這裡分成兩行 · 在開頭按 Backspace 併入上一行 · Tab 下一行",
+    split: "從這裡分開",
+    merge: "併入上一行",
     undo: "復原",
     redo: "重做",
     undone: "已復原。",

@@ -70,9 +70,34 @@ export function LineField(props: { time: string }): JSX.Element {
           </p>
         )}
       </Show>
-      <p id={hint} class="field__hint">
+      <p id={hint} class="field__hint line__keys">
         {t().edit.keys}
       </p>
+      <Actions run={(command) => field && createCommands(editor, field)[command]()} />
+    </div>
+  );
+}
+
+/** The same for those who have no such keys. Pressing one must not leave the field, which would save it. */
+function Actions(props: { run: (command: NonNullable<Command>) => void }): JSX.Element {
+  const action = (command: NonNullable<Command>, text: () => string) => (
+    <button
+      type="button"
+      class="button button--quiet"
+      tabindex="-1"
+      data-testid={`line-${command}`}
+      onMouseDown={(event) => event.preventDefault()}
+      onClick={() => props.run(command)}
+    >
+      {text()}
+    </button>
+  );
+  return (
+    <div class="line__actions">
+      {action("save", () => t().recording.save)}
+      {action("cancel", () => t().recording.cancel)}
+      {action("split", () => t().edit.split)}
+      {action("merge", () => t().edit.merge)}
     </div>
   );
 }

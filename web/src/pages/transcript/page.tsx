@@ -94,6 +94,7 @@ function RecordingMenu(props: { recording: Recording }): JSX.Element {
       label={t().recording.more}
       icon="more"
       iconOnly
+      align="end"
       testid="recording-menu"
       items={[
         {

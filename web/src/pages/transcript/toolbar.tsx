@@ -46,6 +46,7 @@ export function Tools(props: { onCompare: () => void }): JSX.Element {
           label={t().recording.more}
           icon="more"
           iconOnly
+          align="end"
           testid="more"
           items={[
             { label: t().speakers.manage, icon: "person", onSelect: () => setOpen("speakers") },
@@ -134,6 +135,7 @@ function ExportMenu(): JSX.Element {
     <Menu
       label={t().exporting.label}
       icon="download"
+      align="end"
       testid="export"
       items={EXPORTS.map((format) => ({
         label: t().exporting.formats[format],
