@@ -38,8 +38,8 @@ def _write(connection: Connection, lines: tuple[str, ...], language: str, job: s
     if lines:
         transcripts.write(connection, one, made, transcript_of(*lines, language=language), "base")
     _set(
-        connection, "jobs", "recording_id", one, state=job, not_before=connection.now + LATER_S, done_s=duration_s / 2, total_s=duration_s,
-        error_code=error, error_json=None if error is None else "{}",
+        connection, "jobs", "recording_id", one, state=job, not_before=connection.now + LATER_S,
+        done_s=duration_s / 2, total_s=duration_s, error_code=error, error_json=None if error is None else "{}",
     )  # fmt: skip
     _set(connection, "recordings", "id", one, state="complete", created_at=created_at, duration_s=duration_s)
     search.refresh(connection, one)

@@ -6,21 +6,18 @@ export function onLongPress(held: () => void) {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let start = { x: 0, y: 0 };
   let finger = false;
-  let just = false;
   const stop = (): void => clearTimeout(timer);
   return {
-    /** Whether the click that comes now is the end of a long press. */
-    justHeld: (): boolean => just,
+    /** Whether the click that comes now is of a finger. */
     byFinger: (): boolean => finger,
     handlers: {
       onPointerDown: (event: PointerEvent): void => {
-        just = false;
         finger = event.pointerType === "touch";
         if (!finger) return;
         start = { x: event.clientX, y: event.clientY };
         timer = setTimeout(() => {
-          just = true;
           held();
+          swallowClick();
         }, LONG_MS);
       },
       onPointerMove: (event: PointerEvent): void => {
@@ -34,4 +31,19 @@ export function onLongPress(held: () => void) {
       },
     },
   };
+}
+
+/** The finger that is lifted now must not press what has come under it meanwhile. */
+function swallowClick(): void {
+  const forget = (): void => {
+    window.removeEventListener("click", swallow, true);
+    window.removeEventListener("pointerdown", forget, true);
+  };
+  const swallow = (event: Event): void => {
+    event.preventDefault();
+    event.stopPropagation();
+    forget();
+  };
+  window.addEventListener("click", swallow, true);
+  window.addEventListener("pointerdown", forget, true);
 }

@@ -34,11 +34,11 @@ export function RecordingRow(props: RowProps): JSX.Element {
   const press = onLongPress(() => props.selection.toggle(props.recording.id));
   /** Once something is chosen, a finger chooses more; it does not open. */
   const onClick = (event: MouseEvent): void => {
-    const choosing = press.justHeld() || event.shiftKey || (press.byFinger() && props.selection.any());
-    if (!choosing) return;
+    const choosing = press.byFinger() && props.selection.any();
+    if (!choosing && !event.shiftKey) return;
     event.preventDefault();
     if (event.shiftKey) props.selection.extend(props.recording.id);
-    else if (!press.justHeld()) props.selection.toggle(props.recording.id);
+    else props.selection.toggle(props.recording.id);
   };
   return (
     <li class="recording" data-testid="recording" data-id={props.recording.id} data-chosen={chosen() ? "" : undefined}>
