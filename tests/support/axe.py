@@ -9,7 +9,9 @@ from support.browsers import Tab
 
 SOURCE = Path(__file__).resolve().parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-SETTLED = "document.getAnimations().every((one) => one.playState !== 'running' || one.effect.getTiming().iterations > 9)"
+SETTLED = (
+    "document.getAnimations().every((one) => one.playState !== 'running' || one.effect.getTiming().iterations > 9)"
+)
 _RUN = f"""axe.run(document, {{ runOnly: {json.dumps(TAGS)}, resultTypes: ["violations"] }}).then((found) =>
     found.violations.flatMap((rule) => rule.nodes.map((node) =>
         `${{rule.id}}: ${{node.target.join(" ")}}: ${{node.any.concat(node.all, node.none).map((one) => one.message).join("; ")}}`)))"""

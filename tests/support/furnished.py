@@ -39,10 +39,14 @@ class Furnished:
 
 def furnish(client: httpx.Client, speech: Path) -> Furnished:
     """Four recordings: a talk of two people, Mandarin under a hold, silence, and one in the trash."""
-    mandarin = _send(client, speech / "zh" / "st-b33d835192.flac", title="交班紀錄 11 月 25 日", language="zh", tags=["交班"])
+    mandarin = _send(
+        client, speech / "zh" / "st-b33d835192.flac", title="交班紀錄 11 月 25 日", language="zh", tags=["交班"]
+    )
     silent = _send(client, speech / "nospeech" / "silence-10s.flac", title="Corridor, night", tags=["night"])
     trashed = _send(client, speech / "en" / "ls-3331-159605-0007.flac", title="Family visit, first try", language="en")
-    talk = _send(client, speech / "dialogue" / "katie-steve.flac", title="Morning talk", language="en", tags=["home", "交班"])
+    talk = _send(
+        client, speech / "dialogue" / "katie-steve.flac", title="Morning talk", language="en", tags=["home", "交班"]
+    )
     for recording in (mandarin, silent, trashed, talk):
         wait_until(lambda one=recording: _is_final(client, one), "the recording is transcribed", TRANSCRIBE_S)
     _name_speakers(client, talk)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Playwright
-from support.record_page import MICROPHONE_RATE, SHORT_CLIP
 
 from support.browsers import Tab, chromium_tab, firefox, firefox_tab, webkit, webkit_tab
 from support.microphone import Microphone, has_microphone, running_microphone
+from support.record_page import MICROPHONE_RATE, SHORT_CLIP
 from support.sound import decoded, wav
 
 INSTALLED_BY = "./test.sh installs it where there is apt-get"
