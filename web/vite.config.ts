@@ -1,6 +1,7 @@
 import solid from "vite-plugin-solid";
 import { defineConfig } from "vitest/config";
 import { firstPageBudget } from "./build/first-page";
+import { installable } from "./build/installable";
 
 const SERVER = "http://localhost:3000";
 
@@ -9,7 +10,7 @@ const SERVER = "http://localhost:3000";
 const OLDEST = ["chrome87", "edge88", "firefox78", "safari14"];
 
 export default defineConfig({
-  plugins: [solid(), firstPageBudget()],
+  plugins: [solid(), firstPageBudget(), installable()],
   css: { transformer: "lightningcss" },
   build: {
     target: OLDEST,

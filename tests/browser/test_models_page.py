@@ -186,7 +186,7 @@ def test_a_recording_goes_on_while_one_looks_at_the_models(speaking: Browser, se
     expect(page.get_by_test_id("models-page")).to_have_count(0)
     expect(page.get_by_test_id("timer")).to_contain_text("0:12", timeout=PATIENCE_MS)
     page.get_by_test_id("stop").click()
-    expect(page.get_by_test_id("download-srt")).to_be_enabled(timeout=PATIENCE_MS)
+    expect(page.get_by_test_id("download-srt")).to_be_visible(timeout=PATIENCE_MS)
     text = " ".join(row.inner_text() for row in page.get_by_test_id("segment").all()).lower()
     assert "fellow american" in text
     assert "for your country" in text

@@ -6,34 +6,14 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-import jiwer
 from playwright.sync_api import Browser, Page, expect
-from whisper_normalizer.english import EnglishTextNormalizer
 
+from support.record_page import PATIENCE_MS, error_rate, normalised, open_page, record_until, transcript_of
 from support.server import Service
 
 JFK = "and so my fellow americans ask not what your country can do for you ask what you can do for your country"
 MAX_WORD_ERROR_RATE = 0.2
 """Echo cancellation and noise suppression change a word here and there: 22 words, of which 4 may be wrong."""
-
-PATIENCE_MS = 60_000
-normalised = EnglishTextNormalizer()
-
-
-def open_page(browser: Browser, service: Service, **options: object) -> Page:
-    page = browser.new_context(**{"locale": "zh-TW", "viewport": {"width": 1280, "height": 800}, **options}).new_page()
-    page.set_default_timeout(PATIENCE_MS)
-    page.goto(service.url)
-    expect(page.get_by_test_id("status-banner")).to_contain_text(re.compile("就緒|Ready"))
-    return page
-
-
-def transcript_of(page: Page) -> str:
-    """What the page shows once it offers the files."""
-    expect(page.get_by_test_id("download-srt")).to_be_enabled(timeout=PATIENCE_MS)
-    rows = page.get_by_test_id("segment").all()
-    stamps = [row.get_by_test_id("segment-time").inner_text() for row in rows]
-    return " ".join(row.inner_text().replace(stamp, "", 1).strip() for row, stamp in zip(rows, stamps, strict=True))
 
 
 def download(page: Page, kind: str) -> str:
@@ -44,11 +24,10 @@ def download(page: Page, kind: str) -> str:
 
 def test_a_recording_from_the_microphone_becomes_the_words_that_were_said(speaking: Browser, service: Service) -> None:
     page = open_page(speaking, service)
-    page.get_by_test_id("record").click()
-    expect(page.get_by_test_id("timer")).to_contain_text("0:13", timeout=PATIENCE_MS)
+    record_until(page, 13)
     page.get_by_test_id("stop").click()
-    error_rate = jiwer.wer(normalised(JFK), normalised(transcript_of(page)))
-    assert error_rate <= MAX_WORD_ERROR_RATE, transcript_of(page)
+    heard = transcript_of(page)
+    assert error_rate(JFK, heard) <= MAX_WORD_ERROR_RATE, heard
 
 
 def test_a_paused_recording_leaves_out_what_was_said_meanwhile_and_goes_on(speaking: Browser, service: Service) -> None:

@@ -47,7 +47,7 @@ def test_workers_are_started_before_anything_else_is_imported() -> None:
 
 
 def test_the_service_starts_without_what_only_requests_and_people_need() -> None:
-    assert loaded_by(SERVICE, (*WEB, *CLIENTS, "typer", "rich", "pip", "importlib.metadata")) == set()
+    assert loaded_by(SERVICE, (*WEB, *CLIENTS, "typer", "rich", "pip", "opencc", "importlib.metadata")) == set()
     assert loaded_by(SERVICE, ("structlog", "care_voice.app")) == {"structlog", "care_voice.app"}
 
 

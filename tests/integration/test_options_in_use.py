@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,10 @@ from care_voice.engine.windows import WindowDecoder
 from care_voice.models.report import Verified
 from care_voice.service.options import TranscriptionOptions
 from care_voice.service.transcription import TranscriptionSettings
-from support.forms import TRANSLATIONS, send
+from support.forms import TRANSLATIONS, refused, send
 from support.server import Service
 from support.sound import RATE, Pcm, decoded, wav
+from support.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -226,6 +228,48 @@ def test_keywords_are_the_standard_name_of_hotwords(client: openai.OpenAI, speec
     )
 
     assert "kissed Liddy" in result.text
+
+
+def test_mandarin_is_in_the_script_that_is_asked_for_in_every_format(service: Service, speech: Path) -> None:
+    clip = (speech / MANDARIN_CLIP).read_bytes()
+
+    def heard(**fields: Any) -> str:
+        return send(service.client, clip, language="zh", response_format="text", **fields).text.strip()
+
+    whole = send(service.client, clip, response_format="verbose_json", **{"timestamp_granularities[]": "word"}).json()
+    subtitles = send(service.client, clip, language="zh", response_format="srt").text
+    stream = send(service.client, clip, language="zh", stream="true").text
+    events = [json.loads(line.removeprefix("data: ")) for line in stream.splitlines() if line.startswith("data: ")]
+    simplified, traditional = heard(script="simplified"), heard()
+
+    assert set("因为国") <= set(simplified)
+    assert set("因為國") <= set(traditional), "which is the default"
+    assert mandarin_error_rate(traditional) == mandarin_error_rate(heard(script="as_heard"))
+    assert whole["text"] == traditional
+    assert "".join(word["word"].strip() for word in whole["words"]) == traditional.replace(" ", "")
+    assert "".join(subtitles.split("\n")[2::4]) == traditional
+    assert "".join(event.get("delta", "") for event in events) == events[-1]["text"] == traditional
+
+
+def test_a_recording_is_stored_and_exported_in_the_script_that_was_asked_for(service: Service, speech: Path) -> None:
+    clip = (speech / MANDARIN_CLIP).read_bytes()
+    api = "/api/v1/recordings"
+    sent = send(service.client, clip, path=api, model=None, language="zh", script="simplified", title="script")
+    place = f"{api}/{sent.json()['id']}"
+    kept = wait_until(lambda: service.client.get(f"{place}/transcripts/current", params={"words": "true"}).json()
+                      .get("segments"), "the transcript is stored")  # fmt: skip
+    exported = service.client.get(f"{place}/export", params={"format": "txt"}).text
+    text = "".join(segment["text"] for segment in kept)
+
+    assert "因为" in text
+    assert text == "".join(word["word"].strip() for segment in kept for word in segment["words"])
+    assert text in exported.replace("\n", "")
+
+
+def test_a_script_that_is_none_is_refused(service: Service, speech: Path) -> None:
+    answer = send(service.client, (speech / MANDARIN_CLIP).read_bytes(), script="hant")
+
+    refused(answer, 400, "invalid_parameter", "script")
 
 
 def test_an_extension_out_of_range_is_a_bad_request_error(client: openai.OpenAI, speech: Path) -> None:

@@ -127,6 +127,12 @@ def sqlite_database(tmp_path: Path) -> Iterator[Database]:
     yield from _opened(StoreSettings(), tmp_path)
 
 
+@pytest.fixture
+def postgres_database(postgres_url: str, tmp_path: Path) -> Iterator[Database]:
+    """PostgreSQL with the whole schema."""
+    yield from _opened(StoreSettings(url=postgres_url), tmp_path)
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """Each database with the whole schema."""

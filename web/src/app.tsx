@@ -10,11 +10,14 @@ import { createPlayer } from "./state/player";
 import { createRecorder } from "./state/recorder";
 import { createService } from "./state/service";
 import { createSession } from "./state/session";
+import { offerUpdates } from "./state/updates";
 
 export function App(): JSX.Element {
   const shared = createShared();
   const { session, recorder } = shared;
-  warnBeforeLeaving(() => recorder.state().kind !== "idle" || session.entries.atRisk());
+  const atRisk = (): boolean => recorder.state().kind !== "idle" || session.atRisk();
+  warnBeforeLeaving(atRisk);
+  offerUpdates(atRisk);
   return (
     <AppContext.Provider value={shared}>
       <Router root={Frame}>
@@ -31,7 +34,7 @@ export function App(): JSX.Element {
     const navigate = useNavigate();
     const addFiles = (files: File[]): void => {
       navigate(PATHS.record);
-      files.forEach(session.addFile);
+      for (const file of files) void session.addFile(file);
     };
     return (
       <>
@@ -46,9 +49,13 @@ function createShared(): Shared {
   const service = createService();
   const session = createSession(service);
   const [askingDiscard, setAskingDiscard] = createSignal(false);
-  const recorder = createRecorder((audio, durationS) => {
-    setAskingDiscard(false);
-    session.addRecording(audio, durationS);
+  const recorder = createRecorder({
+    record: session.record,
+    remove: session.remove,
+    onEnd: (id) => {
+      setAskingDiscard(false);
+      session.entries.select(id);
+    },
   });
   return { service, session, recorder, player: createPlayer(), askingDiscard, setAskingDiscard };
 }

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 from fastapi import Request
 
+from care_voice.api.bodies import refusal
 from care_voice.domain.edits import (
     DeleteSegment,
     Edit,
@@ -21,7 +22,7 @@ from care_voice.domain.edits import (
     SetTimes,
     Split,
 )
-from care_voice.domain.errors import BodyTooLarge, InvalidParameter, MissingParameter
+from care_voice.domain.errors import BodyTooLarge, InvalidParameter, MissingParameter, UnsupportedParameter
 from care_voice.domain.stored import Seen
 
 EDITS: dict[str, type[Edit]] = {
@@ -57,7 +58,7 @@ async def read_edits(request: Request) -> tuple[list[Edit], Seen]:
     """The edits of a request, and what its client has seen.
 
     Raises:
-        InvalidParameter, MissingParameter, BodyTooLarge: It is not as docs/api.md says.
+        InvalidParameter, MissingParameter, UnsupportedParameter, BodyTooLarge: It is not as docs/api.md says.
     """
     body = _decoded(await _body_of(request), _Body)
     if not 1 <= len(body.edits) <= MAX_EDITS:
@@ -88,7 +89,7 @@ def _decoded(body: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(body, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidParameter(param="body", why=_plain(error)) from None
+        raise refusal(error) from None
 
 
 def _edit(number: int, raw: dict[str, Any]) -> Edit:
@@ -98,11 +99,11 @@ def _edit(number: int, raw: dict[str, Any]) -> Edit:
         raise InvalidParameter(param=f"edits[{number}].op", why=f"it must be one of {', '.join(EDITS)}")
     unknown = raw.keys() - {field.name for field in fields(cls)}  # type: ignore[arg-type]
     if unknown:
-        raise InvalidParameter(param=f"edits[{number}].{min(unknown)[:40]}", why=f"{op} has no such field")
+        raise UnsupportedParameter(param=f"edits[{number}].{min(unknown)[:40]}", why=f"{op} has no such field")
     try:
         return msgspec.convert(raw, cls)
     except msgspec.ValidationError as error:
-        raise InvalidParameter(param=f"edits[{number}]", why=_plain(error)) from None
+        raise refusal(error, f"edits[{number}]") from None
 
 
 def _seen(request: Request, revision: int | None) -> Seen:
@@ -120,7 +121,3 @@ def _seen(request: Request, revision: int | None) -> Seen:
     if match is None:
         raise InvalidParameter(param="If-Match", why="it must be * or an ETag of this transcript")
     return Seen(number=int(match[1]), revision=int(match[2]))
-
-
-def _plain(error: Exception) -> str:
-    return str(error).replace("`", "'")[:200]

@@ -15,7 +15,7 @@ from care_voice.api.openapi_jobs import EVENTS_DOCS, JOB_DOCS, JOBS_DOCS, NODES_
 from care_voice.api.parameters import Fields
 from care_voice.api.recordings_intake import small_body
 from care_voice.api.services import ApiServices, Services
-from care_voice.api.shapes import listed, moment
+from care_voice.api.shapes import error_shape, listed, moment
 from care_voice.api.streams import event_stream
 from care_voice.domain.errors import InvalidParameter
 from care_voice.domain.jobs import Job, JobKind, JobPriority
@@ -104,7 +104,6 @@ def _last_seen(request: Request) -> int:
 def job_shape(job: Job) -> dict[str, Any]:
     """A job as every route shows it."""
     model, options = wanted(job.request)
-    error = None if job.error_code is None else {"code": job.error_code, **(job.error or {})}
     return {
         "id": job.id,
         "recording_id": job.recording_id,
@@ -116,7 +115,7 @@ def job_shape(job: Job) -> dict[str, Any]:
         "attempt": job.attempt,
         "cancel_requested": job.cancel_requested,
         "progress": {"done_s": job.done_s, "total_s": job.total_s},
-        "error": error,
+        "error": error_shape(job),
         "created_at": moment(job.created_at),
         "started_at": moment(job.started_at),
         "ended_at": moment(job.ended_at),

@@ -24,10 +24,11 @@ from care_voice.api.openapi_library import (
 from care_voice.api.parameters import Fields
 from care_voice.api.problems import problem_body
 from care_voice.api.retention import delete_for_good
-from care_voice.api.services import Services
-from care_voice.api.shapes import listed, recording_shape
+from care_voice.api.services import ApiServices, Services
+from care_voice.api.shapes import listed, recording_shape, transcription_shape
 from care_voice.domain.errors import InvalidParameter, UnsupportedParameter
-from care_voice.domain.library import ORDERS, Change, Filters, Found, Match, Order, Outcome, Summary
+from care_voice.domain.jobs import Job
+from care_voice.domain.library import ORDERS, TRANSCRIPTIONS, Change, Filters, Found, Match, Order, Outcome, Summary
 from care_voice.domain.recordings import Recording, RecordingState, Source
 from care_voice.service.library import MAX_PAGE, Action
 
@@ -35,8 +36,8 @@ router = APIRouter(prefix="/api/v1", tags=["Library"])
 
 _USUAL_PAGE = 50
 _KNOWN = frozenset({
-    "q", "tag", "tag[]", "state", "client", "language", "source", "from", "to", "trashed", "has_transcript", "order",
-    "cursor", "limit", "count", "summary",
+    "q", "tag", "tag[]", "state", "client", "language", "source", "from", "to", "trashed", "has_transcript",
+    "transcription", "order", "cursor", "limit", "count", "summary",
 })  # fmt: skip
 _ETAG = re.compile(r'(?:W/)?"(\d{1,18})"')
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -61,7 +62,8 @@ async def list_recordings(request: Request, services: Services) -> dict[str, Any
     filters, order = _filters(query), _order(query)
     limit = query.integer("limit", 1, MAX_PAGE) or _USUAL_PAGE
     page = await services.recordings.library.find(filters, order, query.text("cursor"), limit)
-    shape = listed([_found(each) for each in page.items], page.following)
+    jobs = await services.recordings.jobs.transcriptions([each.recording.id for each in page.items])
+    shape = listed([_found(each, jobs.get(each.recording.id)) for each in page.items], page.following)
     if query.flag("summary"):
         summaries = await services.recordings.library.summaries([each.recording.id for each in page.items])
         for item in shape["items"]:
@@ -75,7 +77,7 @@ async def list_recordings(request: Request, services: Services) -> dict[str, Any
 @router.get("/recordings/{recording_id}", summary="One recording", **SHOW_DOCS)
 async def show_recording(recording_id: str, services: Services) -> JSONResponse:
     """In the trash or not. Its `ETag` is its version, for `If-Match`."""
-    return _answer(await services.recordings.library.show(recording_id))
+    return await _answer(services, await services.recordings.library.show(recording_id))
 
 
 @router.patch("/recordings/{recording_id}", summary="Change title, notes and tags", **CHANGE_DOCS)
@@ -83,7 +85,7 @@ async def change_recording(recording_id: str, request: Request, services: Servic
     """What is left out stays as it is; `tags` are all there will be. Without `If-Match` the last one wins."""
     wish = await json_body(request, _Change)
     change = Change(wish.title, wish.notes, wish.tags)
-    return _answer(await services.recordings.library.change(recording_id, change, _version(request)))
+    return await _answer(services, await services.recordings.library.change(recording_id, change, _version(request)))
 
 
 @router.delete("/recordings/{recording_id}", summary="Put a recording into the trash", **TRASH_DOCS)
@@ -95,13 +97,13 @@ async def trash_recording(recording_id: str, request: Request, services: Service
     query = Fields({name: request.query_params.getlist(name) for name in request.query_params})
     if query.flag("permanently"):
         return await delete_for_good(recording_id, request, services, query, _version(request))
-    return _answer(await services.recordings.library.trash(recording_id, _version(request)))
+    return await _answer(services, await services.recordings.library.trash(recording_id, _version(request)))
 
 
 @router.post("/recordings/{recording_id}/restore", summary="Take a recording out of the trash", **RESTORE_DOCS)
 async def restore_recording(recording_id: str, services: Services) -> JSONResponse:
     """No error where it is not there."""
-    return _answer(await services.recordings.library.restore(recording_id))
+    return await _answer(services, await services.recordings.library.restore(recording_id))
 
 
 @router.post("/recordings/bulk", summary="Do the same to many recordings", **BULK_DOCS)
@@ -136,6 +138,7 @@ def _filters(query: Fields) -> Filters:
         source=_one_of(query, "source", get_args(Source)),
         state=_one_of(query, "state", get_args(RecordingState)),
         language=query.text("language"),
+        transcription=_one_of(query, "transcription", TRANSCRIPTIONS),
         since=_time(query, "from"),
         until=_time(query, "to", end_of_day=True),
         trashed=query.flag("trashed"),
@@ -182,12 +185,17 @@ def _version(request: Request) -> int | None:
     return int(match[1])
 
 
-def _answer(recording: Recording) -> JSONResponse:
-    return JSONResponse(recording_shape(recording), headers={"ETag": f'"{recording.version}"'})
+async def _answer(services: ApiServices, recording: Recording) -> JSONResponse:
+    jobs = await services.recordings.jobs.transcriptions([recording.id])
+    return JSONResponse(_shape(recording, jobs.get(recording.id)), headers={"ETag": f'"{recording.version}"'})
 
 
-def _found(found: Found) -> dict[str, Any]:
-    return {**recording_shape(found.recording), "matches": [_match(each) for each in found.matches]}
+def _found(found: Found, job: Job | None) -> dict[str, Any]:
+    return {**_shape(found.recording, job), "matches": [_match(each) for each in found.matches]}
+
+
+def _shape(recording: Recording, job: Job | None) -> dict[str, Any]:
+    return {**recording_shape(recording), "transcription": transcription_shape(job)}
 
 
 def _summary(summary: Summary) -> dict[str, Any]:

@@ -9,10 +9,11 @@ from urllib.parse import urlsplit
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from care_voice.api.context import choose_request_id, request_id
-from care_voice.api.problems import error_response
+from care_voice.api.problems import error_response, http_error_response
 from care_voice.domain.errors import BodyTooLarge, CareVoiceError, ForeignHost, ForeignOrigin
 from care_voice.telemetry.metrics import Metrics
 
@@ -115,6 +116,19 @@ def is_address(name: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+class WholeAddresses:
+    """Answers 404 to an address with a NUL: no name has one, and neither PostgreSQL nor a file system can be asked."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and "\0" in scope["path"]:
+            await http_error_response(HTTPException(404), scope["path"])(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
 
 
 class BodyLimit:

@@ -21,13 +21,14 @@ from care_voice.api.streams import event_stream, unless_disconnected
 from care_voice.api.uploads import Form, received_form
 from care_voice.domain.errors import CareVoiceError, InvalidParameter, UnknownModel, UnsupportedParameter
 from care_voice.domain.formats import logprob, usage, verbose
+from care_voice.domain.languages import UNDETERMINED
 from care_voice.domain.subtitles import to_srt, to_vtt
 from care_voice.domain.transcript import Segment, Transcript
 from care_voice.engine.protocol import VadOptions
 from care_voice.scheduler.work import Caller
 from care_voice.service.options import TranscriptionOptions
 from care_voice.service.served_models import ServedModel
-from care_voice.service.transcription import UNDETERMINED, Finished, SegmentReady
+from care_voice.service.transcription import Finished, SegmentReady
 
 router = APIRouter(tags=["OpenAI-compatible"])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
+from care_voice.domain.chinese import Script
 from care_voice.domain.languages import LANGUAGES
 from care_voice.models.progress import Phase
 from care_voice.service.model_library import ModelState, SignatureState
@@ -41,6 +42,11 @@ _EXTENSIONS: dict[str, Any] = {
         "type": "string",
         "enum": list(get_args(LanguageDetection)),
         "description": "Extension. recording detects one language for the whole, window lets it change within.",
+    },
+    "script": {
+        "type": "string",
+        "enum": list(get_args(Script)),
+        "description": "Extension. How Mandarin and Cantonese are written; as_heard leaves what the model wrote.",
     },
 }
 _COMMON: dict[str, Any] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from care_voice.domain import labels
-from care_voice.domain.library import ORDERS
+from care_voice.domain.library import ORDERS, TRANSCRIPTIONS
 from care_voice.domain.recordings import RecordingState, Source
 from care_voice.domain.searching import MAX_QUERY_CHARACTERS
 from care_voice.service.library import MAX_BULK, MAX_NOTES, MAX_PAGE, Action
@@ -46,12 +46,17 @@ LIST_DOCS: dict[str, Any] = {
             _query("tag", {"type": "array", "items": _TEXT}, "All of these tags; repeat it."),
             _query("state", {"type": "string", "enum": list(get_args(RecordingState))}, "Only these."),
             _query("client", _TEXT, "Only those of this client."),
-            _query("language", _TEXT, "Language of the current transcript."),
+            _query("language", _TEXT, "Language of the current transcript: a code such as `zh`."),
             _query("source", {"type": "string", "enum": list(get_args(Source))}, "Only these."),
             _query("from", _TIME, "Created then or later."),
             _query("to", _TIME, "Created before; a day is included."),
             _query("trashed", {"type": "boolean", "default": False}, "Those in the trash, and no others."),
             _query("has_transcript", {"type": "boolean"}, "Those that have one, or have none."),
+            _query(
+                "transcription",
+                {"type": "string", "enum": list(TRANSCRIPTIONS)},
+                "Those whose newest transcription is so; `none`: nobody asked for one.",
+            ),
             _query("order", {"type": "string", "enum": list(ORDERS), "default": "newest"}, "relevance needs q."),
             _query("cursor", _TEXT, "`next` of the page before, with the same filters."),
             _query("limit", {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": 50}, "Length of a page."),

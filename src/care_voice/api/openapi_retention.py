@@ -45,7 +45,7 @@ PUT_RULE_DOCS: dict[str, Any] = {
 }
 RULE_DOCS = _missing("rule")
 HOLD_DOCS: dict[str, Any] = {
-    "openapi_extra": _body({"reason": {"type": "string", "minLength": 1}}, ["reason"]),
+    "openapi_extra": _body({"reason": {"type": "string", "minLength": 1}, "replace": {"type": "boolean"}}, ["reason"]),
     "responses": {400: _INVALID, **_missing("recording")},
 }
 RELEASE_DOCS = _missing("recording")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from care_voice.domain.jobs import JobKind, JobState
+from care_voice.domain.library import TRANSCRIPTIONS
 from care_voice.domain.recordings import RecordingState, Source
 
 _TEXT: dict[str, Any] = {"type": "string"}
@@ -60,6 +61,21 @@ _RECORDING: dict[str, Any] = {
     "expires_at": _MAYBE_TIME,
     "trashed_at": _MAYBE_TIME,
 }
+_ERROR = {"oneOf": [_object({"code": _TEXT}, {"message": _TEXT, "hint": _TEXT}), {"type": "null"}]}
+_TRANSCRIPTION = {
+    "transcription": {
+        **_object(
+            {
+                "state": {"type": "string", "enum": list(TRANSCRIPTIONS)},
+                "job_id": _MAYBE_TEXT,
+                "done_s": _NUMBER,
+                "total_s": _MAYBE_NUMBER,
+                "error": _ERROR,
+            }
+        ),
+        "description": "How far the newest transcription is, in seconds of sound; `none` where nobody asked for one.",
+    },
+}
 _MATCH = _object({
     "field": _TEXT,
     "text": _TEXT,
@@ -107,8 +123,8 @@ _HEAD: dict[str, Any] = {
     "revision": _INTEGER,
     "model": _TEXT,
     "task": _TEXT,
-    "language": {**_TEXT, "description": "Its English name, in lower case."},
-    "language_code": _TEXT,
+    "language": {**_TEXT, "description": "A code such as `zh`, as the filter of the list takes it."},
+    "language_name": {**_TEXT, "description": "Its English name, in lower case."},
     "duration": {**_NUMBER, "description": "Seconds."},
     "job_id": _MAYBE_TEXT,
     "current": _FLAG,
@@ -159,7 +175,7 @@ _JOB = _object(
         "attempt": _INTEGER,
         "cancel_requested": _FLAG,
         "progress": _object({"done_s": _NUMBER, "total_s": _MAYBE_NUMBER}),
-        "error": {"oneOf": [_object({"code": _TEXT}, {"message": _TEXT, "hint": _TEXT}), {"type": "null"}]},
+        "error": _ERROR,
         "created_at": _TIME,
         "started_at": _MAYBE_TIME,
         "ended_at": _MAYBE_TIME,
@@ -184,9 +200,9 @@ _STATUS = _object({
 })  # fmt: skip
 
 SHAPES: dict[str, Any] = {
-    "Recording": _object(_RECORDING),
+    "Recording": _object({**_RECORDING, **_TRANSCRIPTION}),
     "SentRecording": _object({**_RECORDING, "upload_url": _MAYBE_TEXT}),
-    "FoundRecording": _object({**_RECORDING, "matches": _many(_MATCH)}, {"summary": _SUMMARY}),
+    "FoundRecording": _object({**_RECORDING, **_TRANSCRIPTION, "matches": _many(_MATCH)}, {"summary": _SUMMARY}),
     "FoundRecordings": _FOUND_PAGE,
     "Receipt": _RECEIPT,
     "Receipts": _page("Receipt"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import cast, get_args
 
 from care_voice.api.parameters import Fields
+from care_voice.domain.chinese import Script
 from care_voice.domain.errors import InvalidParameter
 from care_voice.engine.protocol import VadOptions
 from care_voice.service.options import (
@@ -18,6 +19,7 @@ from care_voice.service.served_models import ServedModel
 
 EXTENSIONS = frozenset({
     "profile", "beam_size", "temperatures", "temperatures[]", "hotwords", "language_detection",
+    "script",
 })  # fmt: skip
 """Fields that the OpenAI API does not have."""
 
@@ -33,6 +35,7 @@ def read_options(fields: Fields, model: ServedModel, task: Task, vad: VadOptions
         _refuse_other_languages(task, language)
     profile = fields.choice("profile", get_args(Profile), "") or None
     detection = fields.choice("language_detection", get_args(LanguageDetection), "") or None
+    script = fields.choice("script", get_args(Script), "") or None
     return TranscriptionOptions(
         task=task,
         language=language,
@@ -45,6 +48,7 @@ def read_options(fields: Fields, model: ServedModel, task: Task, vad: VadOptions
         temperatures=fields.numbers("temperatures", 0, 1),
         hotwords=_hotwords(fields),
         language_detection=cast("LanguageDetection | None", detection),
+        script=cast("Script | None", script),
     )
 
 

@@ -53,6 +53,7 @@ _STATUS: list[tuple[type[errors.CareVoiceError], int]] = [
     (store_errors.AudioMissing, 500),
     (store_errors.BackupInvalid, 422),
     (store_errors.TargetNotEmpty, 409),
+    (store_errors.ServiceRunning, 409),
     (store_errors.StoreError, 503),
     (errors.StorageFull, 507),
     (errors.DeadlineExceeded, 504),

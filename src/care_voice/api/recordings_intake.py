@@ -34,7 +34,8 @@ async def create_recording(request: Request, services: Services) -> JSONResponse
     """A form holds the whole recording. JSON begins an empty one, to which sound is appended at its `upload_url`."""
     if request.headers.get("content-type", "").split(";")[0].strip().lower() == "application/json":
         return await _begin_live(request, services)
-    return await _receive_form(request, services)
+    recording, made = await receive_form(request, services)
+    return _answer(request, recording, _CREATED if made else _OK)
 
 
 @router.post("/{recording_id}/complete", openapi_extra=COMPLETE_DOCS, summary="End a live recording")
@@ -81,8 +82,14 @@ async def small_body(request: Request) -> bytes:
     return bytes(body)
 
 
-async def _receive_form(request: Request, services: ApiServices) -> JSONResponse:
-    """What fails or is cut off in the middle leaves nothing behind: its client has the file, and got no answer."""
+async def receive_form(request: Request, services: ApiServices) -> tuple[Recording, bool]:
+    """A recording that came as one form, and whether it is new: its key may have been used before. What fails or is cut
+    off in the middle leaves nothing behind: its client has the file, and got no answer.
+
+    Raises:
+        InvalidParameter, MissingParameter, UnsupportedParameter, UnknownModel, EmptyFile: What is wrong with the form.
+        CareVoiceError: What `Intake` raises.
+    """
     intake, key = services.recordings.intake, idempotency_key(request)
     caller = caller_of(request, services.settings.trusted_proxies)
     form = StreamedForm(request.headers.get("content-type", ""), request.stream(), KNOWN)
@@ -99,7 +106,7 @@ async def _receive_form(request: Request, services: ApiServices) -> JSONResponse
     except BaseException:  # a cancellation too
         await withdraw(intake, begun.id)
         raise
-    return _answer(request, recording, _CREATED if recording.id == begun.id else _OK)
+    return recording, recording.id == begun.id
 
 
 async def _append(intake: Intake, begun: Recording, form: StreamedForm, *, hashed: bool) -> str:

@@ -42,6 +42,7 @@ class _Rule(msgspec.Struct, forbid_unknown_fields=True):
 
 class _Hold(msgspec.Struct, forbid_unknown_fields=True):
     reason: str
+    replace: bool = False
 
 
 @router.get("/retention", summary="The rules, and how long the trash keeps")
@@ -74,9 +75,10 @@ async def delete_rule(rule_id: str, services: Services) -> None:
 
 @router.put("/recordings/{recording_id}/hold", summary="Hold a recording", **HOLD_DOCS)
 async def hold_recording(recording_id: str, request: Request, services: Services) -> dict[str, Any]:
-    """Neither rules nor people can delete it until the hold is released; in the trash it stays there."""
+    """Neither rules nor people can delete it until the hold is released; in the trash it stays there. One that is held
+    keeps the reason it has, which is answered, unless `replace` is true."""
     wish = await json_body(request, _Hold)
-    return _hold(await services.recordings.retention.hold(recording_id, wish.reason))
+    return _hold(await services.recordings.retention.hold(recording_id, wish.reason, replace=wish.replace))
 
 
 @router.delete("/recordings/{recording_id}/hold", responses=RELEASE_DOCS, summary="Release a recording")

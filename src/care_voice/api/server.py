@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect
 from care_voice import __version__
 from care_voice.api import (
     audio,
+    form_pages,
     health,
     jobs,
     library,
@@ -27,7 +28,7 @@ from care_voice.api import (
     web,
     webhooks,
 )
-from care_voice.api.middleware import BodyLimit, RequestContext, SameSite
+from care_voice.api.middleware import BodyLimit, RequestContext, SameSite, WholeAddresses
 from care_voice.api.openapi import SCHEMAS
 from care_voice.api.openapi_shapes import describe_answers
 from care_voice.api.problems import InternalError, error_response, http_error_response
@@ -53,9 +54,15 @@ ROUTES = (
     jobs,
     transcripts,
     webhooks,
+    form_pages,
 )
 _CLIENT_CLOSED_REQUEST = 499
-_LIMITED_BY_INTAKE = (recordings_intake.router.prefix, tus.router.prefix, f"{tus.router.prefix}/")
+_LIMITED_BY_INTAKE = (
+    recordings_intake.router.prefix,
+    tus.router.prefix,
+    f"{tus.router.prefix}/",
+    form_pages.ADDRESS,
+)
 """Recordings as they come in: they have limits of their own, and are never collected in memory."""
 
 
@@ -81,6 +88,7 @@ def create_app(services: ApiServices) -> FastAPI:
     app.add_exception_handler(Exception, _on_bug)
     app.add_middleware(tus.MethodOverride)
     app.add_middleware(BodyLimit, limit_bytes=services.settings.max_body_bytes, elsewhere=_LIMITED_BY_INTAKE)
+    app.add_middleware(WholeAddresses)
     app.add_middleware(SameSite, allowed_hosts=services.settings.allowed_hosts)
     app.add_middleware(RequestContext, metrics=services.metrics)
     _describe_shapes(app)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from care_voice.domain.jobs import Job
 from care_voice.domain.recordings import Recording
 
 
@@ -38,6 +39,24 @@ def recording_shape(recording: Recording) -> dict[str, Any]:
         "version": recording.version,
         **_times(recording),
     }
+
+
+def transcription_shape(job: Job | None) -> dict[str, Any]:
+    """How far the newest transcription of a recording is, in seconds of sound; without a job its state is `none`."""
+    if job is None:
+        return {"state": "none", "job_id": None, "done_s": 0.0, "total_s": None, "error": None}
+    return {
+        "state": job.state.value,
+        "job_id": job.id,
+        "done_s": job.done_s,
+        "total_s": job.total_s,
+        "error": error_shape(job),
+    }
+
+
+def error_shape(job: Job) -> dict[str, Any] | None:
+    """Why a job failed, or why it is tried again."""
+    return None if job.error_code is None else {"code": job.error_code, **(job.error or {})}
 
 
 def listed(items: list[dict[str, Any]], following: str | None) -> dict[str, Any]:

@@ -149,8 +149,18 @@ def _expiry(recording: Recording) -> dict[str, str]:
 
 
 def _metadata(recording: Recording) -> dict[str, str]:
-    """As it was given at the creation, as far as it is kept as text."""
-    named = {"filename": recording.filename, "filetype": recording.media_type, "title": recording.title}
+    """What was given at the creation, under the names that this service prefers."""
+    wish = recording.wish
+    named = {
+        "filename": recording.filename,
+        "filetype": recording.media_type,
+        "title": recording.title,
+        "tags": ",".join(recording.tags),
+        "transcribe": "" if wish.transcribe else "false",
+        "model": wish.model,
+        **wish.options,
+        "task": wish.options.get("task", "").removeprefix("transcribe"),
+    }
     return {key: value for key, value in {**recording.metadata, **named}.items() if value}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Annotated
 
 import typer
@@ -33,3 +34,5 @@ def options(
 ) -> None:
     """Self-hosted speech-to-text that an organisation can trust."""
     configure_logging(level="warning")
+    # A database that is away is told once, by an error of ours, and not at each try by the driver as well.
+    logging.getLogger("psycopg").setLevel(logging.CRITICAL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from enum import StrEnum
 from typing import Annotated
 
@@ -9,7 +10,7 @@ import typer
 from rich.console import Console
 
 from care_voice.cli import recordings_export, recordings_hold, recordings_import
-from care_voice.cli.common import explain
+from care_voice.cli.common import explain, give_up
 from care_voice.cli.kept import Kept, print_json, with_kept
 from care_voice.cli.recordings_shown import About, about_json, found_json, found_table, print_about
 from care_voice.domain.errors import CareVoiceError, RequestError
@@ -27,6 +28,9 @@ app.command("export")(recordings_export.export)
 app.command("import")(recordings_import.import_folder)
 app.command("hold")(recordings_hold.hold)
 app.command("release")(recordings_hold.release)
+
+
+_NARROW = 110
 
 
 class Sort(StrEnum):
@@ -95,13 +99,20 @@ def remove(
     permanently: Annotated[
         bool, typer.Option("--permanently", help="Delete for good, in the trash or not: nothing brings them back.")
     ] = False,
+    reason: Annotated[str, typer.Option("--reason", help="For the receipts of what is deleted for good.")] = "",
 ) -> None:
     """Put recordings into the trash, from which `restore` takes them while it has not been emptied."""
+    if reason and not permanently:
+        give_up(
+            "--reason is for receipts, and only what is deleted for good has one.",
+            "Leave it out, or say --permanently.",
+        )
     if not yes:
+        _require_terminal()
         what = _counted(recordings_named)
         typer.confirm(f"Delete {what} for good?" if permanently else f"Put {what} into the trash?", abort=True)
     if permanently:
-        _delete_for_good(recordings_named)
+        _delete_for_good(recordings_named, reason or "asked for")
     else:
         _for_each("trash", recordings_named, "in the trash")
 
@@ -139,10 +150,11 @@ def _print_found(filters: Filters, order: Order, limit: int, *, as_json: bool) -
 
     found, their_jobs = with_kept(work)
     if as_json:
-        print_json([found_json(each) for each in found])
+        print_json([found_json(each, their_jobs[each.recording.id]) for each in found])
     else:
         console = Console()
-        console.print(found_table(found, their_jobs, searched=filters.query is not None))
+        searched, narrow = filters.query is not None, console.width < _NARROW
+        console.print(found_table(found, their_jobs, searched=searched, narrow=narrow))
     return len(found)
 
 
@@ -173,9 +185,15 @@ def _for_each(action: Action, ids: list[str], done: str) -> None:
         raise typer.Exit(1)
 
 
-def _delete_for_good(ids: list[str]) -> None:
+def _require_terminal() -> None:
+    """Exits with 1 where nobody can be asked."""
+    if not sys.stdin.isatty():
+        give_up("this removes recordings, and there is no terminal on which to ask.", "Say --yes if you are sure.")
+
+
+def _delete_for_good(ids: list[str], reason: str) -> None:
     async def work(kept: Kept) -> list[tuple[str, Receipt | CareVoiceError]]:
-        return [(each, await _deleted(kept, each)) for each in ids]
+        return [(each, await _deleted(kept, each, reason)) for each in ids]
 
     results = with_kept(work)
     for recording_id, result in results:
@@ -187,10 +205,10 @@ def _delete_for_good(ids: list[str]) -> None:
         raise typer.Exit(1)
 
 
-async def _deleted(kept: Kept, recording_id: str) -> Receipt | CareVoiceError:
+async def _deleted(kept: Kept, recording_id: str, reason: str) -> Receipt | CareVoiceError:
     deletion = Deletion(kept.db, kept.audio)
     try:
-        receipt = await deletion.delete(recording_id, who=CLIENT, reason="asked for")
+        receipt = await deletion.delete(recording_id, who=CLIENT, reason=reason)
         await deletion.erase_traces()
     except RequestError as error:
         return error

@@ -17,11 +17,12 @@ Id = Annotated[str, typer.Argument(metavar="RECORDING", help="Identifier, as in 
 def hold(
     recording: Id,
     reason: Annotated[str, typer.Option("--reason", help="Why; whoever wants to delete it is told.")],
+    replace: Annotated[bool, typer.Option("--replace", help="In place of the reason that it is held for.")] = False,
 ) -> None:
-    """Keep a recording, whatever rules or people say, until it is released."""
+    """Keep a recording, whatever rules or people say, until it is released. One that is held keeps its reason."""
 
     async def work(kept: Kept) -> Recording:
-        return await _retention(kept).hold(recording, reason)
+        return await _retention(kept).hold(recording, reason, replace=replace)
 
     held = with_kept(work)
     typer.echo(f"{held.id}: held, {held.hold_reason}")

@@ -14,7 +14,7 @@ from rich.filesize import decimal
 from rich.table import Column, Table
 from rich.text import Text
 
-from care_voice.api.shapes import moment, recording_shape
+from care_voice.api.shapes import moment, recording_shape, transcription_shape
 from care_voice.domain.excerpts import Excerpt
 from care_voice.domain.jobs import Job, JobKind, JobState
 from care_voice.domain.library import Found, Match
@@ -48,22 +48,30 @@ class About:
         )
 
 
-def found_table(found: Sequence[Found], their_jobs: Mapping[str, Sequence[Job]], *, searched: bool) -> Table:
-    """A row for each recording; `searched` shows where the query was found."""
+def found_table(
+    found: Sequence[Found], their_jobs: Mapping[str, Sequence[Job]], *, searched: bool, narrow: bool
+) -> Table:
+    """A row for each recording; `searched` shows where the query was found, `narrow` saves room."""
     table = Table(
-        whole_ids("Id"), Column("Recorded", overflow="fold"), "Title", Column("Length", no_wrap=True),
-        "Found" if searched else "Tags", Column("State", overflow="fold"),
+        whole_ids("Id"), Column("Recorded", no_wrap=True), "Title", Column("Length", no_wrap=True),
+        "Found" if searched else "Tags", Column("State", no_wrap=True),
         box=box.SIMPLE_HEAD, padding=0, show_edge=False,
     )  # fmt: skip
     for each in found:
         recording = each.recording
+        state = state_of(recording, their_jobs.get(recording.id, ()))
         last = Text("\n").join(_found(match) for match in each.matches) if searched else Text(", ".join(recording.tags))
         table.add_row(
-            Text(recording.id), local_time(recording.created_at), Text(title_of(recording)),
-            "" if recording.duration_s is None else length(recording.duration_s), last,
-            state_of(recording, their_jobs.get(recording.id, ())),
+            Text(recording.id), _stacked(Text(local_time(recording.created_at)), narrow), Text(title_of(recording)),
+            "" if recording.duration_s is None else length(recording.duration_s), last, _stacked(state, narrow),
         )  # fmt: skip
     return table
+
+
+def _stacked(text: Text, narrow: bool) -> Text:
+    """Its first word above the others where there is little room; a terminal would cut words in two."""
+    first, gap, rest = text.plain.partition(" ")
+    return Text(f"{first}\n{rest}", text.style) if narrow and gap else text
 
 
 def whole_ids(header: str) -> Column:
@@ -75,14 +83,17 @@ def state_of(recording: Recording, its_jobs: Sequence[Job]) -> Text:
     """How far a recording is, in a word or two: what its last transcription does counts."""
     if not recording.complete:
         return Text(f"receiving, {decimal(recording.received)}")
-    last = max(
-        (job for job in its_jobs if job.kind is JobKind.TRANSCRIBE), key=lambda job: job.created_at, default=None
-    )
+    last = last_transcription(its_jobs)
     if last is None or last.state is JobState.DONE:
         return Text("transcribed" if recording.transcript_id else "kept")
     if last.state is JobState.RUNNING and last.total_s:
         return Text(f"transcribing, {100 * last.done_s / last.total_s:.0f} %")
     return Text(f"failed: {last.error_code}", "red") if last.state is JobState.FAILED else Text(last.state.value)
+
+
+def last_transcription(its_jobs: Sequence[Job]) -> Job | None:
+    """The newest one of a recording's jobs, which come the oldest first."""
+    return next((job for job in reversed(its_jobs) if job.kind is JobKind.TRANSCRIBE), None)
 
 
 def print_about(console: Console, about: About) -> None:
@@ -115,15 +126,20 @@ def about_json(about: About) -> dict[str, Any]:
     """The same for programs, in the shapes of the API."""
     return {
         **recording_shape(about.recording),
+        "transcription": transcription_shape(last_transcription(about.jobs)),
         "assets": [{**asdict(asset), "created_at": moment(asset.created_at)} for asset in about.assets],
         "jobs": [_job_json(job) for job in about.jobs],
         "transcripts": [{**asdict(head), "created_at": moment(head.created_at)} for head in about.transcripts],
     }
 
 
-def found_json(found: Found) -> dict[str, Any]:
-    """A recording with where the query was found."""
-    return {**recording_shape(found.recording), "matches": [asdict(match) for match in found.matches]}
+def found_json(found: Found, its_jobs: Sequence[Job]) -> dict[str, Any]:
+    """A recording with how far it is, and where the query was found."""
+    return {
+        **recording_shape(found.recording),
+        "transcription": transcription_shape(last_transcription(its_jobs)),
+        "matches": [asdict(match) for match in found.matches],
+    }
 
 
 def local_time(at: float) -> str:

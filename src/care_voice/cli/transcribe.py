@@ -20,6 +20,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from care_voice.app import Application
 from care_voice.cli.common import errors_explained, explain
 from care_voice.config import Settings, load_settings
+from care_voice.domain.chinese import Script
 from care_voice.domain.errors import CareVoiceError, InvalidParameter
 from care_voice.domain.formats import all_files
 from care_voice.service.options import MAX_BEAM_SIZE, LanguageDetection, Profile, TranscriptionOptions
@@ -52,6 +53,9 @@ Temperatures = Annotated[
     str, typer.Option(metavar="0,0.4,0.8", help="Temperatures to try in turn while the result looks wrong.")
 ]
 Hotwords = Annotated[str | None, typer.Option(help="Words to favour, such as names, separated by commas.")]
+ScriptChoice = Annotated[
+    Script | None, typer.Option(help="How Mandarin and Cantonese are written; else as the settings say.")
+]
 OutputDir = Annotated[
     Path | None, typer.Option("-o", "--output-dir", help="Write FILE.txt (or srt, ...) here instead of printing.")
 ]
@@ -68,6 +72,7 @@ def transcribe(
     prompt: Annotated[str | None, typer.Option(help="Names and words to expect.")] = None,
     hotwords: Hotwords = None,
     profile: ProfileChoice = None,
+    script: ScriptChoice = None,
     beam_size: BeamSize = None,
     temperatures: Temperatures = "",
     output_dir: OutputDir = None,
@@ -87,6 +92,7 @@ def transcribe(
             temperatures=_ladder(temperatures),
             hotwords=hotwords,
             language_detection=language_detection,
+            script=script,
         )
         job = _Job(options, output_format, output_dir)
         failed = asyncio.run(_run(files, job, _keeping if keep else _only_transcribing))

@@ -16,6 +16,8 @@
     │   │   ├── UnknownJob
     │   │   ├── UnknownTranscript
     │   │   ├── UnknownAsset
+    │   │   ├── TranscriptionFailed
+    │   │   ├── AssetFailed
     │   │   ├── UnknownWebhook
     │   │   ├── UnknownReceipt
     │   │   └── UnknownRule
@@ -79,6 +81,8 @@
     │   ├── AudioUnavailable
     │   ├── AudioMissing
     │   ├── BackupInvalid
+    │   ├── BackupUnavailable
+    │   ├── ServiceRunning
     │   └── TargetNotEmpty
     ├── SettingsInvalid               the environment or the configuration file
     └── ServiceError                  the service cannot do it now
@@ -176,7 +180,7 @@ class UnknownModel(RequestError):
     """The model '{model}' is not served here."""
 
     code = "model_not_found"
-    hint = "GET /v1/models lists the models that are served."
+    hint = "GET /v1/models lists the models that are served, `care-voice models list` those that are installed."
 
 
 class BodyTooLarge(RequestError):

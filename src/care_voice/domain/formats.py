@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from care_voice.domain.languages import language_name
+from care_voice.domain.languages import UNDETERMINED, language_name
 from care_voice.domain.stored import StoredSegment, StoredTranscript, TranscriptHead
 from care_voice.domain.subtitles import to_srt, to_text, to_vtt
 from care_voice.domain.transcript import Segment, Token, Transcript, Word
@@ -90,8 +90,8 @@ def stored_head(head: TranscriptHead) -> dict[str, Any]:
         "revision": head.revision,
         "model": head.model,
         "task": head.task,
-        "language": _language(head.language),
-        "language_code": head.language,
+        "language": head.language,
+        "language_name": _language(head.language),
         "duration": head.duration,
     }
 
@@ -107,7 +107,7 @@ def stored_segment(segment: StoredSegment, *, words: bool = True) -> dict[str, A
         **segment.stats,
     }
     if segment.language is not None:
-        body["language"] = language_name(segment.language)
+        body["language"] = segment.language
     if words:
         body["words"] = [{**verbose_word(word), "probability": word.probability} for word in segment.words]
     return body
@@ -122,4 +122,4 @@ def stored_json(transcript: StoredTranscript) -> str:
 
 
 def _language(code: str) -> str:
-    return language_name(code) if code != "und" else "undetermined"
+    return language_name(code) if code != UNDETERMINED else "undetermined"

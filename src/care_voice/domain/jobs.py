@@ -90,6 +90,13 @@ class Job:
             raise LeaseLost
         return Lease(self.id, self.owner, self.attempt)
 
+    @property
+    def failure(self) -> dict[str, str]:
+        """`why` it failed, without the full stop, and the `advice` to those who read that."""
+        error = self.error or {}
+        why = str(error.get("message") or self.error_code or "")
+        return {"why": why.removesuffix("."), "advice": str(error.get("hint") or "")}
+
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
@@ -181,10 +188,11 @@ def demoted(job: Job, lease: Lease, priority: int) -> Job:
     return replace(job, priority=priority)
 
 
-def finished(job: Job, lease: Lease, now: float) -> Job:
-    """The work is done. Raises LeaseLost."""
+def finished(job: Job, lease: Lease, now: float, total_s: float | None = None) -> Job:
+    """The work is done, and with it all of the sound: `total_s` of it, where that is known now. Raises LeaseLost."""
     require(job, lease)
-    return _ended(job, JobState.DONE, now)
+    all_s = next((each for each in (total_s, job.total_s) if each is not None), job.done_s)
+    return _ended(replace(job, done_s=all_s, total_s=all_s), JobState.DONE, now)
 
 
 def released(job: Job, lease: Lease, now: float, not_before: float) -> Job:

@@ -19,6 +19,9 @@ tg tajik|th thai|tk turkmen|tl tagalog|tr turkish|tt tatar|uk ukrainian|ur urdu|
 yi yiddish|yo yoruba|zh chinese|yue cantonese
 """
 
+UNDETERMINED = "und"
+"""ISO 639-2 code for the language of a recording in which nobody speaks."""
+
 LANGUAGES: dict[str, str] = dict(
     entry.split(" ", maxsplit=1) for line in _TABLE.strip().splitlines() for entry in line.split("|")
 )
@@ -27,3 +30,14 @@ LANGUAGES: dict[str, str] = dict(
 def language_name(code: str) -> str:
     """English name of a language code, or the code itself where it is not in the table."""
     return LANGUAGES.get(code, code)
+
+
+def language_advice(code: str) -> str:
+    """What is wrong with a code that is not in the table, and which one may be meant."""
+    primary = code.lower().split("-")[0].split("_")[0]
+    if primary in LANGUAGES:
+        return f"'{code}' is not a language code here; use '{primary}'"
+    by_name = {name: key for key, name in LANGUAGES.items()}
+    if code.lower() in by_name:
+        return f"'{code}' is a name; use the code '{by_name[code.lower()]}'"
+    return f"'{code}' is not a language that this service knows; use an ISO-639-1 code such as 'zh' or 'en'"

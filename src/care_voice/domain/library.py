@@ -10,11 +10,13 @@ from typing import Any, Literal, get_args
 
 from care_voice.domain.errors import CareVoiceError, InvalidParameter
 from care_voice.domain.excerpts import Excerpt, Field
-from care_voice.domain.jobs import Job
+from care_voice.domain.jobs import Job, JobState
 from care_voice.domain.recordings import Recording
 
 Order = Literal["newest", "oldest", "title", "duration", "relevance"]
 ORDERS: tuple[Order, ...] = get_args(Order)
+TRANSCRIPTIONS: tuple[str, ...] = ("none", *JobState)
+"""What the newest transcription of a recording can be; `none` where nobody asked for one."""
 _FAR = 1e15
 _MOST_PLACE = (1 << 63) - 1
 
@@ -23,7 +25,8 @@ _MOST_PLACE = (1 << 63) - 1
 class Filters:
     """What recordings must be; None asks for nothing. Times are Unix seconds: from `since` on, and before `until`.
 
-    `query` is what people typed (see `domain.searching`), `tags` are all wanted.
+    `query` is what people typed (see `domain.searching`), `tags` are all wanted; `transcription` is one of
+    TRANSCRIPTIONS.
     """
 
     query: str | None = None
@@ -32,6 +35,7 @@ class Filters:
     source: str | None = None
     state: str | None = None
     language: str | None = None
+    transcription: str | None = None
     since: float | None = None
     until: float | None = None
     trashed: bool = False

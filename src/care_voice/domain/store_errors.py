@@ -15,21 +15,27 @@ class UnknownRecording(NotFound):
     """There is no recording '{recording_id}'."""
 
     code = "recording_not_found"
-    hint = "It may be in the trash (restore it first), or deleted for good: GET /api/v1/recordings lists what is there."
+    hint = (
+        "It may be in the trash (restore it first), or deleted for good: GET /api/v1/recordings and"
+        " `care-voice recordings list` list what is there."
+    )
 
 
 class UnknownJob(NotFound):
     """There is no job '{job_id}'."""
 
     code = "job_not_found"
-    hint = "GET /api/v1/recordings/ID/jobs lists the jobs of a recording."
+    hint = "`care-voice recordings show ID` and GET /api/v1/recordings/ID/jobs list the jobs of a recording."
 
 
 class UnknownTranscript(NotFound):
     """The recording has no such transcript: {which}."""
 
     code = "transcript_not_found"
-    hint = "It may not have been written yet; GET /api/v1/recordings/ID/transcripts lists those that are there."
+    hint = (
+        "It may not have been written yet; `care-voice recordings show ID` and GET /api/v1/recordings/ID/transcripts"
+        " list those that are there."
+    )
 
 
 class UnknownAsset(NotFound):
@@ -39,11 +45,25 @@ class UnknownAsset(NotFound):
     hint = "It is made after the recording is complete; follow the recording's events, or use the original audio."
 
 
+class TranscriptionFailed(NotFound):
+    """The recording has no transcript, because it could not be transcribed: {why}."""
+
+    code = "transcription_failed"
+    hint = "{advice}"
+
+
+class AssetFailed(NotFound):
+    """The recording has no {kind}, because it could not be made: {why}."""
+
+    code = "asset_failed"
+    hint = "{advice}"
+
+
 class UnknownWebhook(NotFound):
     """There is no webhook or delivery '{webhook_id}'."""
 
     code = "webhook_not_found"
-    hint = "GET /api/v1/webhooks lists those that are there."
+    hint = "`care-voice webhooks list` and GET /api/v1/webhooks list those that are there."
 
 
 class UnknownReceipt(NotFound):
@@ -110,10 +130,12 @@ class UploadExpired(RequestError):
 
 
 class RecordingComplete(RequestError):
-    """The recording is complete; nothing can be appended."""
+    """The recording is complete: it is no upload any more, which could be appended to or given up."""
 
     code = "recording_complete"
-    hint = "Begin a new recording."
+    hint = (
+        "To send more, begin a new one. To delete it: DELETE /api/v1/recordings/ID, or `care-voice recordings rm ID`."
+    )
 
 
 class RecordingIncomplete(RequestError):
@@ -251,6 +273,22 @@ class BackupInvalid(StoreError):
 
     code = "backup_invalid"
     hint = "Use another backup."
+
+
+class BackupUnavailable(StoreError):
+    """The backup in {target} cannot be read or written: {why}."""
+
+    code = "backup_unavailable"
+    hint = "Check the address, whether this user may read and write there, and for S3 CARE_VOICE_BACKUP__S3__*."
+
+
+class ServiceRunning(StoreError):
+    """A service works on this database: the node {node} was heard of {seconds} s ago."""
+
+    code = "service_running"
+    hint = (
+        "Stop it first: `care-voice stop`, or ./stop.sh, on each machine. One that was killed is forgotten in a minute."
+    )
 
 
 class TargetNotEmpty(StoreError):

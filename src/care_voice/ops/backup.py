@@ -78,7 +78,8 @@ def back_up(
 
     Raises:
         StoreUnavailable, StoreBusy: The database cannot be read.
-        AudioUnavailable, StorageFull: The storage, or the target, cannot be used.
+        AudioUnavailable: The storage of recordings cannot be read.
+        BackupUnavailable: The target cannot be read or written.
         BackupInvalid: The target does not give back what was written to it.
     """
     target.prepare_scratch()

@@ -7,13 +7,14 @@ import hashlib
 import re
 import shutil
 import time
-from collections.abc import Collection, Iterator
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
+from care_voice.domain.errors import StorageFull
 from care_voice.domain.recordings import Part
-from care_voice.domain.store_errors import AudioMissing, BackupInvalid
+from care_voice.domain.store_errors import AudioMissing, AudioUnavailable, BackupInvalid, BackupUnavailable
 from care_voice.models.bundle import decode_stranger
 from care_voice.ops.backup_format import (
     FORMAT,
@@ -29,10 +30,11 @@ from care_voice.ops.backup_format import (
     objects_name,
 )
 from care_voice.ops.backup_settings import BackupSettings
-from care_voice.store.audio import AudioStore
+from care_voice.store.audio import AudioStore, Put, StoredObject
 from care_voice.store.audio_directory import DirectoryAudio, private_copy
 
 _STALE_S = 7 * 24 * 3600.0
+_MOST_LISTED = 20
 _S3 = re.compile(r"s3://(?P<bucket>[^/]+)(?:/(?P<prefix>.*))?\Z")
 
 
@@ -54,13 +56,46 @@ def open_target(text: str, settings: BackupSettings, scratch: Path) -> BackupTar
     return BackupTarget(text, S3Audio(s3, scratch), scratch)
 
 
+class _Objects:
+    """The storage of a backup, whose troubles are told as those of the backup: the recordings' own may be fine."""
+
+    def __init__(self, name: str, store: AudioStore) -> None:
+        self._name = name
+        self._store = store
+
+    def keys(self, prefix: str) -> Iterator[StoredObject]:
+        with self._named():
+            yield from self._store.keys(prefix)
+
+    def read(self, parts: Sequence[Part]) -> Iterator[bytes]:
+        with self._named():
+            yield from self._store.read(parts)
+
+    def put_file(self, key: str, path: Path) -> Put:
+        with self._named():
+            return self._store.put_file(key, path)
+
+    def delete(self, keys: Iterable[str]) -> None:
+        with self._named():
+            self._store.delete(keys)
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        try:
+            yield
+        except AudioUnavailable as error:
+            raise BackupUnavailable(target=self._name, why=error.fields["why"]) from error
+        except StorageFull as error:
+            raise BackupUnavailable(target=self._name, why="there is no room left") from error
+
+
 class BackupTarget:
-    """A backup's files by name. Every method may raise AudioUnavailable, and every one that writes StorageFull."""
+    """A backup's files by name. Every method may raise BackupUnavailable."""
 
     def __init__(self, name: str, objects: AudioStore, scratch: Path) -> None:
         self.name = name
         self.scratch = scratch
-        self._objects = objects
+        self._objects = _Objects(name, objects)
 
     def prepare_scratch(self) -> None:
         """Make it, without what runs that were killed have left in it."""
@@ -86,8 +121,10 @@ class BackupTarget:
         """Raises BackupInvalid where it is missing or damaged."""
         name = manifest_name(point)
         size = next((each.size for each in self._objects.keys(name) if each.key == name), None)
-        if size is None or size > MANIFEST_LIMIT_BYTES:
-            raise BackupInvalid(why=f"{name} is missing, or too large")
+        if size is None:
+            raise BackupInvalid(why=f"there is no point '{point[:80]}' in {self.name}{self._there_are()}")
+        if size > MANIFEST_LIMIT_BYTES:
+            raise BackupInvalid(why=f"{name} is too large")
         try:
             manifest = decode_stranger(b"".join(self._objects.read([Part(0, size, name)])), Manifest, FORMAT)
         except (ValueError, AudioMissing) as error:
@@ -95,6 +132,11 @@ class BackupTarget:
         if manifest.point != point:
             raise BackupInvalid(why=f"{name} is that of another point, {manifest.point}")
         return manifest
+
+    def _there_are(self) -> str:
+        points = self.points()
+        more = f", and {len(points) - _MOST_LISTED} earlier ones" if len(points) > _MOST_LISTED else ""
+        return f"; there are {', '.join(points[: -_MOST_LISTED - 1 : -1])}{more}" if points else ", nor any other"
 
     def objects(self, manifest: Manifest) -> Iterator[AudioObject]:
         """What a point holds of sound. Raises BackupInvalid."""

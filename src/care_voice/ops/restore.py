@@ -11,18 +11,20 @@ from pathlib import Path
 import structlog
 
 from care_voice.domain.recordings import Part
-from care_voice.domain.store_errors import AudioMissing, BackupInvalid, TargetNotEmpty
+from care_voice.domain.store_errors import AudioMissing, BackupInvalid, ServiceRunning, TargetNotEmpty
 from care_voice.ops.backup import OnObject
 from care_voice.ops.backup_format import AudioObject, Manifest, StoredFile, audio_name, objects_name
 from care_voice.ops.backup_rows import fetch_names, put_back, require_known
 from care_voice.ops.backup_target import BackupTarget
-from care_voice.store import doomed, tables
+from care_voice.store import doomed, nodes, tables
 from care_voice.store.audio import AudioStore, Digest
 from care_voice.store.database import Connection, Database
 
 log = structlog.get_logger(__name__)
 
 _MOST_NAMED = 10
+_ALIVE_S = 60.0
+"""A node says several times as often that it is alive."""
 
 
 @dataclass
@@ -89,16 +91,16 @@ def restore(
     found whole: until it is committed, everything is as it was. No service may run on the database meanwhile.
 
     Raises:
+        ServiceRunning: A node was heard of within the last minute; `force` does not change that.
         TargetNotEmpty: There are recordings, and `force` does not say that they may go.
         BackupInvalid: A file of the backup is missing or damaged; it is named.
         SchemaTooNew: The backup was made by a later version.
-        StoreUnavailable, StoreBusy, AudioUnavailable, StorageFull: See there.
+        StoreUnavailable, StoreBusy, AudioUnavailable, BackupUnavailable, StorageFull: See there.
     """
     target.prepare_scratch()
     manifest = target.manifest(point or target.newest())
     require_known(manifest)
-    if not force:
-        database.read(_require_empty)
+    database.read(partial(_require_free, force=force))
     report = RestoreReport(manifest.point, manifest.at, _rows(manifest), manifest.objects, missing=manifest.missing)
     with _rows_files(target, manifest) as files:
         keys = _bring_sound(audio, target, manifest, report, on_object)
@@ -110,8 +112,7 @@ def restore(
 def _replace(
     connection: Connection, manifest: Manifest, files: dict[str, Path], keys: set[str], *, force: bool
 ) -> None:
-    if not force:
-        _require_empty(connection)
+    _require_free(connection, force=force)
     has_rows = tables.exists(connection, "recordings")
     replaced = {row["key"] for row in connection.all("objects_of_rows")} if has_rows else set()
     put_back(connection, manifest, files)
@@ -119,10 +120,25 @@ def _replace(
     doomed.doom(connection, replaced - keys)
 
 
-def _require_empty(connection: Connection) -> None:
-    """Raises TargetNotEmpty. A database without a schema is empty too."""
+def _require_free(connection: Connection, *, force: bool) -> None:
+    """Raises ServiceRunning, whatever `force` says, and TargetNotEmpty. A database without a schema is free."""
     if not connection.one("migrations_exist"):
         return
+    _require_no_node(connection)
+    if not force:
+        _require_empty(connection)
+
+
+def _require_no_node(connection: Connection) -> None:
+    """Raises ServiceRunning: what a node takes in meanwhile would be lost, and what it works on would be another's."""
+    for node in nodes.every(connection) if tables.exists(connection, "nodes") else ():
+        silent_s = connection.now - node.seen_at
+        if abs(silent_s) < _ALIVE_S:
+            named = f"{node.id} on {node.host} (process {node.pid})"
+            raise ServiceRunning(node=named, seconds=max(0, round(silent_s)))
+
+
+def _require_empty(connection: Connection) -> None:
     row = connection.one("count_recordings")
     assert row is not None
     if row["count"]:

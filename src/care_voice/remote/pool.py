@@ -19,6 +19,7 @@ from care_voice.remote.failures import Failure, RetryPlan, TryFailed, unavailabl
 from care_voice.remote.settings import RemoteSettings
 from care_voice.remote.station import RemoteStation
 from care_voice.supervisor.pool import EngineFacts, Outcome, WindowKeeper, WindowTaker
+from care_voice.supervisor.waiting import came_within
 from care_voice.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -169,8 +170,7 @@ class RemotePool:
                 self._changed.clear()
                 await self._changed.wait()
                 continue
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._probe_now.wait(), self._breaker.wait_s(time.monotonic()))
+            await came_within(self._probe_now, self._breaker.wait_s(time.monotonic()))
             self._probe_now.clear()
             await self._probe()
 

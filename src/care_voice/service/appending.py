@@ -15,7 +15,7 @@ import structlog
 from care_voice.domain.checksums import Checksum
 from care_voice.domain.errors import CareVoiceError
 from care_voice.domain.recordings import Part, Recording
-from care_voice.domain.store_errors import AppendConflict, ChecksumMismatch, UnknownRecording
+from care_voice.domain.store_errors import AppendConflict, ChecksumMismatch, QuotaExceeded, UnknownRecording
 from care_voice.service.feed import Feed, Pace
 from care_voice.store import intake
 from care_voice.store.audio import AudioStore, PartWriter
@@ -74,6 +74,7 @@ class Appending:
             AppendConflict, UnknownRecording: Somebody else has taken over or has deleted it.
             ChecksumMismatch: Nothing of it was kept.
             StorageFull, AudioUnavailable, StoreUnavailable, StoreBusy: The rest could not be stored.
+            QuotaExceeded: Others have taken the room for the rest meanwhile.
             CareVoiceError: The refusal of the room.
         """
         recording = self._turn.recording
@@ -135,7 +136,7 @@ class Appending:
         receive = partial(intake.receive, turn=self._turn, expected=self._acknowledged, parts=new)
         try:
             self._recording = await self._storage.database.awrite(receive)
-        except (AppendConflict, UnknownRecording):
+        except (AppendConflict, QuotaExceeded, UnknownRecording):
             # Nothing of it will ever be acknowledged.
             self._written = self._acknowledged
             await self._storage.database.awrite(partial(intake.discard, recording_id=self._recording.id, parts=new))

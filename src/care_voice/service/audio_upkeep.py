@@ -10,7 +10,6 @@ import asyncio
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,6 +22,7 @@ from care_voice.domain.ids import is_id
 from care_voice.store import doomed, named_audio
 from care_voice.store.audio import AudioStore
 from care_voice.store.database import Connection, Database
+from care_voice.supervisor.waiting import came_within
 from care_voice.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -91,9 +91,7 @@ class AudioUpkeep:
             while True:
                 wake.clear()
                 await self._look()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(self._settings.look_every_s):
-                        await wake.wait()
+                await came_within(wake, self._settings.look_every_s)
         finally:
             forget()
 

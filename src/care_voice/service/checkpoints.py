@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count, takewhile
 from typing import Protocol
 
@@ -62,8 +62,8 @@ class _Kept(msgspec.Struct, frozen=True):
 
 def recipe_of(model: str, options: TranscriptionOptions, decoding: Decoding) -> str:
     """A digest of all that decides what is computed: windows of another recipe are worth nothing. What runs the model
-    is no part of it: nodes may differ in that."""
-    said = msgspec.json.encode((care_voice.__version__, model, options, decoding))
+    is no part of it: nodes may differ in that. Nor is the script of Chinese, which windows are not computed by."""
+    said = msgspec.json.encode((care_voice.__version__, model, replace(options, script=None), decoding))
     return hashlib.sha256(said).hexdigest()[:16]
 
 

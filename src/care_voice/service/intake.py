@@ -18,7 +18,7 @@ from care_voice.domain.checksums import Checksum
 from care_voice.domain.errors import CareVoiceError, InvalidParameter, StorageFull
 from care_voice.domain.ids import new_id
 from care_voice.domain.recordings import Recording, Source, Wish
-from care_voice.domain.store_errors import QuotaExceeded, RecordingTooLarge
+from care_voice.domain.store_errors import RecordingTooLarge
 from care_voice.service.appending import Appending, Room, Storage
 from care_voice.service.feed import Pace
 from care_voice.store import events, intake, recordings, search
@@ -26,12 +26,10 @@ from care_voice.store.audio import AudioStore
 from care_voice.store.database import Connection, Database
 from care_voice.store.idempotency import once
 from care_voice.store.intake import Turn
+from care_voice.store.quotas import Quotas
 from care_voice.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
-
-_EVERYBODY = "all recordings together"
-_CLIENT = "the recordings of one client"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +102,7 @@ class Intake:
         self._metrics = metrics
         self._threads = ThreadPoolExecutor(settings.threads, thread_name_prefix="intake")
         self._pace = Pace(settings.sync_bytes, settings.sync_s, settings.stall_s)
+        self._quotas = Quotas(settings.max_client_bytes, settings.max_total_bytes)
 
     async def create(self, new: NewRecording, expected_bytes: int | None = None) -> Recording:
         """A recording of which nothing has been received. `expected_bytes` is about what will come, where no length is
@@ -228,7 +227,7 @@ class Intake:
         return recordings.get(connection, recording_id, trashed=True), made
 
     def _insert(self, connection: Connection, new: NewRecording, size: int) -> str:
-        self._require_quota(connection, new.client, size)
+        self._quotas.require_room(connection, new.client, size)
         recording_id = new_id("rec", connection.now)
         recordings.insert(
             connection, recording_id, client=new.client, source=new.source, wish=new.wish, filename=new.filename,
@@ -245,7 +244,7 @@ class Intake:
         before = intake.receiving(connection, recording_id)
         self._check_length(connection, before, length)
         turn = intake.take_over(connection, recording_id, offset, length, self.settings.expire_after_s)
-        return turn, self._room(connection, turn.recording)
+        return replace(turn, quotas=self._quotas), self._room(connection, turn.recording)
 
     def _check_length(self, connection: Connection, recording: Recording, length: int | None) -> None:
         """The length that is declared now fits what is known."""
@@ -256,32 +255,21 @@ class Intake:
         if length < recording.received:
             raise InvalidParameter(param="Upload-Length", why=f"{recording.received} bytes have come already")
         self._require_size(length)
-        self._require_quota(connection, recording.client, length - recording.received)
+        self._quotas.require_room(connection, recording.client, length - recording.received)
 
     def _room(self, connection: Connection, recording: Recording) -> Room:
-        """How far it may grow. What was announced was counted when it was announced."""
+        """How far it may grow, as it is now; each commit looks again. What was announced was counted when it was
+        announced."""
         if recording.length is not None:
             return Room(recording.length, InvalidParameter(param="Upload-Length", why="more bytes came than that"))
         limit = self.settings.max_recording_bytes
-        rooms = [Room(limit, RecordingTooLarge(limit_bytes=limit))]
-        for what, limit, used in self._quotas(connection, recording.client):
-            refusal = QuotaExceeded(what=what, limit_bytes=limit, used_bytes=used)
-            rooms.append(Room(recording.received + max(0, limit - used), refusal))
-        return min(rooms, key=lambda room: room.end)
+        uses = self._quotas.uses(connection, recording.client)
+        rooms = [Room(recording.received + max(0, use.limit - use.used), use.refusal) for use in uses]
+        return min([Room(limit, RecordingTooLarge(limit_bytes=limit)), *rooms], key=lambda room: room.end)
 
     def _require_size(self, size: int) -> None:
         if size > self.settings.max_recording_bytes:
             raise RecordingTooLarge(limit_bytes=self.settings.max_recording_bytes)
-
-    def _require_quota(self, connection: Connection, client: str, more: int) -> None:
-        for what, limit, used in self._quotas(connection, client):
-            if used + more > limit or used >= limit:
-                raise QuotaExceeded(what=what, limit_bytes=limit, used_bytes=used)
-
-    def _quotas(self, connection: Connection, client: str) -> list[tuple[str, int, int]]:
-        """Whose, the limit and what is used of it, where there is a limit."""
-        limits = [(_CLIENT, self.settings.max_client_bytes, client), (_EVERYBODY, self.settings.max_total_bytes, None)]
-        return [(what, limit, intake.bytes_held(connection, whose)) for what, limit, whose in limits if limit]
 
     def _require_free(self, size: int) -> None:
         free = self._audio.free_bytes()

@@ -23,6 +23,7 @@ from care_voice.service.job_settings import JobSettings
 from care_voice.store import jobs, nodes
 from care_voice.store.database import Connection, Database
 from care_voice.store.nodes import Node
+from care_voice.supervisor.waiting import came_within
 from care_voice.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -85,6 +86,7 @@ class JobRunner:
         self._claiming = asyncio.Lock()
         self._keeping = asyncio.Lock()
         self._draining = False
+        self._can_sit = True
         self._trusts_leases_at = time.monotonic() + settings.lease_s
         self._bulk = _Lane(JobKind.TRANSCRIBE, range(JobPriority.BULK, 10), settings.bulk)
         lanes = (
@@ -153,10 +155,7 @@ class JobRunner:
                     await self._fill(lane)
             due_s = await self._database.aread(jobs.next_start)
             rest_s = min(self._settings.poll_s, max(_LEAST_REST_S, due_s or self._settings.poll_s))
-        with suppress(TimeoutError):
-            # Not `wait_for`, which loses a cancel that comes together with the news (in Python 3.11).
-            async with asyncio.timeout(rest_s):
-                await self._news.wait()
+        await came_within(self._news, rest_s)
 
     async def _fill(self, lane: _Lane) -> None:
         while lane.has_room and not self._draining and (job := await self._claim(lane)) is not None:
@@ -208,12 +207,24 @@ class JobRunner:
 
     async def _upkeep(self) -> None:
         """Take back what dead nodes held, and say that this one is alive."""
-        gone = await asyncio.to_thread(self._seat.gone)
+        gone = await asyncio.to_thread(self._gone)
         for job in await self._take_back(gone):
             log.warning("job_taken_back", job_id=job.id, state=job.state.value, failures=job.failures)
             self._metrics.jobs_reaped.labels(job.kind.value).inc()
         await asyncio.to_thread(self._seat.bury, gone)
         await asyncio.sleep(self._settings.lease_s / 3)
+
+    def _gone(self) -> list[str]:
+        """Nodes that have surely ended; none where this machine's seats cannot be looked at."""
+        try:
+            gone = self._seat.gone()
+        except OSError as error:
+            if self._can_sit:
+                log.warning("node_seat_unusable", detail=str(error))
+            self._can_sit = False
+            return []
+        self._can_sit = True
+        return gone
 
     async def _take_back(self, gone: list[str]) -> list[Job]:
         expired = time.monotonic() >= self._trusts_leases_at

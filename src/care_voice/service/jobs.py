@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -53,6 +53,10 @@ class Jobs:
             return jobs.of_recording(connection, recording_id)
 
         return await self._database.aread(read)
+
+    async def transcriptions(self, ids: Sequence[str]) -> dict[str, Job]:
+        """The newest transcription of each of the recordings that has one, by the recording's id."""
+        return await self._database.aread(lambda c: jobs.latest(c, ids, JobKind.TRANSCRIBE))
 
     async def get(self, job_id: str) -> Job:
         """Raises UnknownJob."""

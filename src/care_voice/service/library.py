@@ -14,6 +14,7 @@ from care_voice.domain import labels
 from care_voice.domain.errors import InvalidParameter, RequestError, StorageFull
 from care_voice.domain.excerpts import Excerpt, Hit, excerpt, find_hits, relevance
 from care_voice.domain.jobs import JobKind
+from care_voice.domain.languages import LANGUAGES, UNDETERMINED, language_advice
 from care_voice.domain.library import (
     Change,
     Count,
@@ -61,8 +62,8 @@ class Library:
         """A page of recordings, with the parts of them that have what was searched.
 
         Raises:
-            InvalidParameter: The cursor is not one of this list, the query is too long, or relevance is asked for where
-                nothing is searched.
+            InvalidParameter: The cursor is not one of this list, the query is too long, the language is not known, or
+                relevance is asked for where nothing is searched.
         """
         wanted = _parsed(filters, order)
         place = read_cursor(cursor, order, searched=library.searched(filters))
@@ -157,6 +158,7 @@ class Library:
 
 def _parsed(filters: Filters, order: Order) -> tuple[Wanted, ...] | None:
     """None where nothing is searched for; empty where what is searched for is nowhere."""
+    _require_code(filters.language)
     if filters.query is None:
         if order == "relevance":
             raise InvalidParameter(param="order", why="relevance needs a query (q)")
@@ -164,6 +166,12 @@ def _parsed(filters: Filters, order: Order) -> tuple[Wanted, ...] | None:
     if len(filters.query) > MAX_QUERY_CHARACTERS:
         raise InvalidParameter(param="q", why=f"it is longer than {MAX_QUERY_CHARACTERS} characters")
     return parse_query(filters.query)
+
+
+def _require_code(language: str | None) -> None:
+    """Raises InvalidParameter: a name, or a code of another kind, would find nothing."""
+    if language is not None and language not in LANGUAGES and language != UNDETERMINED:
+        raise InvalidParameter(param="language", why=language_advice(language[:40]))
 
 
 def _page(connection: Connection, filters: Filters, wanted: Sequence[Wanted], cursor: Cursor, limit: int) -> Page:
@@ -219,7 +227,7 @@ def _excerpt_of(recording: Recording, hit: Hit, wanted: Sequence[Wanted]) -> Exc
 
 def _summaries(connection: Connection, ids: Sequence[str]) -> dict[str, Summary]:
     beginnings = library.beginnings(connection, ids, _LINES_OF_A_SUMMARY)
-    last = jobs.last_of_many(connection, ids, JobKind.TRANSCRIBE)
+    last = jobs.latest(connection, ids, JobKind.TRANSCRIBE)
     summaries = {}
     for one in ids:
         language, lines = beginnings.get(one, (None, []))

@@ -35,6 +35,7 @@ from care_voice.models.records import Record
 from care_voice.models.signatures import Signed
 from care_voice.models.upkeep import Usage, usage
 from care_voice.service.model_operations import Kind, Operation, OperationBoard, OperationView
+from care_voice.supervisor.waiting import came_within
 from care_voice.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -157,8 +158,7 @@ class ModelLibrary:
         if operation.started_by == "service":
             raise ModelInUse(name=name)
         operation.cancel.set()
-        with suppress(TimeoutError):
-            await asyncio.wait_for(operation.ended.wait(), _CANCEL_S)
+        await came_within(operation.ended, _CANCEL_S)
 
     async def remove(self, name: str) -> None:
         """Delete a model's files.
@@ -196,8 +196,7 @@ class ModelLibrary:
             if view.state != "running":
                 return
             seen = view
-            with suppress(TimeoutError):
-                await asyncio.wait_for(operation.ended.wait(), _PACE_S)
+            await came_within(operation.ended, _PACE_S)
 
     async def close(self) -> None:
         """Cancel what runs, and wait for its end, but not for long; nothing can be started any more."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from care_voice.service.options import TranscriptionOptions
 
-_TEXTS = ("task", "language", "prompt", "profile", "hotwords", "language_detection")
+_TEXTS = ("task", "language", "prompt", "profile", "hotwords", "language_detection", "script")
 
 
 def to_texts(options: TranscriptionOptions) -> dict[str, str]:

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal, Protocol
 
+from care_voice.domain.chinese import Script
 from care_voice.domain.errors import InvalidParameter, UnsupportedParameter
-from care_voice.domain.languages import LANGUAGES
+from care_voice.domain.languages import LANGUAGES, language_advice
 from care_voice.engine.protocol import VadOptions
 
 Task = Literal["transcribe", "translate"]
@@ -52,6 +53,9 @@ class Defaults(Protocol):
     @property
     def language_detection(self) -> LanguageDetection: ...
 
+    @property
+    def script(self) -> Script: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
@@ -69,7 +73,8 @@ class TranscriptionOptions:
     """One request's wishes; what is None is left to the profile and to the operator.
 
     `language` None means that it is detected, among `languages` where that is not empty. `temperature` is where the
-    ladder starts, `temperatures` the whole ladder. `hotwords` empty means none, whatever the operator favours.
+    ladder starts, `temperatures` the whole ladder. `hotwords` empty means none, whatever the operator favours. `script`
+    is how Chinese is written.
     """
 
     task: Task = "transcribe"
@@ -83,12 +88,13 @@ class TranscriptionOptions:
     temperatures: tuple[float, ...] = ()
     hotwords: str | None = None
     language_detection: LanguageDetection | None = None
+    script: Script | None = None
 
     def __post_init__(self) -> None:
         """Raises InvalidParameter where a value is out of range, or two contradict each other."""
         for param, code in [("language", self.language), *(("languages", code) for code in self.languages)]:
             if code is not None and code not in LANGUAGES:
-                raise InvalidParameter(param=param, why=_language_advice(code))
+                raise InvalidParameter(param=param, why=language_advice(code))
         if self.language is not None and self.languages:
             raise InvalidParameter(param="languages", why="give 'language' or 'languages', not both")
         if self.temperature is not None and not 0.0 <= self.temperature <= 1.0:
@@ -150,13 +156,3 @@ def _ladder_problem(temperatures: tuple[float, ...]) -> str:
     if not all(0.0 <= one <= 1.0 for one in temperatures):
         return "each must be between 0 and 1"
     return "" if all(low < high for low, high in pairwise(temperatures)) else "they must rise"
-
-
-def _language_advice(code: str) -> str:
-    primary = code.lower().split("-")[0].split("_")[0]
-    if primary in LANGUAGES:
-        return f"'{code}' is not a language code here; use '{primary}'"
-    by_name = {name: key for key, name in LANGUAGES.items()}
-    if code.lower() in by_name:
-        return f"'{code}' is a name; use the code '{by_name[code.lower()]}'"
-    return f"'{code}' is not a language that this service knows; use an ISO-639-1 code such as 'zh' or 'en'"

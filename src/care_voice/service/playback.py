@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePath
 
+from care_voice.domain.jobs import JobKind, JobState
 from care_voice.domain.recordings import AssetKind, Part, Recording
-from care_voice.domain.store_errors import RecordingIncomplete, UnknownAsset
-from care_voice.store import recordings
+from care_voice.domain.store_errors import AssetFailed, RecordingIncomplete, UnknownAsset
+from care_voice.store import jobs, recordings
 from care_voice.store.audio import AudioStore
 from care_voice.store.database import Connection, Database
 
@@ -46,7 +47,8 @@ class Playback:
         return await self._database.aread(partial(_original, recording_id))
 
     async def asset(self, recording_id: str, kind: AssetKind) -> Sound:
-        """What was made of the sound. Raises as `original`, and UnknownAsset where it has not been made."""
+        """What was made of the sound. Raises as `original`, UnknownAsset where it has not been made yet,
+        and AssetFailed where it cannot be."""
         return await self._database.aread(partial(_asset, recording_id, kind))
 
     def read(self, sound: Sound, start: int, end: int) -> Iterator[bytes]:
@@ -75,11 +77,19 @@ def _asset(recording_id: str, kind: AssetKind, connection: Connection) -> Sound:
     recording = recordings.get(connection, recording_id)
     asset = recordings.assets(connection, recording_id).get(kind)
     if asset is None:
+        _require_no_failure(connection, recording_id, kind)
         raise UnknownAsset(kind=kind)
     stem = PurePath(recording.filename).stem or recording.id
     suffix = {"audio/flac": "flac", "audio/webm": "webm"}.get(asset.media_type.split(";")[0], "dat")
     name = f"{stem}.{suffix}"
     return Sound((Part(0, asset.size, asset.key),), asset.size, asset.media_type, asset.sha256, name)
+
+
+def _require_no_failure(connection: Connection, recording_id: str, kind: AssetKind) -> None:
+    """Raises AssetFailed where there is nothing to wait for."""
+    job = jobs.latest(connection, [recording_id], JobKind.DERIVE).get(recording_id)
+    if job is not None and job.state is JobState.FAILED:
+        raise AssetFailed(kind=kind, **job.failure)
 
 
 def _media_type(recording: Recording) -> str:

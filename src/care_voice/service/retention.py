@@ -21,6 +21,7 @@ from care_voice.store import deletion, events, library, recordings
 from care_voice.store import retention as store
 from care_voice.store.database import Connection, Database
 from care_voice.store.retention import Place
+from care_voice.supervisor.waiting import came_within
 
 log = structlog.get_logger(__name__)
 
@@ -98,12 +99,14 @@ class Retention:
         await self._database.awrite(partial(store.delete_rule, rule_id=rule_id))
         log.info("retention_rule_deleted", rule=rule_id)
 
-    async def hold(self, recording_id: str, reason: str) -> Recording:
-        """Keep a recording, whatever rules or people say. Raises UnknownRecording, InvalidParameter."""
+    async def hold(self, recording_id: str, reason: str, *, replace: bool = False) -> Recording:
+        """Keep a recording, whatever rules or people say. One that is held keeps its reason, unless this one is to
+        `replace` it. Raises UnknownRecording, InvalidParameter."""
         reason = labels.line("reason", reason, _MOST_CHARACTERS)
         if not reason:
             raise InvalidParameter(param="reason", why="a hold needs one")
-        held = await self._database.awrite(partial(store.set_hold, recording_id=recording_id, reason=reason))
+        hold = partial(store.set_hold, recording_id=recording_id, reason=reason, replace=replace)
+        held = await self._database.awrite(hold)
         log.info("legal_hold_set", recording=recording_id)
         return held
 
@@ -157,9 +160,7 @@ class Retention:
                 await self.look()
             except (StoreError, StorageFull) as error:
                 log.warning("retention_delayed", code=error.code, why=error.message)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self.settings.look_every_s):
-                    await self._wake.wait()
+            await came_within(self._wake, self.settings.look_every_s)
             self._wake.clear()
 
     async def look(self) -> Looked:

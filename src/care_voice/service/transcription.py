@@ -12,7 +12,9 @@ from pathlib import Path
 
 import structlog
 
+from care_voice.domain.chinese import Script
 from care_voice.domain.errors import CareVoiceError, DeadlineExceeded, Draining, Overloaded
+from care_voice.domain.languages import UNDETERMINED
 from care_voice.domain.segmentation import SegmentationSettings, split_into_segments
 from care_voice.domain.transcript import Segment, Token, Transcript, WindowStats, Word, languages_of
 from care_voice.engine.protocol import (
@@ -29,15 +31,14 @@ from care_voice.scheduler.admission import Ticket
 from care_voice.scheduler.scheduler import Errand
 from care_voice.scheduler.work import Caller
 from care_voice.service.checkpoints import KnownWindow, NoCheckpoint, WindowCheckpoint, leading
+from care_voice.service.chinese import ChineseWriter
 from care_voice.service.options import MAX_BEAM_SIZE, LanguageDetection, Profile, TranscriptionOptions
 from care_voice.service.served_models import ServedModel, ServedModels
 from care_voice.supervisor.media_pool import MediaEvent, MediaPool
+from care_voice.supervisor.waiting import came_within
 from care_voice.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
-
-UNDETERMINED = "und"
-"""ISO 639-2 code for the language of a recording in which nobody speaks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,10 @@ class TranscriptionSettings:
 
     language_detection: LanguageDetection = "recording"
     """Where a request gives no language: recording detects one for the whole, window lets it change within."""
+
+    script: Script = "traditional"
+    """How Mandarin and Cantonese are written where a request does not choose: traditional (as in Taiwan, and as in Hong
+    Kong), simplified, or as_heard, which leaves what the model wrote."""
 
     windows_ahead: int = 0
     """Windows of one recording that wait or are decoded at a time; 0 is one more than the workers take, so that a long
@@ -181,11 +186,7 @@ class Transcriber:
     async def drain(self, timeout_s: float) -> bool:
         """Take no new work and wait for what runs; whether all of it ended in time."""
         self._draining = True
-        try:
-            await asyncio.wait_for(self._idle.wait(), timeout_s)
-        except TimeoutError:
-            return False
-        return True
+        return await came_within(self._idle, timeout_s)
 
     def admit(self, served: ServedModel, caller: Caller) -> None:
         """Whether a request would be taken now; also asked before its recording is received.
@@ -292,6 +293,7 @@ class _Run:
         self._decoding = request.options.decoding(transcriber.settings)
         self._request_id = request.request_id
         self._language = request.options.language
+        self._chinese = ChineseWriter(request.options.script or transcriber.settings.script)
         self._total_s: float | None = None
         self._pending: _Pending = deque()
         self._continues = False
@@ -323,7 +325,7 @@ class _Run:
 
     async def _on(self, message: MediaEvent) -> AsyncGenerator[Event, None]:
         if isinstance(message, MediaOpened):
-            for first in self._opened(message):
+            async for first in self._opened(message):
                 yield first
         elif isinstance(message, MediaProgress):
             if not self._pending and message.scanned_s > self._done_s:
@@ -339,13 +341,14 @@ class _Run:
             yield Progress(message.duration_s, message.duration_s)
             yield Finished(self._transcript(message.duration_s))
 
-    def _opened(self, message: MediaOpened) -> Iterator[Event]:
+    async def _opened(self, message: MediaOpened) -> AsyncGenerator[Event, None]:
         """The recording is let in, and what is known of its beginning comes at once."""
         self._total_s = message.duration_s
         self._enter(message.duration_s or _UNKNOWN_LENGTH_S)
         yield Progress(0.0, self._total_s)
         for known in self._leading:
-            yield from self._taken(known.end_s, known.decoded)
+            async for event in self._taken(known.end_s, known.decoded):
+                yield event
 
     def _enter(self, length_s: float) -> None:
         """The length of the recording is known: it is let in, or refused, as a whole. Raises Overloaded."""
@@ -411,15 +414,18 @@ class _Run:
             window, task = self._pending[0]
             decoded = await task
             self._pending.popleft()
-            for event in self._taken(window.end_s, decoded):
+            async for event in self._taken(window.end_s, decoded):
                 yield event
 
-    def _taken(self, end_s: float, decoded: WindowDecoded) -> Iterator[Event]:
+    async def _taken(self, end_s: float, decoded: WindowDecoded) -> AsyncGenerator[Event, None]:
         """What a window adds, after all before it."""
         if not self._decoding.language_changes:
             self._language = self._language or decoded.language
         for part in decoded.parts:
-            for segment in self._to_segments(part, self._own_language(part.language or decoded.language)):
+            written_in = self._written_in(part.language or decoded.language)
+            await self._chinese.ready(written_in)
+            for heard in self._to_segments(part, self._own_language(part.language or decoded.language)):
+                segment = self._chinese.written(heard, written_in)
                 self._segments.append(segment)
                 yield SegmentReady(segment)
         self._note(end_s, end_s)
@@ -429,6 +435,10 @@ class _Run:
         """What a segment says of its language: a translation is in English whatever was spoken. A remote engine may not
         tell what it detected."""
         return (detected or None) if self._decoding.language_changes and self._options.task == "transcribe" else None
+
+    def _written_in(self, detected: str) -> str:
+        """The language of the words: a translation is in English."""
+        return "en" if self._options.task == "translate" else self._language or detected
 
     def _to_segments(self, part: WirePart, language: str | None) -> Iterator[Segment]:
         stats = WindowStats(part.temperature, part.avg_logprob, part.compression_ratio, part.no_speech_prob)

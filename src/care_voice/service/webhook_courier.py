@@ -25,6 +25,7 @@ from care_voice.notify.signing import signed_headers
 from care_voice.store import transcripts, webhooks
 from care_voice.store.database import Connection, Database
 from care_voice.store.webhooks import Claim, Settled
+from care_voice.supervisor.waiting import came_within
 from care_voice.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -129,9 +130,7 @@ class WebhookCourier:
             log.warning("webhooks_wait_for_the_store", code=error.code)
         else:
             rest_s = rest_s if wait_s is None else min(rest_s, max(_LEAST_REST_S, wait_s))
-        with suppress(TimeoutError):
-            async with asyncio.timeout(rest_s):
-                await self._wake.wait()
+        await came_within(self._wake, rest_s)
 
     async def _take_one(self) -> bool:
         """Begin to send the next delivery; False where nothing can be sent now."""

@@ -6,7 +6,7 @@ Whoever appends takes the recording over: a number that counts up says who may, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 
 from care_voice.domain.jobs import JobKind, JobPriority
 from care_voice.domain.recordings import Part, Recording
@@ -21,15 +21,20 @@ from care_voice.domain.store_errors import (
 )
 from care_voice.store import doomed, events, jobs, recordings, search
 from care_voice.store.database import Connection
+from care_voice.store.quotas import Quotas
 from care_voice.store.recordings import to_json
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """The right to append to a recording, from its `received` bytes on; `expire_s` after the last bytes it expires."""
+    """The right to append to a recording, from its `received` bytes on; `expire_s` after the last bytes it expires.
+
+    `quotas` are what its bytes have to fit into where they were not announced.
+    """
 
     recording: Recording
     expire_s: float
+    quotas: Quotas = field(default_factory=Quotas)
 
     @property
     def appender(self) -> int:
@@ -74,6 +79,7 @@ def receive(connection: Connection, turn: Turn, expected: int, parts: Sequence[P
     Raises:
         AppendConflict: Another one has taken over, or the recording was ended meanwhile.
         UnknownRecording: It was deleted meanwhile.
+        QuotaExceeded: Others have taken the room meanwhile.
     """
     recording_id = turn.recording.id
     received = parts[-1].end if parts else expected
@@ -84,6 +90,8 @@ def receive(connection: Connection, turn: Turn, expected: int, parts: Sequence[P
     if not changed:
         recordings.get(connection, recording_id, trashed=True)
         raise AppendConflict
+    if turn.recording.length is None and received > expected:
+        turn.quotas.require_kept(connection, turn.recording.client)
     recordings.put_parts(connection, recording_id, parts)
     if received == turn.recording.length:
         end(connection, recording_id)
@@ -184,10 +192,3 @@ def _give_up(connection: Connection, recording: Recording) -> None:
         events.append(connection, recording.id, "recording.trashed", {"why": "upload_expired"})
     else:
         terminate(connection, recording.id)
-
-
-def bytes_held(connection: Connection, client: str | None) -> int:
-    """Bytes of all recordings, with what is announced of those that are being received; of one client, or of all."""
-    row = connection.one("bytes_held", client=client)
-    assert row is not None
-    return int(row["held"])

@@ -14,7 +14,7 @@ from care_voice.domain import jobs
 from care_voice.domain.ids import new_id
 from care_voice.domain.jobs import Checkpoint, Job, JobKind, JobState, Lease, LeaseRules, Progress
 from care_voice.domain.store_errors import JobGaveUp, LeaseLost, UnknownJob
-from care_voice.store import events
+from care_voice.store import events, recordings
 from care_voice.store.database import Connection, Row
 from care_voice.store.recordings import to_json
 
@@ -50,9 +50,9 @@ def of_recording(connection: Connection, recording_id: str) -> list[Job]:
     return [_from_row(row) for row in connection.all("jobs_of", recording_id=recording_id)]
 
 
-def last_of_many(connection: Connection, ids: Sequence[str], kind: JobKind) -> dict[str, Job]:
-    """The last job of a kind of each recording that has one."""
-    rows = connection.all("last_jobs_of_many", ids=to_json(ids), kind=kind.value) if ids else []
+def latest(connection: Connection, ids: Sequence[str], kind: JobKind) -> dict[str, Job]:
+    """The newest job of a kind of each recording that has one, by the recording's id."""
+    rows = connection.all("latest_jobs", ids=to_json(ids), kind=kind.value) if ids else []
     return {row["recording_id"]: _from_row(row) for row in rows}
 
 
@@ -143,7 +143,12 @@ def windows(connection: Connection, job_id: str) -> list[Checkpoint]:
 def finish(connection: Connection, lease: Lease, **about: Any) -> Job:
     """The work is done; its result is written in the same transaction, and `about` goes into the event. Raises
     LeaseLost."""
-    job = _change(connection, lease, lambda job: jobs.finished(job, lease, connection.now))
+
+    def change(job: Job) -> Job:
+        length_s = recordings.get(connection, job.recording_id, trashed=True).duration_s
+        return jobs.finished(job, lease, connection.now, length_s)
+
+    job = _change(connection, lease, change)
     connection.run("delete_windows", job_id=job.id)
     _tell(connection, job.recording_id, "job.done", job.id, kind=job.kind.value, **about)
     return job
@@ -251,7 +256,7 @@ def _save(connection: Connection, job: Job, code: str | None = None, error: Mapp
     connection.run(
         "update_job", id=job.id, state=job.state.value, priority=job.priority, attempt=job.attempt,
         failures=job.failures, owner=job.owner, lease_expires_at=job.lease_expires_at, not_before=job.not_before,
-        cancel_requested=int(job.cancel_requested), error_code=code,
+        cancel_requested=int(job.cancel_requested), done_s=job.done_s, total_s=job.total_s, error_code=code,
         error_json=None if error is None else to_json(error), started_at=job.started_at, ended_at=job.ended_at,
     )  # fmt: skip
 

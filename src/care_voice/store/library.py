@@ -104,6 +104,7 @@ def _parameters(connection: Connection, filters: Filters, wanted: Sequence[Wante
         "client": filters.client,
         "source": filters.source,
         "language": filters.language,
+        "transcription": filters.transcription,
         "has_transcript": None if filters.has_transcript is None else int(filters.has_transcript),
     }
     if not searched(filters):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, ClassVar, TypeVar, cast
+from typing import Any, ClassVar, Self, TypeVar
 
 import psycopg
 import psycopg.conninfo
@@ -65,12 +65,17 @@ class PostgresDatabase(Database):
         self._clock = clock
         self._guard = threading.Lock()
         self._pool: ConnectionPool[_Raw] | None = None
+        self._refusal = ""
+        """Why the last attempt to connect failed; empty where it did not."""
         self._listener: threading.Thread | None = None
         self._closing = threading.Event()
 
     def _transaction(self, work: Callable[[Connection], T], *, write: bool) -> T:
         state = _State()
-        with _explained(state), self._opened().connection(self._settings.connect_timeout_s) as raw:
+        with (
+            _explained(state, lambda: self._refusal),
+            self._opened().connection(self._settings.connect_timeout_s) as raw,
+        ):
             raw.read_only = not write
             raw.isolation_level = None if write else psycopg.IsolationLevel.REPEATABLE_READ
             with raw.transaction():
@@ -92,11 +97,14 @@ class PostgresDatabase(Database):
         with self._guard:
             if self._pool is None:
                 self._pool = ConnectionPool(
-                    self._address(), connection_class=cast("type[_Raw]", psycopg.Connection), kwargs=self._options(),
+                    self._address(), connection_class=_telling(self._note), kwargs=self._options(),
                     min_size=0, max_size=self._settings.connections, max_idle=300.0,
                     check=ConnectionPool.check_connection, open=True, name="store",
                 )  # fmt: skip
             return self._pool
+
+    def _note(self, refusal: str) -> None:
+        self._refusal = refusal
 
     def _address(self) -> str:
         """The address, which can be read: what complains of one that cannot quotes the password, into the log."""
@@ -159,9 +167,27 @@ class _State:
     committing = False
 
 
+def _telling(note: Callable[[str], None]) -> type[_Raw]:
+    """Connections of which `note` hears why they could not be made: the pool only says that none was there in time."""
+
+    class Telling(psycopg.Connection[DictRow]):
+        @classmethod
+        def connect(cls, *args: Any, **options: Any) -> Self:
+            try:
+                made = super().connect(*args, **options)
+            except psycopg.Error as error:
+                # The reason stands behind the first line where a name has several addresses.
+                note(" ".join(str(error).split()))
+                raise
+            note("")
+            return made
+
+    return Telling
+
+
 @contextmanager
-def _explained(state: _State) -> Iterator[None]:
-    """psycopg's errors as ours; what is a mistake of the program passes."""
+def _explained(state: _State, refusal: Callable[[], str]) -> Iterator[None]:
+    """psycopg's errors as ours; what is a mistake of the program passes. `refusal` is why nobody could connect."""
     try:
         yield
     except (errors.SerializationFailure, errors.DeadlockDetected) as error:
@@ -174,7 +200,7 @@ def _explained(state: _State) -> Iterator[None]:
         # It would take as long again, or be refused again.
         raise StoreUnavailable(why=_why(error)) from error
     except PoolTimeout as error:
-        raise StoreUnavailable(why="no connection could be made in time") from error
+        raise StoreUnavailable(why=refusal() or "no connection could be made in time") from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         if state.committing:
             raise StoreUnavailable(why=f"the connection broke during a commit: {_why(error)}") from error

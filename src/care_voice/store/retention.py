@@ -69,10 +69,12 @@ def past_trash(connection: Connection, trash_days: float, after: Place, limit: i
     return list(_places(rows))
 
 
-def set_hold(connection: Connection, recording_id: str, reason: str | None) -> Recording:
-    """Hold a recording for `reason`, or release it with None; also one in the trash. Raises UnknownRecording."""
+def set_hold(connection: Connection, recording_id: str, reason: str | None, *, replace: bool = False) -> Recording:
+    """Hold a recording for `reason`, or release it with None; also one in the trash. The first reason stays, unless
+    this one is to `replace` it. Raises UnknownRecording."""
     locked = recordings.lock(connection, recording_id, trashed=True)
-    if reason is None and not locked.legal_hold:
+    stays = locked.legal_hold and not replace if reason is not None else not locked.legal_hold
+    if stays or (locked.legal_hold and locked.hold_reason == reason):
         return locked
     connection.run("set_hold", id=recording_id, legal_hold=int(reason is not None), reason=reason or "")
     recordings.touch(connection, recording_id)

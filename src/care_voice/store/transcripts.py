@@ -12,11 +12,11 @@ from care_voice.domain.editing import Draft
 from care_voice.domain.edits import Edit, apply_all
 from care_voice.domain.history import REDO, UNDO, Change, Entry, Step, in_order, redoable, undoable
 from care_voice.domain.ids import new_id
-from care_voice.domain.jobs import Job
-from care_voice.domain.store_errors import EditConflict, NothingToUndo, UnknownTranscript
+from care_voice.domain.jobs import Job, JobKind, JobState
+from care_voice.domain.store_errors import EditConflict, NothingToUndo, TranscriptionFailed, UnknownTranscript
 from care_voice.domain.stored import Seen, StoredSegment, StoredTranscript, TranscriptHead, to_store
 from care_voice.domain.transcript import Transcript
-from care_voice.store import events, recordings, search, segments
+from care_voice.store import events, jobs, recordings, search, segments
 from care_voice.store.database import Connection, Row
 from care_voice.store.recordings import to_json
 
@@ -74,6 +74,7 @@ def head(connection: Connection, recording_id: str, number: int | None) -> Trans
     Raises:
         UnknownRecording: There is none, or it is in the trash.
         UnknownTranscript: It has no such version, or none yet.
+        TranscriptionFailed: It has none, and will have none by itself.
     """
     recordings.get(connection, recording_id)
     return _found(connection, recording_id, number)
@@ -172,8 +173,17 @@ def _found(connection: Connection, recording_id: str, number: int | None) -> Tra
     else:
         row = connection.one("transcript_numbered", recording_id=recording_id, number=number)
     if row is None:
+        if number is None:
+            _require_no_failure(connection, recording_id)
         raise UnknownTranscript(which="none yet" if number is None else f"version {number}")
     return _head(row)
+
+
+def _require_no_failure(connection: Connection, recording_id: str) -> None:
+    """Raises TranscriptionFailed where there is nothing to wait for."""
+    job = jobs.latest(connection, [recording_id], JobKind.TRANSCRIBE).get(recording_id)
+    if job is not None and job.state is JobState.FAILED:
+        raise TranscriptionFailed(**job.failure)
 
 
 def _locked(connection: Connection, recording_id: str, number: int | None, seen: Seen) -> TranscriptHead:

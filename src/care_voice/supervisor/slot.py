@@ -17,6 +17,7 @@ from care_voice.supervisor.memory import MemoryGate
 from care_voice.supervisor.settings import SupervisorSettings
 from care_voice.supervisor.spawning import spawn
 from care_voice.supervisor.vigilance import CrashHistory, CrashLooping
+from care_voice.supervisor.waiting import came_within
 from care_voice.supervisor.worker import Spawn, WorkerDied, WorkerProcess, WorkerSpec
 from care_voice.telemetry.metrics import Metrics
 
@@ -192,8 +193,7 @@ class WorkerSlot:
         self.backoff_s = delay_s
         self._become(SlotState.BACKOFF)
         log.warning("worker_backoff", slot=self.name, delay_s=delay_s)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._restart_now.wait(), delay_s)
+        await came_within(self._restart_now, delay_s)
 
 
 async def wait_for_any(slots: Sequence[WorkerSlot]) -> WorkerProcess:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,13 +14,13 @@ from typing import Any
 import pytest
 
 from care_voice.domain.jobs import JobKind, LeaseRules
-from care_voice.store import jobs, recordings, search
+from care_voice.store import deletion, jobs, recordings, search
 from care_voice.store.audio_directory import DirectoryAudio
 from care_voice.store.database import Connection, Database
 from care_voice.store.migrate import migrate
 from care_voice.store.opening import open_database
 from care_voice.store.settings import StoreSettings
-from support.server import environment
+from support.server import environment, free_port
 from support.stored_speech import keep, keep_recording, transcript_of
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -100,6 +101,33 @@ def test_identifiers_are_whole_on_a_narrow_terminal(run: Run, stored: Stored) ->
     assert stored.transcribed in run("search", "血壓", columns=80).stdout
 
 
+def test_no_word_is_broken_on_a_narrow_terminal(run: Run, stored: Stored) -> None:
+    stored.database.write(lambda c: jobs.enqueue(c, stored.failed, JobKind.TRANSCRIBE, client="test", priority=1))
+    job = stored.database.write(lambda c: jobs.claim(c, "node", LeaseRules(), [JobKind.TRANSCRIBE], range(1, 2)))
+    while job is not None and job.recording_id != stored.failed:
+        job = stored.database.write(lambda c: jobs.claim(c, "node", LeaseRules(), [JobKind.TRANSCRIBE], range(1, 2)))
+    assert job is not None
+    stored.database.write(lambda c: jobs.fail(c, job.lease, "unreadable_media", {"message": "x"}, rules=None))
+    shown = run("list", columns=80).stdout
+    words = shown.split()
+    assert {"unreadable_media", "0:01:12"} <= set(words), shown
+    assert any(re.fullmatch(r"\d{4}-\d\d-\d\d", word) for word in words)
+
+
+def test_a_database_that_is_away_is_told_in_words_of_ours_alone(tmp_path: Path) -> None:
+    url = f"postgresql://nobody@127.0.0.1:{free_port()}/nothing"
+    settings = {"CARE_VOICE_STORE__URL": url, "CARE_VOICE_STORE__CONNECT_TIMEOUT_S": "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "care_voice", "recordings", "list"],
+        env=environment(tmp_path, tmp_path / "models", settings),
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    first, hint = done.stderr.splitlines()
+    assert (done.returncode, done.stdout) == (1, "")
+    assert first.startswith("Error: The database cannot be reached")
+    assert hint.startswith("Hint: ")
+
+
 def test_what_was_said_is_found(run: Run, stored: Stored) -> None:
     (found,) = parsed(run("search", "血壓", "--json"))
     assert found["id"] == stored.transcribed
@@ -142,7 +170,7 @@ def test_transcripts_and_sound_are_exported(run: Run, stored: Stored, tmp_path: 
 
 def test_recordings_go_into_the_trash_and_come_back(run: Run, stored: Stored) -> None:
     asked = run("rm", stored.transcribed)
-    assert asked.returncode == 1
+    assert (asked.returncode, "--yes" in asked.stderr) == (1, True)
     assert len(parsed(run("list", "--json"))) == 2
 
     gone = run("rm", "-y", stored.transcribed, "rec_nothing")
@@ -156,9 +184,12 @@ def test_recordings_go_into_the_trash_and_come_back(run: Run, stored: Stored) ->
 
 
 def test_a_recording_is_deleted_for_good(run: Run, stored: Stored, tmp_path: Path) -> None:
-    gone = run("rm", "-y", "--permanently", stored.transcribed)
+    assert "--permanently" in run("rm", "-y", "--reason", "case 7", stored.transcribed).stderr
+    gone = run("rm", "-y", "--permanently", "--reason", "case 7", stored.transcribed)
     assert gone.returncode == 0, gone.stderr
     assert f"{stored.transcribed}: deleted, receipt rcp_" in gone.stdout
+    (receipt,) = stored.database.read(deletion.receipts)
+    assert receipt.reason == "case 7"
     assert run("show", stored.transcribed).returncode == 1
     assert not (tmp_path / "recordings" / "recordings" / stored.transcribed).exists()
 

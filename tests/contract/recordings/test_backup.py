@@ -14,16 +14,24 @@ import pytest
 
 from care_voice.domain.recordings import Wish
 from care_voice.domain.retention import Scope
-from care_voice.domain.store_errors import AudioMissing, BackupInvalid, SchemaTooNew, TargetNotEmpty
+from care_voice.domain.store_errors import (
+    AudioMissing,
+    BackupInvalid,
+    BackupUnavailable,
+    SchemaTooNew,
+    ServiceRunning,
+    TargetNotEmpty,
+)
 from care_voice.models.sealed import encode_sealed
 from care_voice.ops import backup as backup_module
 from care_voice.ops.backup_format import AppliedMigration, Manifest, manifest_name
 from care_voice.ops.backup_settings import BackupSettings
 from care_voice.ops.backup_target import BackupTarget, open_target
 from care_voice.ops.restore import check, restore
-from care_voice.store import deletion, doomed, named_audio, recordings, retention
+from care_voice.store import deletion, doomed, named_audio, nodes, recordings, retention
 from care_voice.store.database import Connection, Database
 from care_voice.store.migrate import require_current
+from care_voice.store.nodes import Node
 from support.installations import Opener, Place, prepare_schema
 from support.kept import everything, put
 from support.s3 import S3Server
@@ -370,8 +378,51 @@ def test_rows_are_readable_without_this_program(here: Place, target: BackupTarge
 def test_there_is_no_backup_in_an_empty_directory(there: Place, target: BackupTarget) -> None:
     with pytest.raises(BackupInvalid, match="there is no backup"):
         restore(there.database, there.audio, target)
-    with pytest.raises(BackupInvalid, match="missing"):
+    with pytest.raises(BackupInvalid, match=r"no point '20260101T000000000Z-abcdef' in .*, nor any other"):
         check(target, "20260101T000000000Z-abcdef")
+
+
+def test_a_point_that_is_not_there_is_told_with_those_that_are(here: Place, there: Place, target: BackupTarget) -> None:
+    here.make()
+    points = [here.back_up(target).point for _ in range(2)]
+
+    for refused in (lambda: check(target, "nope"), lambda: restore(there.database, there.audio, target, point="nope")):
+        with pytest.raises(BackupInvalid, match=f"no point 'nope' in .*; there are {points[1]}, {points[0]}"):
+            refused()
+
+
+def test_a_place_that_cannot_be_used_is_told_as_that_of_the_backup(
+    here: Place, s3_server: S3Server, tmp_path: Path
+) -> None:
+    here.make()
+    occupied = tmp_path / "occupied"
+    occupied.write_text("a file")
+    settings = BackupSettings(s3=s3_server.settings("unused"))
+    for address, cause in ((str(occupied / "x"), "Not a directory"), ("s3://no-such-bucket/x", "NoSuchBucket")):
+        place = open_target(address, settings, tmp_path / "scratch")
+        for used in (lambda place=place: here.back_up(place), lambda place=place: check(place)):
+            with pytest.raises(BackupUnavailable, match=cause) as caught:
+                used()
+            assert address in str(caught.value)
+
+
+def test_nothing_is_restored_under_a_node_that_lives_whatever_is_forced(
+    here: Place, there: Place, target: BackupTarget
+) -> None:
+    here.make()
+    here.back_up(target)
+    prepare_schema(there.database)
+    node = Node("node_1", "ward", 7, "1")
+    there.database.write(partial(nodes.seen, node=node, lease_s=15.0))
+    before = everything(there.database)
+
+    for force in (False, True):
+        with pytest.raises(ServiceRunning, match=r"node_1 on ward \(process 7\)"):
+            restore(there.database, there.audio, target, force=force)
+    assert everything(there.database) == before
+
+    there.database.write(lambda c: c.execute("UPDATE nodes SET seen_at = seen_at - 61", {}))
+    restore(there.database, there.audio, target)
 
 
 def test_texts_that_postgresql_cannot_hold_lose_what_it_cannot(

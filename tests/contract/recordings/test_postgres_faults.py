@@ -77,3 +77,32 @@ async def test_an_address_that_cannot_be_read_gives_no_password_away(
 
     captured = capfd.readouterr()
     assert "SECRET" not in f"{caught.value}{caplog.text}{captured.out}{captured.err}"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        (("postgres@/", "nobody:TOPSECRET@/"), 'role "nobody" does not exist'),
+        (("?host=", "_not?host="), "does not exist"),
+    ],
+)
+def test_a_login_that_is_refused_is_told_with_its_reason(
+    postgres_url: str, open_postgres: Opener, wrong: tuple[str, str], why: str
+) -> None:
+    database = open_postgres(postgres_url.replace(*wrong), connect_timeout_s=0.5)
+
+    with pytest.raises(StoreUnavailable, match=why) as caught:
+        database.read(lambda _: None)
+    assert "SECRET" not in caught.value.message
+
+
+def test_a_server_that_is_not_there_is_told_so(tmp_path: Path, open_postgres: Opener) -> None:
+    with pytest.raises(StoreUnavailable, match="No such file or directory"):
+        open_postgres(f"postgresql://me@/db?host={tmp_path}", connect_timeout_s=0.5).read(lambda _: None)
+
+
+def test_connections_that_are_all_in_use_are_no_refusal(postgres_url: str, open_postgres: Opener) -> None:
+    database = open_postgres(postgres_url, connect_timeout_s=0.5, connections=1)
+
+    with pytest.raises(StoreUnavailable, match="no connection could be made in time"):
+        database.read(lambda _: database.read(lambda _: None))

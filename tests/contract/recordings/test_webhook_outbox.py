@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -15,6 +16,7 @@ from care_voice.domain.webhook_retries import Outcome, RetryPlan
 from care_voice.domain.webhooks import Delivery, DeliveryState, Webhook
 from care_voice.store import events, recordings, webhooks
 from care_voice.store.database import Connection, Database
+from care_voice.store.statements import statements
 from care_voice.store.webhooks import Claim, Settled
 
 OpenClocked = Callable[[Callable[[], float]], Database]
@@ -274,6 +276,22 @@ def test_a_paused_endpoint_gets_nothing_and_others_do(outbox: Database, clock: C
     assert claim(outbox) is None
     clock.now += 30
     assert claimed(outbox).webhook.id == slow.id
+
+
+@pytest.mark.parametrize("name", ["due_delivery", "next_due"])
+def test_what_waits_for_a_disabled_endpoint_is_not_read_through_for_the_others(outbox: Database, name: str) -> None:
+    text, parameters = statements(outbox.dialect)[name], {"now": 1.0, "most": 100}
+
+    def plan(connection: Connection) -> str:
+        if connection.dialect == "sqlite":
+            return str(connection.fetch(f"EXPLAIN QUERY PLAN {text}", parameters))
+        connection.script("SET LOCAL enable_seqscan = off")  # as with many rows, which a test need not have
+        return str(connection.fetch(f"EXPLAIN {text}", parameters))
+
+    found = outbox.write(plan)
+    assert re.search(
+        r"deliveries_due \(webhook_id=\?|deliveries_due on .*?Index Cond: \(\(?webhook_id = w.id\)", found
+    ), found
 
 
 def test_no_endpoint_takes_all_the_room(outbox: Database, clock: Clock) -> None:

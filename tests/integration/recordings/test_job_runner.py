@@ -249,6 +249,18 @@ async def test_leases_are_kept_while_a_job_runs_and_expire_with_its_node(databas
     assert done.attempt == 2
 
 
+async def test_a_node_without_a_seat_takes_back_what_has_expired(database: Database, tmp_path: Path) -> None:
+    dead = new_id("node", 1.0)
+    job = await asyncio.to_thread(new_job, database)
+    await database.awrite(lambda c: jobs.claim(c, dead, FAST.rules, [JobKind.TRANSCRIBE]))
+    (tmp_path / "nodes").write_text("no directory", encoding="utf-8")
+
+    async with runner(database, tmp_path, finishing):
+        done = await becomes(database, job, JobState.DONE)
+        assert await database.aread(nodes.every)
+    assert done.attempt == 2
+
+
 async def test_a_node_that_lost_its_lease_stops(database: Database, tmp_path: Path) -> None:
     desk = Desk()
     async with runner(database, tmp_path, desk):

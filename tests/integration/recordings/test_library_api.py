@@ -12,6 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from care_voice.domain.errors import UnreadableMedia
+from care_voice.domain.jobs import JobKind, LeaseRules, Progress
+from care_voice.store import jobs
+from care_voice.store.database import Connection
 from support.intake_server import IntakeServer, intake_server
 from support.stored_speech import keep, keep_recording, transcript_of
 
@@ -95,9 +99,88 @@ async def test_filters_are_read_and_checked(server: IntakeServer) -> None:
         ({"limit": 0}, "limit"), ({"order": "random"}, "order"), ({"order": "relevance"}, "order"),
         ({"cursor": "x"}, "cursor"), ({"trashed": "maybe"}, "trashed"), ({"q": "x" * 501}, "q"),
         ({"tags": "a"}, "tags"), ({"q": ["a", "b"]}, "q"),
+        ({"language": "xx"}, "language"), ({"transcription": "lost"}, "transcription"),
     ]:  # fmt: skip
         status, _, at_fault = problem(await server.client.get(RECORDINGS, params=query))
         assert (status, at_fault) == (400, param)
+
+
+async def test_a_recording_says_how_far_its_transcription_is(server: IntakeServer) -> None:
+    db = server.application.recordings.db
+    waits, runs, fails, none = [keep_recording(db, title=name) for name in ("waits", "runs", "fails", "none")]
+    garbage = UnreadableMedia(why="it is garbage")
+
+    def work(connection: Connection) -> None:
+        for priority, one in enumerate((fails, runs, runs, waits), 1):
+            jobs.enqueue(connection, one, JobKind.TRANSCRIBE, client="t", priority=priority)
+        for one in (fails, runs, runs):
+            job = jobs.claim(connection, "node", LeaseRules(), [JobKind.TRANSCRIBE])
+            assert job is not None
+            assert job.recording_id == one
+            jobs.note_progress(connection, job.lease, Progress(3.0, 9.0))
+            if one == fails:
+                error = {"message": garbage.message, "hint": garbage.advice}
+                jobs.fail(connection, job.lease, garbage.code, error, rules=None)
+
+    db.write(work)
+    found = {item["id"]: item["transcription"] for item in (await listed(server))["items"]}
+    assert found[none] == {"state": "none", "job_id": None, "done_s": 0.0, "total_s": None, "error": None}
+    assert (found[waits]["state"], found[waits]["done_s"], found[waits]["total_s"]) == ("queued", 0.0, None)
+    assert (found[runs]["state"], found[runs]["done_s"], found[runs]["total_s"]) == ("running", 3.0, 9.0)
+    assert found[fails]["state"] == "failed"
+    assert (found[fails]["error"]["code"], found[fails]["error"]["message"]) == (garbage.code, garbage.message)
+    for one, state in ((waits, "queued"), (runs, "running"), (fails, "failed"), (none, "none")):
+        assert (await server.client.get(f"{RECORDINGS}/{one}")).json()["transcription"] == found[one]
+        assert ids(await listed(server, transcription=state)) == [one]
+    assert found[runs]["job_id"] == (await server.client.get(f"{RECORDINGS}/{runs}/jobs")).json()["items"][1]["id"]
+    for path in ("export", "transcripts/current"):
+        answer = await server.client.get(f"{RECORDINGS}/{fails}/{path}")
+        assert problem(answer)[:2] == (404, "transcription_failed")
+        assert garbage.message[:-1] in answer.json()["detail"]
+        assert answer.json()["hint"] == garbage.advice
+        assert problem(await server.client.get(f"{RECORDINGS}/{waits}/{path}"))[1] == "transcript_not_found"
+
+
+async def test_a_transcription_that_is_done_has_done_all_of_the_sound(server: IntakeServer) -> None:
+    one = keep_recording(server.application.recordings.db)
+
+    def work(connection: Connection) -> None:
+        jobs.enqueue(connection, one, JobKind.TRANSCRIBE, client="t", priority=1)
+        job = jobs.claim(connection, "node", LeaseRules(), [JobKind.TRANSCRIBE])
+        assert job is not None
+        jobs.note_progress(connection, job.lease, Progress(3.0, 9.0))
+        connection.run("set_sound", id=one, sha256=None, duration_s=9.5)
+        jobs.finish(connection, job.lease)
+
+    server.application.recordings.db.write(work)
+    done = (await server.client.get(f"{RECORDINGS}/{one}")).json()["transcription"]
+    assert (done["state"], done["done_s"], done["total_s"]) == ("done", 9.5, 9.5)
+
+
+async def test_the_jobs_of_a_moment_are_in_the_order_in_which_people_wait_for_them(server: IntakeServer) -> None:
+    one = keep_recording(server.application.recordings.db)
+
+    def work(connection: Connection) -> None:
+        for kind in (JobKind.DERIVE, JobKind.TRANSCRIBE):
+            jobs.enqueue(connection, one, kind, client="t", priority=1)
+
+    server.application.recordings.db.write(work)
+    answer = await server.client.get(f"{RECORDINGS}/{one}/jobs")
+    assert [job["kind"] for job in answer.json()["items"]] == ["transcribe", "derive"]
+
+
+async def test_a_transcript_names_its_language_as_the_filter_takes_it(server: IntakeServer) -> None:
+    one = keep_recording(server.application.recordings.db)
+    keep(server.application.recordings.db, one, transcript_of("今天天氣很好。", language="zh"))
+    for path in ("transcripts/current", "export?format=json"):
+        body = (await server.client.get(f"{RECORDINGS}/{one}/{path}")).json()
+        assert (body["language"], body["language_name"]) == ("zh", "chinese")
+        assert ids(await listed(server, language=body["language"])) == [one]
+    for named in ("chinese", "zh-TW"):
+        answer = await server.client.get(RECORDINGS, params={"language": named})
+        assert problem(answer) == (400, "invalid_parameter", "language")
+        assert "'zh'" in answer.json()["detail"]
+    assert ids(await listed(server, language="und")) == []
 
 
 async def test_a_change_needs_the_version_it_was_made_to(server: IntakeServer) -> None:
@@ -113,8 +196,14 @@ async def test_a_change_needs_the_version_it_was_made_to(server: IntakeServer) -
     assert problem(await server.client.patch(url, json={}, headers={"If-Match": "soon"})) == (
         400, "invalid_parameter", "If-Match",
     )  # fmt: skip
-    for body in ('{"title": 5}', '{"titel": "x"}', '{"title": "half \\ud800"}', "[", '{"tags": "a"}'):
+    for body in ('{"title": 5}', '{"title": "half \\ud800"}', "[", '{"tags": "a"}'):
         assert problem(await server.client.patch(url, content=body))[:2] == (400, "invalid_parameter")
+    unknown = await server.client.patch(url, content='{"titel": "x"}')
+    assert problem(unknown) == (400, "unsupported_parameter", "titel")
+    wrong = (await server.client.patch(url, content='{"title": 5}')).json()
+    assert wrong["detail"] == "Parameter 'title' is not valid: it must be text or null, not a whole number."
+    missing = await server.client.post(f"{RECORDINGS}/bulk", json={"action": "trash"})
+    assert problem(missing) == (400, "missing_parameter", "ids")
     assert (await server.client.get(url)).json()["version"] == 2
 
 

@@ -13,11 +13,12 @@ import pytest
 from care_voice.api.server import create_app
 from care_voice.api.services import ApiServices, RecordingServices
 from care_voice.api.settings import ApiSettings
+from care_voice.domain.jobs import JobKind, LeaseRules
 from care_voice.domain.recordings import Part
 from care_voice.service.playback import Playback, Sound
-from care_voice.store import recordings
+from care_voice.store import jobs, recordings
 from care_voice.store.audio_directory import DirectoryAudio
-from care_voice.store.database import Database
+from care_voice.store.database import Connection, Database
 from care_voice.telemetry.metrics import Metrics
 from support.stored_speech import keep_recording
 
@@ -150,6 +151,23 @@ async def test_what_was_made_is_given_and_what_was_not_is_named(client: httpx.As
     missing = await ask(client, kept, "playback")
 
     assert (missing.status_code, missing.json()["code"]) == (404, "asset_not_found")
+
+
+async def test_what_could_not_be_made_is_told_with_the_reason(
+    client: httpx.AsyncClient, sqlite_database: Database, kept: str
+) -> None:
+    def work(connection: Connection) -> None:
+        jobs.enqueue(connection, kept, JobKind.DERIVE, client="t", priority=1)
+        job = jobs.claim(connection, "node", LeaseRules(), [JobKind.DERIVE])
+        assert job is not None
+        error = {"message": "It is garbage.", "hint": "Send sound."}
+        jobs.fail(connection, job.lease, "unreadable_media", error, rules=None)
+
+    sqlite_database.write(work)
+    failed = (await ask(client, kept, "playback")).json()
+    assert (failed["status"], failed["code"], failed["hint"]) == (404, "asset_failed", "Send sound.")
+    assert failed["detail"].endswith("could not be made: It is garbage.")
+    assert (await ask(client, kept, "waveform")).content == b"peaks"
 
 
 async def test_a_recording_that_is_still_received_cannot_be_heard(

@@ -49,6 +49,7 @@ async def test_rules_are_set_listed_and_removed(server: IntakeServer) -> None:
 @pytest.mark.parametrize(
     ("body", "param"),
     [
+        ({"days": 5}, "scope"),
         ({"scope": "tag", "value": "x", "days": 0}, "days"),
         ({"scope": "tag", "value": "x", "days": -5}, "days"),
         ({"scope": "tag", "value": "x", "days": 1e9}, "days"),
@@ -64,7 +65,9 @@ async def test_rules_are_set_listed_and_removed(server: IntakeServer) -> None:
 async def test_a_rule_that_means_nothing_is_refused(server: IntakeServer, body: dict[str, object], param: str) -> None:
     answer = await server.client.put(RULES, json=body)
 
-    refused(answer, 400, "invalid_parameter")
+    kind = "unsupported" if param == "dayz" else "invalid"
+    missing = param in ("scope", "days") and param not in body
+    refused(answer, 400, "missing_parameter" if missing else f"{kind}_parameter")
     assert answer.json()["param"] == param
     assert (await server.client.get("/api/v1/retention")).json()["items"] == []
 
@@ -89,6 +92,10 @@ async def test_a_recording_that_is_held_can_neither_be_trashed_nor_deleted(
 
     held = await server.client.put(f"{address}/hold", json={"reason": "case 7"})
     assert held.json()["legal_hold"] is True
+    assert (await server.client.put(f"{address}/hold", json={"reason": "case 8"})).json() == held.json()
+    replaced = await server.client.put(f"{address}/hold", json={"reason": "case 9", "replace": True})
+    assert replaced.json()["reason"] == "case 9"
+    refused(await server.client.put(f"{address}/hold", json={}), 400, "missing_parameter")
     refused(await server.client.delete(address), 409, "legal_hold")
     refused(await server.client.delete(f"{address}?permanently=true"), 409, "legal_hold")
     released = await server.client.delete(f"{address}/hold")

@@ -162,19 +162,19 @@ async def test_an_edit_of_what_was_changed_meanwhile_is_a_conflict(kept: Kept) -
 @pytest.mark.parametrize(("body", "param"), [
     (b"", "body"),
     (b"[1]", "body"),
-    (b'{"edits": 1, "revision": 0}', "body"),
+    (b'{"edits": 1, "revision": 0}', "edits"),
     (b'{"edits": [], "revision": 0}', "edits"),
     (b'{"edits": [{}], "revision": 0}', "edits[0].op"),
     (b'{"edits": [{"op": ["x"]}], "revision": 0}', "edits[0].op"),
     (b'{"edits": [{"op": "merge", "segment": "x", "segmnt": "y"}], "revision": 0}', "edits[0].segmnt"),
-    (b'{"edits": [{"op": "merge"}], "revision": 0}', "edits[0]"),
-    (b'{"edits": [{"op": "merge", "segment": 5}], "revision": 0}', "edits[0]"),
-    (b'{"edits": [{"op": "set_times", "segment": "x", "start": "1", "end": 2}], "revision": 0}', "edits[0]"),
+    (b'{"edits": [{"op": "merge"}], "revision": 0}', "edits[0].segment"),
+    (b'{"edits": [{"op": "merge", "segment": 5}], "revision": 0}', "edits[0].segment"),
+    (b'{"edits": [{"op": "set_times", "segment": "x", "start": "1", "end": 2}], "revision": 0}', "edits[0].start"),
     (b'{"edits": [{"op": "merge", "segment": "x"}]}', "revision"),
-    (b'{"edits": [{"op": "merge", "segment": "x"}], "revision": "0"}', "body"),
-    (b'{"edits": [{"op": "merge", "segment": "x"}], "revision": 0, "force": true}', "body"),
+    (b'{"edits": [{"op": "merge", "segment": "x"}], "revision": "0"}', "revision"),
+    (b'{"edits": [{"op": "merge", "segment": "x"}], "revision": 0, "force": true}', "force"),
     (b'{"edits": [{"op": "set_text", "segment": "x", "text": "\xff"}], "revision": 0}', "body"),
-    (b'{"edits": ' + b"[" * 50_000 + b"}", "body"),
+    (b'{"edits": ' + b"[" * 50_000 + b"}", "edits"),
 ])  # fmt: skip
 async def test_a_request_that_is_not_as_described_names_what_is_wrong(kept: Kept, body: bytes, param: str) -> None:
     response = await kept.ask("PATCH", "transcripts/1", content=body)
@@ -276,7 +276,7 @@ async def test_what_was_edited_is_exported_under_the_recordings_name(kept: Kept)
     assert "<v Liddy &lt;1&gt;>Hello Miss Lady.\n" in files["vtt"].text
     assert "<v 王小明>你好，左小蕾老師。\n" in files["vtt"].text
     body = json.loads(files["json"].text)
-    assert (body["version"], body["revision"], body["language_code"]) == (1, 1, "en")
+    assert (body["version"], body["revision"], body["language"]) == (1, 1, "en")
     assert body["segments"][2]["speaker"] == "王小明"
     assert "".join(word["word"] for word in body["segments"][2]["words"]) == "你好，左小蕾老師。"
     paragraphs = [paragraph.text for paragraph in Document(io.BytesIO(files["docx"].content)).paragraphs]

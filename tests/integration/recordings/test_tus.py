@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from care_voice.api.tus_protocol import read_metadata
 from care_voice.app import Application
 from care_voice.domain.errors import StorageFull
 from care_voice.store.audio_directory import DirectoryAudio
@@ -104,6 +105,18 @@ async def test_the_status_of_an_upload(server: IntakeServer) -> None:
     assert answer.headers["Upload-Expires"].endswith(" GMT")
     assert answer.headers["Upload-Metadata"] == encoded(filename="a b.wav")
     assert "Upload-Defer-Length" not in answer.headers
+
+
+async def test_the_status_gives_back_all_that_was_said_at_the_creation(server: IntakeServer) -> None:
+    said = {
+        "filename": "a.wav", "filetype": "audio/wav", "title": "家訪", "tags": "first,home", "transcribe": "false",
+        "language": "zh", "prompt": "血壓", "relativePath": "x/a.wav",
+    }  # fmt: skip
+    url = await create(server, **{"Upload-Metadata": encoded(**said)})
+
+    answer = await head(server, url)
+
+    assert read_metadata(answer.headers["Upload-Metadata"]) == said
 
 
 async def test_cut_connections_keep_every_byte_that_came(server: IntakeServer) -> None:
@@ -236,6 +249,7 @@ async def test_what_is_complete_takes_no_bytes_and_is_not_terminated(server: Int
 
     for answer in (await patch(server, url, 3, b"d"), await server.client.delete(url, headers=TUS)):
         assert (answer.status_code, code(answer)) == (409, "recording_complete")
+        assert "no upload any more" in answer.json()["detail"]
     assert (await head(server, url)).headers["Upload-Offset"] == "3"
 
 

@@ -67,7 +67,7 @@ def test_json_holds_everything() -> None:
     body = json.loads(export(RECORDING, stored(), "json").body)
 
     assert body["text"] == "你好，左小蕾老師。Hello there.嗯。"
-    assert (body["language"], body["language_code"], body["duration"]) == ("chinese", "zh", 3671.4)
+    assert (body["language"], body["language_name"], body["duration"]) == ("zh", "chinese", 3671.4)
     assert body["segments"][1]["words"][0] == {"word": "Hello", "start": 2.0, "end": 2.833, "probability": 1.0}
     assert body["segments"][0]["avg_logprob"] == -0.25
 

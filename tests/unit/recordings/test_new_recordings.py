@@ -24,6 +24,7 @@ OPTIONS = st.builds(
     beam_size=st.none() | st.integers(1, 10),
     hotwords=st.none() | st.text(max_size=20),
     language_detection=st.sampled_from([None, "recording", "window"]),
+    script=st.sampled_from([None, "traditional", "simplified", "as_heard"]),
 ) | st.builds(
     TranscriptionOptions,
     language=st.sampled_from(["zh", "en"]),

@@ -15,11 +15,13 @@ export function getRecording(id: string, signal: AbortSignal): Promise<Answer<Re
   return ask(api.GET("/api/v1/recordings/{recording_id}", { params: { path: { recording_id: id } }, signal }));
 }
 
+const NO_TRANSCRIPT = new Set<string | undefined>(["transcript_not_found", "transcription_failed"]);
+
 /** The current version with its first segments; null where there is none. */
 export async function getTranscript(id: string, signal: AbortSignal): Promise<Answer<Transcript | null>> {
   const path = { recording_id: id, version: "current" };
   const answer = await ask(
     api.GET("/api/v1/recordings/{recording_id}/transcripts/{version}", { params: { path }, signal }),
   );
-  return !answer.ok && answer.problem.code === "transcript_not_found" ? { ok: true, value: null } : answer;
+  return !answer.ok && NO_TRANSCRIPT.has(answer.problem.code) ? { ok: true, value: null } : answer;
 }

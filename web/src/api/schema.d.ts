@@ -472,7 +472,8 @@ export interface paths {
         get?: never;
         /**
          * Hold a recording
-         * @description Neither rules nor people can delete it until the hold is released; in the trash it stays there.
+         * @description Neither rules nor people can delete it until the hold is released; in the trash it stays there. One that is held
+         *     keeps the reason it has, which is answered, unless `replace` is true.
          */
         put: operations["hold_recording_api_v1_recordings__recording_id__hold_put"];
         post?: never;
@@ -1355,6 +1356,19 @@ export interface components {
             expires_at: string | null;
             /** Format: date-time */
             trashed_at: string | null;
+            /** @description How far the newest transcription is, in seconds of sound; `none` where nobody asked for one. */
+            transcription: {
+                /** @enum {string} */
+                state: "none" | "queued" | "running" | "done" | "failed" | "cancelled";
+                job_id: string | null;
+                done_s: number;
+                total_s: number | null;
+                error: {
+                    code: string;
+                    message?: string;
+                    hint?: string;
+                } | null;
+            };
         };
         SentRecording: {
             id: string;
@@ -1428,6 +1442,19 @@ export interface components {
             expires_at: string | null;
             /** Format: date-time */
             trashed_at: string | null;
+            /** @description How far the newest transcription is, in seconds of sound; `none` where nobody asked for one. */
+            transcription: {
+                /** @enum {string} */
+                state: "none" | "queued" | "running" | "done" | "failed" | "cancelled";
+                job_id: string | null;
+                done_s: number;
+                total_s: number | null;
+                error: {
+                    code: string;
+                    message?: string;
+                    hint?: string;
+                } | null;
+            };
             matches: {
                 field: string;
                 text: string;
@@ -1519,9 +1546,10 @@ export interface components {
             revision: number;
             model: string;
             task: string;
-            /** @description Its English name, in lower case. */
+            /** @description A code such as `zh`, as the filter of the list takes it. */
             language: string;
-            language_code: string;
+            /** @description Its English name, in lower case. */
+            language_name: string;
             /** @description Seconds. */
             duration: number;
             job_id: string | null;
@@ -1561,9 +1589,10 @@ export interface components {
             revision: number;
             model: string;
             task: string;
-            /** @description Its English name, in lower case. */
+            /** @description A code such as `zh`, as the filter of the list takes it. */
             language: string;
-            language_code: string;
+            /** @description Its English name, in lower case. */
+            language_name: string;
             /** @description Seconds. */
             duration: number;
             job_id: string | null;
@@ -1585,9 +1614,10 @@ export interface components {
             revision: number;
             model: string;
             task: string;
-            /** @description Its English name, in lower case. */
+            /** @description A code such as `zh`, as the filter of the list takes it. */
             language: string;
-            language_code: string;
+            /** @description Its English name, in lower case. */
+            language_name: string;
             /** @description Seconds. */
             duration: number;
             job_id: string | null;
@@ -1744,6 +1774,11 @@ export interface operations {
                      */
                     language_detection?: "recording" | "window";
                     /**
+                     * @description Extension. How Mandarin and Cantonese are written; as_heard leaves what the model wrote.
+                     * @enum {string}
+                     */
+                    script?: "traditional" | "simplified" | "as_heard";
+                    /**
                      * @description ISO-639-1 code; detected when left out.
                      * @enum {string}
                      */
@@ -1891,6 +1926,11 @@ export interface operations {
                      * @enum {string}
                      */
                     language_detection?: "recording" | "window";
+                    /**
+                     * @description Extension. How Mandarin and Cantonese are written; as_heard leaves what the model wrote.
+                     * @enum {string}
+                     */
+                    script?: "traditional" | "simplified" | "as_heard";
                 };
             };
         };
@@ -2087,6 +2127,11 @@ export interface operations {
                      * @enum {string}
                      */
                     language_detection?: "recording" | "window";
+                    /**
+                     * @description Extension. How Mandarin and Cantonese are written; as_heard leaves what the model wrote.
+                     * @enum {string}
+                     */
+                    script?: "traditional" | "simplified" | "as_heard";
                 };
             };
         };
@@ -2495,7 +2540,7 @@ export interface operations {
                 state?: "receiving" | "complete";
                 /** @description Only those of this client. */
                 client?: string;
-                /** @description Language of the current transcript. */
+                /** @description Language of the current transcript: a code such as `zh`. */
                 language?: string;
                 /** @description Only these. */
                 source?: "upload" | "form" | "live" | "import" | "command_line";
@@ -2507,6 +2552,8 @@ export interface operations {
                 trashed?: boolean;
                 /** @description Those that have one, or have none. */
                 has_transcript?: boolean;
+                /** @description Those whose newest transcription is so; `none`: nobody asked for one. */
+                transcription?: "none" | "queued" | "running" | "done" | "failed" | "cancelled";
                 /** @description relevance needs q. */
                 order?: "newest" | "oldest" | "title" | "duration" | "relevance";
                 /** @description `next` of the page before, with the same filters. */
@@ -2594,6 +2641,11 @@ export interface operations {
                      * @enum {string}
                      */
                     language_detection?: "recording" | "window";
+                    /**
+                     * @description Extension. How Mandarin and Cantonese are written; as_heard leaves what the model wrote.
+                     * @enum {string}
+                     */
+                    script?: "traditional" | "simplified" | "as_heard";
                     /** @description What the library shows. */
                     title?: string;
                     tags?: string[];
@@ -2643,6 +2695,11 @@ export interface operations {
                      * @enum {string}
                      */
                     language_detection?: "recording" | "window";
+                    /**
+                     * @description Extension. How Mandarin and Cantonese are written; as_heard leaves what the model wrote.
+                     * @enum {string}
+                     */
+                    script?: "traditional" | "simplified" | "as_heard";
                     /** @description What the library shows. */
                     title?: string;
                     tags?: string[];
@@ -2920,6 +2977,7 @@ export interface operations {
             content: {
                 "application/json": {
                     reason: string;
+                    replace?: boolean;
                 };
             };
         };
@@ -3953,6 +4011,11 @@ export interface operations {
                      * @enum {string}
                      */
                     language_detection?: "recording" | "window";
+                    /**
+                     * @description Extension. How Mandarin and Cantonese are written; as_heard leaves what the model wrote.
+                     * @enum {string}
+                     */
+                    script?: "traditional" | "simplified" | "as_heard";
                     temperature?: number;
                     /** @description As hotwords, one by one. */
                     keywords?: string[];

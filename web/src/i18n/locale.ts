@@ -4,6 +4,7 @@ import { bytes } from "../lib/bytes";
 import { chooseLocale, type Locale } from "./choose";
 import { loadTexts } from "./dictionaries";
 import type { Texts } from "./en";
+import { type Forms, pluralIn } from "./plural";
 
 const KEY = "locale";
 
@@ -55,6 +56,11 @@ export function count(value: number): string {
   return new Intl.NumberFormat(locale(), { maximumFractionDigits: 2 }).format(value);
 }
 
+/** A number of things: `counted(2, t().library.recordings)`. */
+export function counted(value: number, forms: Forms): string {
+  return pluralIn(locale())(value, forms);
+}
+
 export function size(value: number): string {
   return bytes(value, locale());
 }
@@ -63,6 +69,10 @@ export function dateAndTime(iso: string): string {
   const date = new Date(iso);
   const day = { year: "numeric", month: "short", day: "numeric" } as const;
   return new Intl.DateTimeFormat(locale(), { ...day, hour: "2-digit", minute: "2-digit" }).format(date);
+}
+
+export function day(iso: string): string {
+  return new Intl.DateTimeFormat(locale(), { year: "numeric", month: "short", day: "numeric" }).format(new Date(iso));
 }
 
 export function timeOfDay(date: Date): string {

@@ -14,3 +14,8 @@ it.each([
 it("names a recording by its id", () => {
   expect(recordingPath("a/b")).toBe("/recordings/a%2Fb");
 });
+
+it("names a place in a recording", () => {
+  expect(recordingPath("a", 12.30049)).toBe("/recordings/a?t=12.3");
+  expect(recordingPath("a", 0)).toBe("/recordings/a?t=0");
+});

@@ -9,9 +9,10 @@ export const PATHS = {
   help: "/help",
 } as const;
 
-/** Where one recording is shown. */
-export function recordingPath(id: string): string {
-  return PATHS.recording.replace(":id", encodeURIComponent(id));
+/** Where one recording is shown; with a place in seconds, at what is said there. */
+export function recordingPath(id: string, atS?: number): string {
+  const path = PATHS.recording.replace(":id", encodeURIComponent(id));
+  return atS === undefined ? path : `${path}?t=${Math.round(atS * 1000) / 1000}`;
 }
 
 /** What a hash of before pages had addresses leads to now; null for one that is only a place in a page. */

@@ -8,6 +8,7 @@ export type LocalProblem =
   | "bad_answer"
   | "body_too_large"
   | "empty_file"
+  | "bytes_missing"
   | "page_failed";
 
 export function localProblem(code: LocalProblem): Problem {

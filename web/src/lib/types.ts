@@ -40,16 +40,8 @@ export interface Segment {
   text: string;
 }
 
-export const FORMATS = ["txt", "srt", "vtt", "json"] as const;
+export const FORMATS = ["txt", "srt", "vtt", "json", "docx"] as const;
 export type Format = (typeof FORMATS)[number];
-
-export interface Result {
-  language: string;
-  language_name: string;
-  duration: number;
-  text: string;
-  formats: Record<Format, string>;
-}
 
 export interface Problem {
   code: string;

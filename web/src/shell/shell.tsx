@@ -4,6 +4,8 @@ import { Icon } from "../design/icon";
 import { ErrorState, Skeleton } from "../design/states";
 import { Toasts } from "../design/toasts";
 import { locale, t } from "../i18n/locale";
+import { nameInstalledApp } from "../io/app-version";
+import { manifestName } from "../lib/manifest";
 import { PATHS } from "../lib/pages";
 import { localProblem } from "../lib/problem";
 import { clock } from "../lib/time";
@@ -14,6 +16,7 @@ import { Navigation } from "./navigation";
 export function Shell(props: ParentProps): JSX.Element {
   createEffect(() => {
     document.documentElement.lang = locale();
+    nameInstalledApp(manifestName(locale()));
   });
   return (
     <div class="shell">

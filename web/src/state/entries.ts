@@ -1,34 +1,37 @@
 import { createSignal } from "solid-js";
 import { createStore } from "solid-js/store";
-import { advance, isFinal, type Job, type JobEvent, waitingJob } from "../lib/job";
+import { advance, type Job, type JobEvent, noJob } from "../lib/job";
 import type { Options } from "../lib/types";
+import type { Kept } from "../recording/store";
+import type { SendingView } from "../recording/view";
 
-/** A recording or a file of this visit, and what became of it. */
+/** A recording or a file that this page sends, and what became of it. The service keeps it; this is only the page's view. */
 export interface Entry {
-  id: number;
+  id: string;
   source: "recording" | "file";
   createdAt: Date;
   /** The name of the audio as a file. */
   name: string;
-  audio: Blob;
-  url: string;
   durationS: number | null;
-  saved: boolean;
-  /** What was asked for when it was last sent. */
+  /** What was asked for. */
   options: Options;
+  /** Its name at the service. */
+  recordingId: string | null;
+  /** It is of an earlier visit. */
+  recovered: boolean;
+  sending: SendingView;
   job: Job;
+  /** The copy that is made for playback. */
+  sound: "awaited" | "playable" | "never";
 }
 
-export type NewEntry = Pick<Entry, "source" | "createdAt" | "name" | "audio" | "durationS" | "options">;
-
-/** The entries of this visit, newest first; they live in this page and nowhere else. */
+/** The entries of this visit, newest first. */
 export function createEntries() {
   const [state, setState] = createStore<{ entries: Entry[] }>({ entries: [] });
-  const [selectedId, select] = createSignal<number | null>(null);
-  let lastId = 0;
+  const [selectedId, select] = createSignal<string | null>(null);
 
-  const find = (id: number | null): Entry | undefined => state.entries.find((entry) => entry.id === id);
-  const change = (id: number, changes: Partial<Entry>): void =>
+  const find = (id: string | null): Entry | undefined => state.entries.find((entry) => entry.id === id);
+  const change = (id: string, changes: Partial<Entry>): void =>
     setState("entries", (entry) => entry.id === id, changes);
   return {
     all: () => state.entries,
@@ -36,29 +39,22 @@ export function createEntries() {
     select,
     find,
     change,
-    apply: (id: number, event: JobEvent): void =>
+    apply: (id: string, event: JobEvent): void =>
       setState(
         "entries",
         (entry) => entry.id === id,
         "job",
         (job) => advance(job, event),
       ),
-    add: (entry: NewEntry): number => {
-      const id = ++lastId;
-      const url = URL.createObjectURL(entry.audio);
-      setState("entries", (entries) => [{ ...entry, id, url, saved: false, job: waitingJob() }, ...entries]);
-      select(id);
-      return id;
+    add: ({ id, kind, createdAt, name, durationS, options, recordingId, stored }: Kept, recovered: boolean): void => {
+      const sending: SendingView = { phase: "going_on", sent: 0, stored, problem: null };
+      const about = { id, source: kind, createdAt: new Date(createdAt), name, durationS, options, recordingId };
+      const entry: Entry = { ...about, recovered, sending, job: noJob(), sound: "awaited" };
+      setState("entries", (entries) => [entry, ...entries]);
     },
-    remove: (id: number): void => {
-      const entry = find(id);
-      if (!entry || !isFinal(entry.job)) return;
-      URL.revokeObjectURL(entry.url);
+    remove: (id: string): void => {
       setState("entries", (entries) => entries.filter((other) => other.id !== id));
-      select(state.entries[0]?.id ?? null);
+      if (selectedId() === id) select(null);
     },
-    /** Whether closing the page would lose a recording that is nowhere else. */
-    atRisk: (): boolean =>
-      state.entries.some(({ source, saved, job }) => source === "recording" && !saved && job.phase !== "done"),
   };
 }

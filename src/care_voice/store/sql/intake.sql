@@ -30,4 +30,14 @@ SELECT id FROM recordings WHERE expires_at < :now AND trashed_at IS NULL ORDER B
 
 -- name: bytes_held
 SELECT COALESCE(SUM(CASE WHEN length > received THEN length ELSE received END), 0) AS held FROM recordings
-WHERE CAST(:client AS TEXT) IS NULL OR client = :client
+
+-- name: bytes_held_by
+SELECT COALESCE(SUM(CASE WHEN length > received THEN length ELSE received END), 0) AS held FROM recordings
+WHERE client = :client
+
+-- Whoever writes is alone on SQLite.
+-- name: lock_quota
+SELECT 1 AS locked
+
+-- name: lock_quota (postgresql)
+SELECT 1 AS locked FROM (SELECT pg_advisory_xact_lock(41, hashtext(CAST(:whose AS TEXT)))) AS lock

@@ -11,8 +11,24 @@ SELECT * FROM jobs WHERE id = :id
 -- name: lock_job (postgresql)
 SELECT * FROM jobs WHERE id = :id FOR UPDATE
 
+-- Of those made at the same moment, people wait for the transcript.
 -- name: jobs_of
-SELECT * FROM jobs WHERE recording_id = :recording_id ORDER BY created_at, id
+SELECT * FROM jobs WHERE recording_id = :recording_id
+ORDER BY created_at, CASE kind WHEN 'transcribe' THEN 0 ELSE 1 END, id
+
+-- name: is_latest_of
+j.kind = :kind AND NOT EXISTS (
+    SELECT 1 FROM jobs later WHERE later.recording_id = j.recording_id AND later.kind = j.kind
+        AND (later.created_at, later.id) > (j.created_at, j.id)
+)
+
+-- name: latest_jobs
+SELECT j.* FROM jobs j WHERE j.recording_id IN (SELECT value FROM json_each(:ids)) AND
+-- include: is_latest_of
+
+-- name: latest_jobs (postgresql)
+SELECT j.* FROM jobs j WHERE j.recording_id IN (SELECT jsonb_array_elements_text(CAST(:ids AS JSONB))) AND
+-- include: is_latest_of
 
 -- name: next_job
 -- Jobs of a recording in the trash wait until it is restored.
@@ -30,7 +46,7 @@ ORDER BY j.priority, j.created_at, j.id LIMIT 1 FOR UPDATE OF j SKIP LOCKED
 -- name: update_job
 UPDATE jobs SET state = :state, priority = :priority, attempt = :attempt, failures = :failures, owner = :owner,
     lease_expires_at = :lease_expires_at, not_before = :not_before, cancel_requested = :cancel_requested,
-    error_code = :error_code, error_json = :error_json, started_at = :started_at, ended_at = :ended_at
+    done_s = :done_s, total_s = :total_s, error_code = :error_code, error_json = :error_json, started_at = :started_at, ended_at = :ended_at
 WHERE id = :id
 
 -- name: renew_lease
@@ -79,16 +95,3 @@ SELECT body_json FROM events WHERE recording_id = :recording_id AND kind = 'job.
 SELECT state, kind, COUNT(*) AS count FROM jobs WHERE state IN ('queued', 'running') GROUP BY state, kind
 
 -- The last job of a kind of each recording.
--- name: last_jobs_of_many
-SELECT j.* FROM jobs j
-WHERE j.recording_id IN (SELECT value FROM json_each(:ids)) AND j.id = (
-    SELECT l.id FROM jobs l WHERE l.recording_id = j.recording_id AND l.kind = :kind
-    ORDER BY l.created_at DESC, l.id DESC LIMIT 1
-)
-
--- name: last_jobs_of_many (postgresql)
-SELECT j.* FROM jobs j
-WHERE j.recording_id IN (SELECT jsonb_array_elements_text(CAST(:ids AS JSONB))) AND j.id = (
-    SELECT l.id FROM jobs l WHERE l.recording_id = j.recording_id AND l.kind = :kind
-    ORDER BY l.created_at DESC, l.id DESC LIMIT 1
-)

@@ -11,6 +11,10 @@ AND (CAST(:has_transcript AS INTEGER) IS NULL
     OR CASE WHEN r.transcript_id IS NULL THEN 0 ELSE 1 END = :has_transcript)
 AND (CAST(:language AS TEXT) IS NULL
     OR EXISTS (SELECT 1 FROM transcripts t WHERE t.id = r.transcript_id AND t.language = :language))
+AND (CAST(:transcription AS TEXT) IS NULL OR :transcription = COALESCE((
+    SELECT j.state FROM jobs j WHERE j.recording_id = r.id AND j.kind = 'transcribe'
+    ORDER BY j.created_at DESC, j.id DESC LIMIT 1
+), 'none'))
 
 -- name: has_tags
 (SELECT COUNT(*) FROM tags g WHERE g.recording_id = r.id AND g.tag IN (SELECT value FROM json_each(:tags))) = :tag_count

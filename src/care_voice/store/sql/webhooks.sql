@@ -44,26 +44,31 @@ SELECT :id, id, :event, :payload, 'queued', :now, :now FROM webhooks WHERE id = 
 INSERT INTO deliveries (id, webhook_id, event, payload, state, not_before, created_at)
 SELECT :id, id, :event, :payload, 'queued', :now, :now FROM webhooks WHERE id = :webhook_id FOR KEY SHARE
 
--- One in hand is due when its lease ends. An endpoint that is disabled, paused or busy gets nothing.
+-- One in hand is due when its lease ends. An endpoint that is disabled, paused or busy gets nothing. The first of each
+-- other one is found in the index, however much waits for those.
 -- name: due_delivery
-SELECT d.* FROM deliveries d JOIN webhooks w ON w.id = d.webhook_id
-WHERE d.ended_at IS NULL AND d.not_before <= :now
-    AND w.disabled_at IS NULL AND (w.paused_until IS NULL OR w.paused_until <= :now)
-    AND d.webhook_id NOT IN (
+SELECT d.* FROM webhooks w JOIN deliveries d ON d.id = (
+    SELECT id FROM deliveries WHERE webhook_id = w.id AND ended_at IS NULL AND not_before <= :now
+    ORDER BY not_before, id LIMIT 1
+)
+WHERE w.disabled_at IS NULL AND (w.paused_until IS NULL OR w.paused_until <= :now)
+    AND w.id NOT IN (
         SELECT webhook_id FROM deliveries WHERE state = 'sending' AND lease_expires_at > :now
         GROUP BY webhook_id HAVING COUNT(*) >= :most
     )
 ORDER BY d.not_before, d.id LIMIT 1
 
 -- name: due_delivery (postgresql)
-SELECT d.* FROM deliveries d JOIN webhooks w ON w.id = d.webhook_id
-WHERE d.ended_at IS NULL AND d.not_before <= :now
-    AND w.disabled_at IS NULL AND (w.paused_until IS NULL OR w.paused_until <= :now)
-    AND d.webhook_id NOT IN (
+SELECT d.* FROM webhooks w CROSS JOIN LATERAL (
+    SELECT * FROM deliveries WHERE webhook_id = w.id AND ended_at IS NULL AND not_before <= :now
+    ORDER BY not_before, id LIMIT 1 FOR UPDATE SKIP LOCKED
+) d
+WHERE w.disabled_at IS NULL AND (w.paused_until IS NULL OR w.paused_until <= :now)
+    AND w.id NOT IN (
         SELECT webhook_id FROM deliveries WHERE state = 'sending' AND lease_expires_at > :now
         GROUP BY webhook_id HAVING COUNT(*) >= :most
     )
-ORDER BY d.not_before, d.id LIMIT 1 FOR UPDATE OF d SKIP LOCKED
+ORDER BY d.not_before, d.id LIMIT 1
 
 -- name: take_delivery
 UPDATE deliveries SET state = 'sending', owner = :owner, attempt = attempt + 1, lease_expires_at = :until,
@@ -71,9 +76,12 @@ UPDATE deliveries SET state = 'sending', owner = :owner, attempt = attempt + 1, 
 WHERE id = :id RETURNING *
 
 -- name: next_due
-SELECT MIN(CASE WHEN w.paused_until > d.not_before THEN w.paused_until ELSE d.not_before END) AS due_at
-FROM deliveries d JOIN webhooks w ON w.id = d.webhook_id
-WHERE d.ended_at IS NULL AND w.disabled_at IS NULL
+SELECT MIN(CASE WHEN paused_until > first_at THEN paused_until ELSE first_at END) AS due_at FROM (
+    SELECT w.paused_until, (
+        SELECT MIN(d.not_before) FROM deliveries d WHERE d.webhook_id = w.id AND d.ended_at IS NULL
+    ) AS first_at
+    FROM webhooks w WHERE w.disabled_at IS NULL
+) AS live WHERE first_at IS NOT NULL
 
 -- name: end_delivery
 UPDATE deliveries SET state = :state, failures = :failures, ended_at = :now, owner = NULL, lease_expires_at = NULL

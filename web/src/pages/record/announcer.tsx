@@ -18,12 +18,12 @@ export function Announcer(): JSX.Element {
     }
   };
   const job = () => {
-    const current = session.entries.selected()?.job;
+    const entry = session.entries.selected();
+    if (entry && entry.sending.phase !== "complete") return t().sending.phases[entry.sending.phase];
+    const current = entry?.job;
     switch (current?.phase) {
-      case "waiting":
-        return t().job.waiting;
-      case "uploading":
-        return t().job.uploading;
+      case "queued":
+        return t().job.queued;
       case "processing":
         return t().job.transcribing;
       case "done":

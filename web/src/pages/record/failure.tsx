@@ -1,30 +1,28 @@
 import { createSignal, type JSX, Show } from "solid-js";
+import { Button } from "../../design/button";
 import { Confirm } from "../../design/confirm";
-import { Icon } from "../../design/icon";
 import { Notice } from "../../design/notice";
 import { t } from "../../i18n/locale";
 import { saveAs } from "../../io/files";
 import { problemText } from "../../lib/problem";
+import type { Problem } from "../../lib/types";
 import { useApp } from "../../state/context";
 import type { Entry } from "../../state/entries";
 
-export function Failure(props: { entry: Entry }): JSX.Element {
-  const problem = () => props.entry.job.problem;
+/** The service has it, and could not make a text of it. */
+export function JobFailure(props: { entry: Entry }): JSX.Element {
+  const { session } = useApp();
   return (
-    <div class="failure" data-testid="error" data-code={problem()?.code}>
-      <Notice tone="bad">
-        <p>
-          <strong>{t().job.failed}</strong>
-        </p>
-        <p>{problemText(t(), problem()?.code ?? "", problem()?.detail ?? "")}</p>
-        <Show when={problem()?.request_id}>{(id) => <p class="failure__id">{t().job.requestId(id())}</p>}</Show>
-      </Notice>
-      <RescueActions entry={props.entry} />
-    </div>
+    <Failed problem={props.entry.job.problem} detail={t().job.failedDetail}>
+      <Button tone="primary" icon="retry" data-testid="retry" onClick={() => session.retry(props.entry)}>
+        {t().job.retry}
+      </Button>
+    </Failed>
   );
 }
 
 export function Cancelled(props: { entry: Entry }): JSX.Element {
+  const { session } = useApp();
   return (
     <div class="failure">
       <Notice tone="info">
@@ -33,60 +31,71 @@ export function Cancelled(props: { entry: Entry }): JSX.Element {
         </p>
         <p>{t().job.cancelledDetail}</p>
       </Notice>
-      <RescueActions entry={props.entry} />
+      <div class="row">
+        <Button tone="primary" icon="retry" data-testid="retry" onClick={() => session.retry(props.entry)}>
+          {t().job.retry}
+        </Button>
+      </div>
     </div>
   );
 }
 
-/** What was recorded is never lost by an error: it can be sent again, saved, or thrown away on purpose. */
-function RescueActions(props: { entry: Entry }): JSX.Element {
+/** The service does not take it. What is here of it can be sent again, saved, or thrown away on purpose. */
+export function Refused(props: { entry: Entry }): JSX.Element {
   const { session } = useApp();
   const [asking, setAsking] = createSignal(false);
-  const atRisk = () => props.entry.source === "recording" && !props.entry.saved;
-  const remove = (): void => session.entries.remove(props.entry.id);
-  const save = (): void => {
-    saveAs(props.entry.audio, props.entry.name);
-    session.entries.change(props.entry.id, { saved: true });
-  };
+  const isRecording = () => props.entry.source === "recording";
+  const remove = (): void => session.remove(props.entry.id);
+  const saveRest = async (): Promise<void> => saveAs(await session.rest(props.entry.id), props.entry.name);
   return (
-    <Show
-      when={!asking()}
-      fallback={
-        <Confirm
-          question={t().job.removeQuestion}
-          yes={t().job.removeConfirm}
-          no={t().job.keep}
-          onYes={remove}
-          onNo={() => setAsking(false)}
-        />
-      }
-    >
-      <div class="row">
-        <button
-          type="button"
-          class="button button--primary"
-          data-testid="retry"
-          onClick={() => session.send(props.entry.id)}
-        >
-          <Icon name="retry" />
+    <Failed problem={props.entry.sending.problem} detail={isRecording() ? t().sending.refusedDetail : ""}>
+      <Show
+        when={!asking()}
+        fallback={
+          <Confirm
+            question={t().job.removeQuestion}
+            yes={t().job.removeConfirm}
+            no={t().job.keep}
+            onYes={remove}
+            onNo={() => setAsking(false)}
+          />
+        }
+      >
+        <Button tone="primary" icon="retry" data-testid="retry" onClick={() => session.retry(props.entry)}>
           {t().job.retry}
-        </button>
-        <Show when={props.entry.source === "recording"}>
-          <button type="button" class="button" data-testid="save-audio" onClick={save}>
-            <Icon name="download" />
+        </Button>
+        <Show when={isRecording()}>
+          <Button icon="download" data-testid="save-audio" onClick={() => void saveRest()}>
             {t().job.save}
-          </button>
+          </Button>
         </Show>
-        <button
-          type="button"
-          class="button button--quiet"
+        <Button
+          tone="quiet"
+          icon="trash"
           data-testid="remove"
-          onClick={() => (atRisk() ? setAsking(true) : remove())}
+          onClick={() => (isRecording() ? setAsking(true) : remove())}
         >
-          <Icon name="trash" />
           {t().job.remove}
-        </button>
-      </div>
-    </Show>
+        </Button>
+      </Show>
+    </Failed>
+  );
+}
+
+function Failed(props: { problem: Problem | null; detail: string; children: JSX.Element }): JSX.Element {
+  return (
+    <div class="failure" data-testid="error" data-code={props.problem?.code}>
+      <Notice tone="bad">
+        <p>
+          <strong>{t().job.failed}</strong>
+        </p>
+        <p>{problemText(t(), props.problem?.code ?? "", props.problem?.detail ?? "")}</p>
+        <Show when={props.detail}>
+          <p>{props.detail}</p>
+        </Show>
+        <Show when={props.problem?.request_id}>{(id) => <p class="failure__id">{t().job.requestId(id())}</p>}</Show>
+      </Notice>
+      <div class="row">{props.children}</div>
+    </div>
   );
 }

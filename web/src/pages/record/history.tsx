@@ -5,13 +5,14 @@ import { useApp } from "../../state/context";
 import type { Entry } from "../../state/entries";
 
 export function History(): JSX.Element {
-  const { session } = useApp();
+  const { session, recorder } = useApp();
+  const entries = () => session.entries.all().filter(({ id }) => id !== recorder.current());
   return (
-    <Show when={session.entries.all().length > 0}>
+    <Show when={entries().length > 0}>
       <nav class="card history" aria-label={t().history.title}>
         <h2 class="card__title">{t().history.title}</h2>
         <ul class="history__list">
-          <For each={session.entries.all()}>{(entry) => <HistoryItem entry={entry} />}</For>
+          <For each={entries()}>{(entry) => <HistoryItem entry={entry} />}</For>
         </ul>
       </nav>
     </Show>
@@ -21,10 +22,10 @@ export function History(): JSX.Element {
 function HistoryItem(props: { entry: Entry }): JSX.Element {
   const { session } = useApp();
   const time = () => timeOfDay(props.entry.createdAt);
-  const seconds = () => props.entry.job.result?.duration ?? props.entry.durationS;
+  const phase = () => (props.entry.sending.phase === "complete" ? props.entry.job.phase : props.entry.sending.phase);
   const details = () => {
-    const duration = seconds();
-    const parts = [t().history.phases[props.entry.job.phase]];
+    const duration = props.entry.durationS;
+    const parts = [t().history.phases[phase()]];
     if (duration !== null) parts.unshift(clock(duration));
     if (props.entry.source === "file") parts.unshift(time());
     return parts.join(" · ");
@@ -35,7 +36,7 @@ function HistoryItem(props: { entry: Entry }): JSX.Element {
         type="button"
         class="history__item"
         data-testid="history-item"
-        data-phase={props.entry.job.phase}
+        data-phase={phase()}
         aria-current={session.entries.selected()?.id === props.entry.id ? "true" : undefined}
         onClick={() => session.entries.select(props.entry.id)}
       >

@@ -7,19 +7,18 @@ import { clock } from "../../lib/time";
 import { useApp } from "../../state/context";
 import type { Entry } from "../../state/entries";
 
+/** How far the service is with what it has. */
 export function JobProgress(props: { entry: Entry }): JSX.Element {
   const { session } = useApp();
   const job = () => props.entry.job;
   const ratio = () => progressOf(job());
   const label = () => {
-    if (job().phase === "waiting") return t().job.waiting;
-    if (job().phase === "uploading") return t().job.uploading;
+    if (job().phase === "none" || job().phase === "queued") return t().job.queued;
     return job().doneS > 0 ? t().job.transcribing : t().job.processing;
   };
   const details = () => {
-    const { phase, doneS, totalS } = job();
-    if (phase === "waiting") return t().job.waitingDetail;
-    return phase === "processing" && doneS > 0 && totalS ? t().job.times(clock(doneS), clock(totalS)) : "";
+    const { doneS, totalS } = job();
+    return doneS > 0 && totalS ? t().job.times(clock(doneS), clock(totalS)) : "";
   };
   return (
     <div class="job" data-testid="progress" data-phase={job().phase}>
@@ -33,16 +32,14 @@ export function JobProgress(props: { entry: Entry }): JSX.Element {
           class="button button--quiet"
           data-testid="cancel"
           aria-keyshortcuts="Escape"
-          onClick={() => session.cancel(props.entry.id)}
+          onClick={() => session.cancel(props.entry)}
         >
           <Icon name="close" />
           {t().job.cancel}
         </button>
       </div>
       <ProgressBar value={ratio()} label={label()} />
-      <Show when={details()}>
-        <p class="hint">{details()}</p>
-      </Show>
+      <p class="hint">{details() || t().job.safe}</p>
     </div>
   );
 }

@@ -1,6 +1,6 @@
 import { createEffect, type JSX } from "solid-js";
 import { t } from "../../i18n/locale";
-import { meterValue } from "../../lib/level";
+import { meterValue } from "../../recording/level";
 
 const BARS = 48;
 const GAP = 0.4;

@@ -11,11 +11,11 @@ import { FilePicker } from "./file-picker";
 import { History } from "./history";
 import { OptionsPanel } from "./options-panel";
 import { RecordPanel } from "./record-panel";
+import { Recovered, SendingList } from "./sending";
 import { StatusBanner } from "./status-banner";
 import { TranscriptPanel } from "./transcript-panel";
 import "./capture.css";
 import "./record.css";
-import "./transcript.css";
 
 const ONE_COLUMN = window.matchMedia("(max-width: 1099px)");
 
@@ -36,20 +36,30 @@ export default function RecordPage(): JSX.Element {
   return (
     <Page title={t().record.title} quietTitle wide>
       <div class="record-page">
-        <StatusBanner />
+        <div class="record-page__top">
+          <StatusBanner />
+          <Recovered />
+        </div>
         <section class="card capture" aria-label={t().record.title}>
           <RecordPanel onStart={startRecording} />
-          <FilePicker onFiles={(files) => files.forEach(session.addFile)} />
+          <FilePicker onFiles={(files) => addFiles(session, files)} />
           <OptionsPanel />
           <Privacy />
         </section>
         <TranscriptPanel />
-        <History />
+        <div class="record-page__below">
+          <SendingList />
+          <History />
+        </div>
       </div>
       <p class="shortcuts">{t().app.shortcuts}</p>
       <Announcer />
     </Page>
   );
+}
+
+function addFiles(session: App["session"], files: File[]): void {
+  for (const file of files) void session.addFile(file);
 }
 
 /** Says where the sound goes: it may not stay on this server. */
@@ -68,7 +78,7 @@ function cancel({ recorder, session, askingDiscard, setAskingDiscard }: App): vo
   const selected = session.entries.selected();
   if (recorder.state().kind === "requesting") recorder.discard();
   else if (recorder.capturing()) setAskingDiscard(!askingDiscard());
-  else if (selected && !isFinal(selected.job)) session.cancel(selected.id);
+  else if (selected?.sending.phase === "complete" && !isFinal(selected.job)) session.cancel(selected);
 }
 
 /** On a phone the transcript is below the fold: what was just recorded or chosen is brought into view. */

@@ -17,7 +17,7 @@ export function PlayerBar(props: { entry: Entry }): JSX.Element {
     // biome-ignore lint/a11y/useSemanticElements: a fieldset is for what is filled in, these only belong together.
     <div class="player" role="group" aria-label={t().player.label} data-testid="player">
       {/* biome-ignore lint/a11y/useMediaCaption: the transcript beside it is the caption. */}
-      <audio ref={audio} src={props.entry.url} preload="metadata" />
+      <audio ref={audio} src={`/api/v1/recordings/${props.entry.recordingId}/playback`} preload="metadata" />
       <Show when={!player.failed()} fallback={<p class="hint">{t().player.failed}</p>}>
         <PlayButton />
         <SeekBar entry={props.entry} />
@@ -44,7 +44,7 @@ function PlayButton(): JSX.Element {
 
 function SeekBar(props: { entry: Entry }): JSX.Element {
   const { player } = useApp();
-  const total = () => props.entry.job.result?.duration ?? player.mediaDuration() ?? props.entry.durationS ?? 0;
+  const total = () => player.mediaDuration() ?? props.entry.durationS ?? 0;
   const position = () => Math.min(player.time(), total());
   return (
     <>

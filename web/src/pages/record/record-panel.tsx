@@ -1,9 +1,11 @@
 import { type JSX, Match, Show, Switch } from "solid-js";
 import { Confirm } from "../../design/confirm";
+import { Select } from "../../design/field";
 import { Icon } from "../../design/icon";
 import { Notice } from "../../design/notice";
 import { count, t } from "../../i18n/locale";
 import { clock } from "../../lib/time";
+import { isSafe } from "../../recording/view";
 import { useApp } from "../../state/context";
 import { Meter } from "./meter";
 
@@ -15,7 +17,15 @@ export function RecordPanel(props: { onStart: () => void }): JSX.Element {
   return (
     <div class="recorder" data-state={recorder.state().kind}>
       <RecordButton onStart={props.onStart} />
-      <Show when={recorder.capturing()} fallback={<Hint />}>
+      <Show
+        when={recorder.capturing()}
+        fallback={
+          <>
+            <Hint />
+            <MicrophoneSelect />
+          </>
+        }
+      >
         <Live />
       </Show>
       <CaptureNotices />
@@ -68,6 +78,7 @@ function Live(): JSX.Element {
         </span>
       </p>
       <Meter level={app.recorder.level()} />
+      <Safety />
       <Show when={!app.askingDiscard()} fallback={<DiscardQuestion />}>
         <div class="row row--center">
           <button type="button" class="button" data-testid="pause" onClick={app.recorder.togglePause}>
@@ -86,6 +97,45 @@ function Live(): JSX.Element {
         </div>
       </Show>
     </div>
+  );
+}
+
+/** Whether what has been said so far would survive whatever happens to this page. */
+function Safety(): JSX.Element {
+  const { recorder, session } = useApp();
+  const sending = () => session.entries.find(recorder.current())?.sending;
+  const state = () => {
+    const now = sending();
+    if (!now || now.phase === "going_on") return now && isSafe(now) ? "sent" : "sending";
+    return session.unsafe() ? "unsafe" : "waiting";
+  };
+  return (
+    <p class="hint safety" data-testid="safety" data-state={state()} role="status">
+      <Icon name={state() === "sent" ? "check" : state() === "sending" ? "lock" : "offline"} />
+      {t().record.safety[state()]}
+    </p>
+  );
+}
+
+function MicrophoneSelect(): JSX.Element {
+  const { recorder } = useApp();
+  const known = () => recorder.microphones();
+  const chosen = () => (known().some(({ id }) => id === recorder.microphone()) ? recorder.microphone() : "");
+  return (
+    <Show when={known().length > 1}>
+      <Select
+        label={t().record.microphone}
+        value={chosen()}
+        options={[
+          { value: "", label: t().record.automatic },
+          ...known()
+            .filter(({ id }) => id !== "default")
+            .map(({ id, name }) => ({ value: id, label: name })),
+        ]}
+        onChange={recorder.chooseMicrophone}
+        data-testid="microphone"
+      />
+    </Show>
   );
 }
 

@@ -1,40 +1,45 @@
 import { createSignal, For, type JSX, onCleanup, Show } from "solid-js";
+import { Button, ButtonLink } from "../../design/button";
 import { Icon } from "../../design/icon";
 import { Notice } from "../../design/notice";
 import { t } from "../../i18n/locale";
-import { copyText, saveAs } from "../../io/files";
-import { FORMATS, type Format, type Result } from "../../lib/types";
+import { copyText } from "../../io/files";
+import { recordingPath } from "../../lib/pages";
+import { problemText } from "../../lib/problem";
+import { FORMATS, type Format } from "../../lib/types";
 import { useApp } from "../../state/context";
 import type { Entry } from "../../state/entries";
 
-const MEDIA_TYPES: Record<Format, string> = {
-  txt: "text/plain",
-  srt: "application/x-subrip",
-  vtt: "text/vtt",
-  json: "application/json",
-};
-
-export function Toolbar(props: { entry: Entry; result: Result }): JSX.Element {
+export function Toolbar(props: { entry: Entry; recordingId: string }): JSX.Element {
   const { session } = useApp();
   const [copied, setCopied] = createSignal<"no" | "yes" | "failed">("no");
+  const job = () => props.entry.job;
+  const text = () =>
+    job()
+      .segments.map((segment) => segment.text.trim())
+      .join("\n");
   return (
     <div class="toolbar">
-      <Show when={props.result.text}>
-        <CopyButton text={props.result.text} copied={copied() === "yes"} onCopied={setCopied} />
-        <Downloads entry={props.entry} result={props.result} />
+      <Show when={text()}>
+        <CopyButton text={text()} copied={copied() === "yes"} onCopied={setCopied} />
+        <Downloads recordingId={props.recordingId} />
       </Show>
-      <button
-        type="button"
-        class="button button--quiet"
-        data-testid="again"
-        title={t().transcript.againHint}
-        onClick={() => session.addAgain(props.entry)}
-      >
-        <Icon name="retry" />
-        {t().transcript.again}
-      </button>
+      <ButtonLink href={recordingPath(props.recordingId)} icon="edit" data-testid="open-recording">
+        {t().transcript.open}
+      </ButtonLink>
+      <span title={t().transcript.againHint}>
+        <Button tone="quiet" icon="retry" data-testid="again" onClick={() => session.again(props.entry)}>
+          {t().transcript.again}
+        </Button>
+      </span>
       <Show when={copied() === "failed"}>
         <Notice tone="warning">{t().transcript.copyFailed}</Notice>
+      </Show>
+      <Show when={job().problem}>
+        {(problem) => <Notice tone="bad">{problemText(t(), problem().code, problem().detail)}</Notice>}
+      </Show>
+      <Show when={job().more}>
+        <Notice tone="info">{t().transcript.more}</Notice>
       </Show>
     </div>
   );
@@ -65,11 +70,9 @@ function CopyButton(props: CopyButtonProps): JSX.Element {
   );
 }
 
-function Downloads(props: { entry: Entry; result: Result }): JSX.Element {
-  const download = (format: Format): void => {
-    const name = props.entry.name.replace(/\.[^.]*$/, "");
-    saveAs(new Blob([props.result.formats[format]], { type: MEDIA_TYPES[format] }), `${name}.${format}`);
-  };
+function Downloads(props: { recordingId: string }): JSX.Element {
+  const address = (format: Format): string =>
+    `/api/v1/recordings/${encodeURIComponent(props.recordingId)}/export?format=${format}`;
   return (
     // biome-ignore lint/a11y/useSemanticElements: a fieldset is for what is filled in, these only belong together.
     <div class="downloads" role="group" aria-label={t().transcript.download}>
@@ -78,15 +81,16 @@ function Downloads(props: { entry: Entry; result: Result }): JSX.Element {
       </span>
       <For each={FORMATS}>
         {(format) => (
-          <button
-            type="button"
+          <a
             class="button downloads__format"
             data-testid={`download-${format}`}
             aria-label={t().transcript.downloadAs(format.toUpperCase())}
-            onClick={() => download(format)}
+            href={address(format)}
+            download=""
+            rel="external"
           >
             {format.toUpperCase()}
-          </button>
+          </a>
         )}
       </For>
     </div>

@@ -46,7 +46,7 @@ export function SegmentList(props: { entry: Entry }): JSX.Element {
       class="segments"
       ref={list}
       aria-label={t().transcript.segments}
-      lang={textLanguage(props.entry.job.result?.language, props.entry.options)}
+      lang={textLanguage(props.entry.job.language?.code, props.entry.options)}
       onKeyDown={onKeyDown}
       onScroll={onScroll}
     >

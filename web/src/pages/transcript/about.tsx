@@ -40,7 +40,7 @@ export function About(props: AboutProps): JSX.Element {
 }
 
 function Facts(props: AboutProps): JSX.Element {
-  const language = (head: Shown): string => languageNamer(locale())(head.language_code, head.language);
+  const language = (head: Shown): string => languageNamer(locale())(head.language, head.language_name);
   return (
     <dl class="about__facts">
       <div>

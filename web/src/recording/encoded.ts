@@ -1,40 +1,46 @@
-import { chooseMediaType } from "../lib/media-type";
+import { chooseMediaType } from "./media-type";
 
 /** Some browsers never report the end of a recording whose microphone has gone away. */
 const STOP_DEADLINE_MS = 3000;
-/** Short enough that a crash of the encoder costs little, and that a browser that delivers nothing is soon noticed. */
-const TIMESLICE_MS = 500;
+/** What a crash of the page can cost. */
+const TIMESLICE_MS = 1000;
+/** Asked for sooner once: an encoder that gives nothing shows early. */
+const PROOF_MS = 600;
 
 /** A recording by the browser's own encoder. */
 export interface EncodedRecorder {
-  bytes(): number;
+  mediaType: string;
   setPaused(paused: boolean): void;
-  stop(): Promise<Blob>;
+  /** Hands over what has been encoded so far. */
+  flush(): void;
+  /** The last data comes before this ends. */
+  stop(): Promise<void>;
 }
 
 /** Null where the browser has no encoder, or none that starts. */
-export function startEncoded(stream: MediaStream, onData: () => void, onError: () => void): EncodedRecorder | null {
+export function startEncoded(
+  stream: MediaStream,
+  onData: (data: Blob) => void,
+  onError: () => void,
+): EncodedRecorder | null {
   const mediaType = supportedType();
   if (!mediaType) return null;
-  const chunks: Blob[] = [];
-  let bytes = 0;
   try {
     const recorder = new MediaRecorder(stream, { mimeType: mediaType });
+    const flush = (): void => {
+      if (recorder.state === "recording") recorder.requestData();
+    };
     recorder.ondataavailable = ({ data }) => {
-      if (data.size === 0) return;
-      chunks.push(data);
-      bytes += data.size;
-      onData();
+      if (data.size > 0) onData(data);
     };
     recorder.onerror = onError;
     recorder.start(TIMESLICE_MS);
+    setTimeout(flush, PROOF_MS);
     return {
-      bytes: () => bytes,
+      mediaType,
+      flush,
       setPaused: (paused) => (paused ? recorder.pause() : recorder.resume()),
-      stop: async () => {
-        await ended(recorder);
-        return new Blob(chunks, { type: mediaType });
-      },
+      stop: () => ended(recorder),
     };
   } catch {
     return null;

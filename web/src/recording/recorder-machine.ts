@@ -1,6 +1,6 @@
 /** What a recording can be in, and what leads from one to the other. Times are milliseconds of a monotonic clock. */
 
-export type CaptureErrorCode = "denied" | "no_microphone" | "busy" | "insecure" | "unsupported" | "failed";
+export type CaptureErrorCode = "denied" | "no_microphone" | "busy" | "insecure" | "unsupported" | "failed" | "empty";
 
 export type RecorderState =
   | { kind: "idle"; error: CaptureErrorCode | null }
@@ -54,6 +54,13 @@ export function elapsed(state: RecorderState, now: number): number {
       return state.before;
     default:
       return 0;
+  }
+}
+
+/** Why nothing can be recorded. */
+export class CaptureFailure extends Error {
+  constructor(readonly code: CaptureErrorCode) {
+    super(code);
   }
 }
 

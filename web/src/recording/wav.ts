@@ -1,12 +1,15 @@
 const HEADER_BYTES = 44;
 const BYTES_PER_SAMPLE = 2;
+const ENDLESS = 0xffffffff;
 
-/** The header of a mono 16-bit WAV file with this many samples. */
-export function wavHeader(samples: number, sampleRate: number): ArrayBuffer {
-  const dataBytes = samples * BYTES_PER_SAMPLE;
+/**
+ * The header of a mono 16-bit WAV file whose length is not known while it is sent: the largest sizes that can be written,
+ * which readers take for "until the end".
+ */
+export function endlessWavHeader(sampleRate: number): ArrayBuffer {
   const view = new DataView(new ArrayBuffer(HEADER_BYTES));
   ascii(view, 0, "RIFF");
-  view.setUint32(4, HEADER_BYTES - 8 + dataBytes, true);
+  view.setUint32(4, ENDLESS, true);
   ascii(view, 8, "WAVEfmt ");
   view.setUint32(16, 16, true);
   view.setUint16(20, 1, true);
@@ -16,7 +19,7 @@ export function wavHeader(samples: number, sampleRate: number): ArrayBuffer {
   view.setUint16(32, BYTES_PER_SAMPLE, true);
   view.setUint16(34, BYTES_PER_SAMPLE * 8, true);
   ascii(view, 36, "data");
-  view.setUint32(40, dataBytes, true);
+  view.setUint32(40, ENDLESS, true);
   return view.buffer as ArrayBuffer;
 }
 

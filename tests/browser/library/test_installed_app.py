@@ -1,0 +1,99 @@
+"""The app as a device installs it: a manifest, icons, and pages that open without a network."""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from support.server import Service
+
+CONTROLLED = "() => window.before === undefined && navigator.serviceWorker.controller !== null"
+
+
+@pytest.fixture
+def page(launch: Callable[..., Browser], service: Service) -> Page:
+    page = launch().new_context(locale="en").new_page()
+    page.set_default_timeout(30_000)
+    page.goto(service.url)
+    page.wait_for_function(CONTROLLED)
+    return page
+
+
+def test_browsers_find_nothing_that_keeps_them_from_installing_it(page: Page) -> None:
+    session = page.context.new_cdp_session(page)
+    expect(page.locator('link[rel="manifest"]')).to_have_attribute("href", "/manifest.en.webmanifest")
+    manifest = session.send("Page.getAppManifest")
+    assert manifest["url"].endswith("/manifest.en.webmanifest")
+    assert manifest["errors"] == []
+    assert session.send("Page.getInstallabilityErrors")["installabilityErrors"] == []
+
+
+@pytest.mark.parametrize("locale", ["", ".en", ".ja", ".id", ".vi", ".fil", ".th"])
+def test_each_language_has_a_manifest_of_the_same_app(service: Service, locale: str) -> None:
+    answer = service.client.get(f"/manifest{locale}.webmanifest")
+    assert answer.headers["content-type"].startswith("application/manifest+json")
+    manifest = answer.json()
+    assert (manifest["id"], manifest["scope"], manifest["start_url"]) == ("/", "/", "/")
+    assert manifest["lang"] == locale.removeprefix(".") or (locale, manifest["lang"]) == ("", "zh-TW")
+    for icon in manifest["icons"]:
+        image = service.client.get(icon["src"])
+        assert image.headers["content-type"] == icon["type"]
+        if icon["type"] == "image/png":
+            width, height = struct.unpack(">II", image.content[16:24])
+            assert icon["sizes"] == f"{width}x{height}"
+
+
+def test_the_service_worker_is_asked_for_anew_and_may_serve_every_page(service: Service) -> None:
+    answer = service.client.get("/service-worker.js")
+    assert answer.headers["content-type"].startswith("text/javascript")
+    assert answer.headers["cache-control"] == "no-cache"
+    assert "worker-src 'self'" in answer.headers["content-security-policy"]
+
+
+def test_pages_open_without_a_network_and_say_that_there_is_none(page: Page, service: Service) -> None:
+    page.context.set_offline(True)
+    page.reload()
+    expect(page.get_by_test_id("record")).to_be_visible()
+    page.goto(f"{service.url}/library?q=anything")
+    expect(page.get_by_test_id("error")).to_have_attribute("data-code", "network")
+    for place in ("models", "settings", "help"):
+        page.get_by_test_id(f"nav-{place}").click()
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+    page.get_by_test_id("nav-library").click()
+    page.context.set_offline(False)
+    expect(page.get_by_test_id("error")).to_have_count(0)
+
+
+def test_nothing_that_the_service_says_of_recordings_is_kept(page: Page, service: Service) -> None:
+    page.goto(f"{service.url}/library")
+    expect(page.get_by_test_id("loading")).to_have_count(0)
+    page.goto(f"{service.url}/docs")
+    kept = page.evaluate(
+        "async () => (await Promise.all((await caches.keys()).map(async name =>"
+        " (await (await caches.open(name)).keys()).map(request => new URL(request.url).pathname)))).flat()"
+    )
+    assert {"/", "/theme.js", "/favicon.svg"} <= set(kept)
+    assert [path for path in kept if not re.fullmatch(r"/(|theme\.js|favicon\.svg|assets/[^/]+\.(js|css))", path)] == []
+
+
+def test_a_new_version_waits_until_somebody_agrees(page: Page, service: Service) -> None:
+    """A build of another version: the same worker with another name for its cache."""
+    script = service.client.get("/service-worker.js").text
+    [version] = set(re.findall(r"version:[`\"']([0-9a-f]{12})[`\"']", script))
+    page.context.route(
+        "**/service-worker.js",
+        lambda route: route.fulfill(
+            body=script.replace(version, "0" * 12), headers={"Content-Type": "text/javascript"}
+        ),
+    )
+    page.evaluate("navigator.serviceWorker.getRegistration().then(found => found.update())")
+    expect(page.get_by_test_id("toast")).to_contain_text("A new version")
+    assert page.evaluate("caches.keys()") == [f"shell-{version}", f"shell-{'0' * 12}"]
+    page.evaluate("window.before = true")
+    page.get_by_test_id("toast-action").click()
+    page.wait_for_function(CONTROLLED)
+    assert page.evaluate("navigator.serviceWorker.getRegistration().then(found => found.waiting === null)")
