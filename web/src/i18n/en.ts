@@ -74,7 +74,8 @@ export const en = {
       },
       lost: {
         question: "What happens when the network fails?",
-        answer: "The recording goes on. It is kept on this device, also when the page is closed, and sent when the service can be reached again.",
+        answer:
+          "The recording goes on. It is kept on this device, also when the page is closed, and sent when the service can be reached again.",
       },
       names: {
         question: "Names are spelled wrongly.",
