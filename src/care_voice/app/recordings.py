@@ -73,7 +73,7 @@ class RecordingParts:
         self.webhooks = Webhooks(self.db, self.courier, settings.webhooks)
         self.seat = NodeSeat(settings.data_dir / "nodes", self.node)
         self.jobs = Jobs(self.db)
-        self.feed = EventFeed(self.db)
+        self.feed = EventFeed(self.db, most=settings.api.max_followers)
         self.handlers: dict[JobKind, JobHandler] = {
             JobKind.TRANSCRIBE: TranscribeJob(self.db, self.audio, transcriber),
             JobKind.DERIVE: DeriveHandler(
