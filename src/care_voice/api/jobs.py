@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -80,12 +81,13 @@ async def list_nodes(services: Services) -> dict[str, Any]:
 
 async def _frames(services: ApiServices, recording_id: str, seq: int) -> AsyncGenerator[bytes, None]:
     begun = False
-    async for page in services.recordings.feed.follow(recording_id, seq):
-        if not begun:
-            begun = True
-            yield _BEGUN
-        for event in page:
-            yield _frame(event)
+    async with aclosing(services.recordings.feed.follow(recording_id, seq)) as pages:
+        async for page in pages:
+            if not begun:
+                begun = True
+                yield _BEGUN
+            for event in page:
+                yield _frame(event)
 
 
 def _frame(event: Event) -> bytes:

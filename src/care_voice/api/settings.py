@@ -34,7 +34,12 @@ class ApiSettings:
     keep_alive_s: float = 15.0
     """A comment is sent this often on an event stream that is silent, so that proxies keep it open."""
 
+    max_followers: int = 2000
+    """Event streams of recordings that are open at a time; more are refused with 503 until others end."""
+
     def __post_init__(self) -> None:
-        """Raises ValueError where a trusted proxy is not an address or a network."""
+        """Raises ValueError where a trusted proxy is not an address or a network, or nobody could follow anything."""
+        if self.max_followers < 1:
+            raise ValueError("MAX_FOLLOWERS must be at least 1")
         for proxy in self.trusted_proxies:
             ip_network(proxy, strict=False)

@@ -19,6 +19,7 @@ from care_voice.service.database_watch import DatabaseWatch
 from care_voice.service.deletion import Deletion
 from care_voice.service.derive_job import DeriveHandler
 from care_voice.service.event_feed import EventFeed
+from care_voice.service.in_threads import AudioThreads
 from care_voice.service.intake import Intake
 from care_voice.service.job_attempt import JobHandler
 from care_voice.service.job_runner import JobRunner
@@ -43,6 +44,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+_OTHER_AUDIO_THREADS = 3
+"""For the upkeep and for deletions, which so never wait for the copies that jobs make."""
+
 
 class RecordingParts:
     """The store and all that works over it. Nothing is connected before `start`."""
@@ -61,11 +65,12 @@ class RecordingParts:
         self.node = new_id("node", time.time())
         self.watch = DatabaseWatch(self.db, self.prepare)
         self.audio = open_audio(settings.audio, settings.data_dir, settings.incoming_dir)
-        self.audio_upkeep = AudioUpkeep(self.db, self.audio, settings.audio_upkeep, metrics)
+        self.audio_threads = AudioThreads(settings.jobs.places + _OTHER_AUDIO_THREADS)
+        self.audio_upkeep = AudioUpkeep(self.db, self.audio, settings.audio_upkeep, metrics, threads=self.audio_threads)
         self.intake = Intake(self.db, self.audio, settings.intake, metrics)
         self.library = Library(self.db)
         self.playback = Playback(self.db, self.audio)
-        self.retention = Retention(self.db, Deletion(self.db, self.audio), settings.retention)
+        self.retention = Retention(self.db, Deletion(self.db, self.audio, self.audio_threads), settings.retention)
         self.transcripts = Transcripts(self.db)
         self.courier = WebhookCourier(
             self.db, partial(new_sender, settings.webhooks), settings.webhooks, metrics, owner=self.node
@@ -73,9 +78,9 @@ class RecordingParts:
         self.webhooks = Webhooks(self.db, self.courier, settings.webhooks)
         self.seat = NodeSeat(settings.data_dir / "nodes", self.node)
         self.jobs = Jobs(self.db)
-        self.feed = EventFeed(self.db)
+        self.feed = EventFeed(self.db, most=settings.api.max_followers)
         self.handlers: dict[JobKind, JobHandler] = {
-            JobKind.TRANSCRIBE: TranscribeJob(self.db, self.audio, transcriber),
+            JobKind.TRANSCRIBE: TranscribeJob(self.db, self.audio, transcriber, self.audio_threads),
             JobKind.DERIVE: DeriveHandler(
                 self.db,
                 self.audio,
@@ -83,6 +88,7 @@ class RecordingParts:
                 settings.recordings,
                 max_duration_s=settings.transcription.max_duration_s,
                 scratch=settings.incoming_dir,
+                threads=self.audio_threads,
             ),
         }
         self.runner = JobRunner(self.db, self.handlers, settings.jobs, self.seat, metrics, admit=admit)
@@ -131,6 +137,7 @@ class RecordingParts:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.to_thread(self.intake.close)
+        await asyncio.to_thread(self.audio_threads.close)
         await asyncio.to_thread(self.seat.leave)
         await asyncio.to_thread(self.db.close)
 

@@ -19,6 +19,7 @@ import structlog
 from care_voice.domain.audio_audit import Missed, Suspects, Tally, Unnamed, differences, too_many
 from care_voice.domain.errors import CareVoiceError
 from care_voice.domain.ids import is_id
+from care_voice.service.in_threads import AudioThreads
 from care_voice.store import doomed, named_audio
 from care_voice.store.audio import AudioStore
 from care_voice.store.database import Connection, Database
@@ -72,8 +73,11 @@ class AudioUpkeep:
         settings: AudioUpkeepSettings,
         metrics: Metrics,
         clock: Callable[[], float] = time.time,
+        *,
+        threads: AudioThreads | None = None,
     ) -> None:
-        """`clock` is in Unix seconds, as the storage's own."""
+        """`clock` is in Unix seconds, as the storage's own. `threads` are those that all work on sound shares."""
+        self._threads = threads or AudioThreads()
         self._database = database
         self._audio = audio
         self._settings = settings
@@ -97,11 +101,11 @@ class AudioUpkeep:
 
     async def _look(self) -> None:
         try:
-            await asyncio.to_thread(self.delete_doomed)
+            await self._threads.run(self.delete_doomed)
             if self._is_time_to_sweep():
-                await asyncio.to_thread(self.sweep)
+                await self._threads.run(self.sweep)
                 self._swept_at = time.monotonic()
-            await asyncio.to_thread(self.measure)
+            await self._threads.run(self.measure)
         except CareVoiceError as error:
             if self._is_well:
                 log.warning("audio_upkeep_waits", code=error.code, detail=error.message)

@@ -10,6 +10,7 @@ import structlog
 
 from care_voice.domain.errors import CareVoiceError
 from care_voice.domain.receipts import Receipt
+from care_voice.service.in_threads import AudioThreads
 from care_voice.store import deletion, doomed
 from care_voice.store.audio import AudioStore
 from care_voice.store.database import Connection, Database
@@ -25,7 +26,9 @@ _RECENT_S = 2 * 24 * 3600.0
 class Deletion:
     """Deletes recordings of a database and an audio storage."""
 
-    def __init__(self, database: Database, audio: AudioStore) -> None:
+    def __init__(self, database: Database, audio: AudioStore, threads: AudioThreads | None = None) -> None:
+        """`threads` are those that all work on sound shares."""
+        self._threads = threads or AudioThreads()
         self._database = database
         self._audio = audio
         self._erased: int | None = None
@@ -60,7 +63,7 @@ class Deletion:
             return None
         log.info("recording_deleted", recording=recording_id, receipt=receipt.id, reason=reason)
         try:
-            await asyncio.to_thread(self._erase_sound, receipt.id, recording_id)
+            await self._threads.run(self._erase_sound, receipt.id, recording_id)
         except CareVoiceError as error:
             log.warning("deleted_audio_left", recording=recording_id, code=error.code, why=error.message)
         return await self._database.aread(partial(deletion.receipt, receipt_id=receipt.id))
@@ -74,7 +77,7 @@ class Deletion:
         completed, after = 0, ""
         while opened := await self._database.aread(partial(deletion.open_receipts, after=after)):
             for receipt_id, recording_id in opened:
-                completed += await asyncio.to_thread(self._erase_sound, receipt_id, recording_id)
+                completed += await self._threads.run(self._erase_sound, receipt_id, recording_id)
             after = opened[-1][0]
         return completed
 

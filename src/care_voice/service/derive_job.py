@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -17,7 +16,7 @@ from care_voice.domain.jobs import Job, Lease, Progress
 from care_voice.domain.recordings import AssetKind, Part, Recording
 from care_voice.domain.store_errors import LeaseLost
 from care_voice.engine.protocol import DeriveMedia, MediaDerived, MediaOpened, PlaybackFormat
-from care_voice.service.in_threads import entered
+from care_voice.service.in_threads import AudioThreads
 from care_voice.service.job_ledger import JobLedger
 from care_voice.store import doomed, events, jobs, recordings
 from care_voice.store.audio import AudioStore, Joined, Put
@@ -60,8 +59,11 @@ class DeriveHandler:
         *,
         max_duration_s: float,
         scratch: Path,
+        threads: AudioThreads | None = None,
     ) -> None:
-        """Files are made below `scratch` before they are stored; recordings over `max_duration_s` are refused."""
+        """Files are made below `scratch` before they are stored; recordings over `max_duration_s` are refused.
+        `threads` are those that all work on sound shares."""
+        self._threads = threads or AudioThreads()
         self._database = database
         self._audio = audio
         self._media = media
@@ -79,6 +81,7 @@ class DeriveHandler:
             StorageFull, AudioMissing, StoreError, ServiceError: Why it cannot be done now.
         """
         whole = await self._joined(job.recording_id, ledger)
+        entered = self._threads.entered
         async with entered(self._audio.local([whole])) as path, entered(self._folder()) as folder:
             duration_s = await self._derived(ledger, path, Path(folder))
             made = [await self._stored(job.recording_id, kind, Path(folder)) for kind in _KINDS]
@@ -91,7 +94,7 @@ class DeriveHandler:
             raise EmptyFile
         if len(parts) == 1 and recording.sha256 is not None:
             return parts[0]
-        joined = await asyncio.to_thread(self._audio.join, recording_id, parts)
+        joined = await self._threads.run(self._audio.join, recording_id, parts)
         await ledger.write(partial(_swap, ledger.lease, recording_id, parts, joined))
         return joined.part
 
@@ -123,7 +126,7 @@ class DeriveHandler:
 
     async def _stored(self, recording_id: str, kind: AssetKind, folder: Path) -> _Made:
         key = f"recordings/{recording_id}/{kind}-{token_hex(4)}"
-        put = await asyncio.to_thread(self._audio.put_file, key, folder / kind)
+        put = await self._threads.run(self._audio.put_file, key, folder / kind)
         media_type = _MEDIA_TYPES[self._settings.playback_format] if kind == "playback" else _WAVEFORM_TYPE
         return _Made(kind, key, media_type, put)
 

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
 
+from care_voice.domain.errors import Overloaded
 from care_voice.domain.recordings import Event
 from care_voice.domain.store_errors import StoreError, UnknownRecording
 from care_voice.store import events, recordings
 from care_voice.store.database import Connection, Database
 
 _PAGE = 500
+_RETRY_AFTER_S = 10
 
 
 class EventFeed:
     """Notifications wake followers; they look by themselves too, as news may be lost."""
 
-    def __init__(self, database: Database, poll_s: float = 5.0) -> None:
+    def __init__(self, database: Database, poll_s: float = 5.0, most: int = 2000) -> None:
+        """`most` may follow at a time: each of them looks into the database every `poll_s` seconds."""
         self._database = database
         self._poll_s = poll_s
+        self._most = most
+        self.followers = 0
+        """How many follow now."""
         self._closing = asyncio.Event()
 
     def close(self) -> None:
@@ -31,10 +38,9 @@ class EventFeed:
 
         Raises:
             UnknownRecording: There is none. StoreError: The database cannot be used; from the first page alone.
+            Overloaded: As many follow as may.
         """
-        news = asyncio.Event()
-        stop_listening = self._database.listen(events.topic_of(recording_id), news.set)
-        try:
+        with self._listening(recording_id) as news:
             page = await self._page(recording_id, seq)
             yield page
             while not self._closing.is_set():
@@ -50,7 +56,19 @@ class EventFeed:
                     page = []  # it is waited for: the follower would only come again
                 if page:
                     yield page
+
+    @contextmanager
+    def _listening(self, recording_id: str) -> Iterator[asyncio.Event]:
+        """A place among the followers, and what is set by news. Raises Overloaded."""
+        if self.followers >= self._most:
+            raise Overloaded(retry_after_s=_RETRY_AFTER_S)
+        news = asyncio.Event()
+        stop_listening = self._database.listen(events.topic_of(recording_id), news.set)
+        self.followers += 1
+        try:
+            yield news
         finally:
+            self.followers -= 1
             stop_listening()
 
     async def _page(self, recording_id: str, seq: int) -> list[Event]:

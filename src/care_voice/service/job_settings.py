@@ -45,6 +45,11 @@ class JobSettings:
             raise ValueError("LEASE_S must be at least 1; POLL_S, BACKOFF_S and MAX_BACKOFF_S more than 0")
 
     @property
+    def places(self) -> int:
+        """Jobs of all kinds at a time."""
+        return self.interactive + self.bulk + self.derive
+
+    @property
     def rules(self) -> LeaseRules:
         """The same as the store needs it."""
         return LeaseRules(self.lease_s, self.max_failures, self.backoff_s, self.max_backoff_s)

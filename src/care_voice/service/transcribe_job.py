@@ -15,7 +15,7 @@ from care_voice.domain.transcript import Segment, Transcript
 from care_voice.scheduler.work import Caller, Priority
 from care_voice.service import transcription
 from care_voice.service.checkpoints import KnownWindow, from_json, recipe_of, to_json
-from care_voice.service.in_threads import entered
+from care_voice.service.in_threads import AudioThreads
 from care_voice.service.job_ledger import JobLedger
 from care_voice.service.jobs import wanted
 from care_voice.service.option_texts import from_texts
@@ -32,9 +32,13 @@ _LAST_S = 1.0
 class TranscribeJob:
     """The handler of `JobKind.TRANSCRIBE`."""
 
-    def __init__(self, database: Database, audio: AudioStore, transcriber: Transcriber) -> None:
+    def __init__(
+        self, database: Database, audio: AudioStore, transcriber: Transcriber, threads: AudioThreads | None = None
+    ) -> None:
+        """`threads` are those that all work on sound shares."""
         self._database = database
         self._audio = audio
+        self._threads = threads or AudioThreads()
         self._transcriber = transcriber
 
     async def __call__(self, job: Job, ledger: JobLedger) -> None:
@@ -48,7 +52,7 @@ class TranscribeJob:
         if not parts:
             raise EmptyFile
         try:
-            async with entered(self._audio.local(parts)) as path:
+            async with self._threads.entered(self._audio.local(parts)) as path:
                 await self._transcribe(job, ledger, path)
         except (AudioMissing, WorkerFailed) as error:
             # The parts may have been joined into one object, and have been deleted before they were opened.
