@@ -55,6 +55,9 @@ export type Task = "transcribe" | "translate";
 export const PROFILES = ["fast", "balanced", "accurate"] as const;
 export type Profile = (typeof PROFILES)[number];
 
+export const SCRIPTS = ["traditional", "simplified", "as_heard"] as const;
+export type Script = (typeof SCRIPTS)[number];
+
 /** In the place of a language: it changes within the recording. */
 export const MIXED = "mixed";
 
@@ -66,4 +69,6 @@ export interface Options {
   profile: Profile | "";
   /** Names and terms to favour, separated by commas. */
   hotwords: string;
+  /** How Chinese is written; empty leaves it to the service. */
+  script: Script | "";
 }

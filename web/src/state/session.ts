@@ -4,7 +4,7 @@ import type { Answer, Shape } from "../api/client";
 import { cancelJob, retryJob, transcribeAgain } from "../api/jobs";
 import { t } from "../i18n/locale";
 import { load, save } from "../io/storage";
-import { fields, knownProfile, understoodElsewhere } from "../lib/options";
+import { fields, knownProfile, knownScript, understoodElsewhere } from "../lib/options";
 import { decodesElsewhere, type Service } from "../lib/service";
 import { stamp } from "../lib/time";
 import type { Options } from "../lib/types";
@@ -28,6 +28,7 @@ export function createSession(service: () => Service) {
     task: "transcribe",
     profile: knownProfile(load("profile")),
     hotwords: load("hotwords") ?? "",
+    script: knownScript(load("script")),
   });
   const withOutbox = createLateOutbox(createWatcher(entries, () => setUnsafe(true)));
   const understood = (): Options => {
@@ -41,6 +42,7 @@ export function createSession(service: () => Service) {
 
   createEffect(() => save("profile", options.profile));
   createEffect(() => save("hotwords", options.hotwords));
+  createEffect(() => save("script", options.script));
   followEntries(entries);
   recoverWhenShown(withOutbox);
   return {

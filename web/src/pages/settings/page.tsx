@@ -3,6 +3,7 @@ import { Choice, Select } from "../../design/field";
 import { Card, Page } from "../../design/page";
 import { LANGUAGE_NAMES, LOCALES } from "../../i18n/choose";
 import { locale, setLocale, t } from "../../i18n/locale";
+import { SCRIPTS } from "../../lib/types";
 import { CONTRASTS, contrast, setContrast, setTheme, THEMES, theme } from "../../state/appearance";
 import { useApp } from "../../state/context";
 import { showToast } from "../../state/toasts";
@@ -16,6 +17,11 @@ export default function SettingsPage(): JSX.Element {
           <LanguageChoice />
           <ThemeChoice />
           <ContrastChoice />
+        </div>
+      </Card>
+      <Card title={t().settings.texts}>
+        <div class="settings">
+          <ScriptChoice />
         </div>
       </Card>
       <About />
@@ -60,6 +66,24 @@ function ContrastChoice(): JSX.Element {
       onChange={setContrast}
       hint={t().settings.contrastHint}
       data-testid="settings-contrast"
+    />
+  );
+}
+
+function ScriptChoice(): JSX.Element {
+  const { session } = useApp();
+  const choices = () => [
+    { value: "" as const, label: t().settings.scripts.auto },
+    ...SCRIPTS.map((value) => ({ value, label: t().settings.scripts[value] })),
+  ];
+  return (
+    <Select
+      label={t().settings.script}
+      value={session.options.script}
+      options={choices()}
+      onChange={(script) => session.setOptions("script", script)}
+      hint={t().settings.scriptHint}
+      data-testid="settings-script"
     />
   );
 }

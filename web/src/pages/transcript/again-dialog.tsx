@@ -10,13 +10,13 @@ import { MIXED, type Options, PROFILES, type ServiceStatus } from "../../lib/typ
 import { useApp } from "../../state/context";
 import { tellRefusal } from "./refusals";
 
-const NOTHING_CHOSEN: Options = { language: "", task: "transcribe", profile: "", hotwords: "" };
+const NOTHING_CHOSEN = { language: "", task: "transcribe", profile: "", hotwords: "" } as const;
 
 /** Another transcription of the recording, with other options. */
 export function AgainDialog(props: { recording: string; onClose: () => void }): JSX.Element {
-  const { service } = useApp();
+  const { service, session } = useApp();
   const [model, setModel] = createSignal("");
-  const [options, setOptions] = createSignal(NOTHING_CHOSEN);
+  const [options, setOptions] = createSignal<Options>({ ...NOTHING_CHOSEN, script: session.options.script });
   const change = (changes: Partial<Options>): void => void setOptions((now) => ({ ...now, ...changes }));
   const status = () => {
     const known = service();
