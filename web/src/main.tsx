@@ -7,10 +7,14 @@ import "./design/base.css";
 import "./design/controls.css";
 import "./design/shell.css";
 
+/** The newest of what `polyfills.ts` brings: who has it has all of it. */
+const COMPLETE = "at" in Array.prototype && "replaceAll" in String.prototype;
+
 async function start(root: HTMLElement): Promise<void> {
   const address = redirected(location.hash);
   if (address) history.replaceState(null, "", address);
   try {
+    if (!COMPLETE) await import("./polyfills");
     await startLocale();
     root.textContent = "";
     render(() => <App />, root);

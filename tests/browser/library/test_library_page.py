@@ -70,6 +70,7 @@ def test_a_row_says_what_a_recording_is(page: Page) -> None:
 
 
 def test_two_characters_find_the_line_and_lead_to_its_time(page: Page) -> None:
+    expect(rows(page)).to_have_count(4)
     page.keyboard.press("/")
     page.keyboard.insert_text("血壓")
     expect(rows(page)).to_have_count(1)
