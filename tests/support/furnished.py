@@ -8,6 +8,8 @@ from typing import Any
 
 import httpx
 
+from support.browsers import Tab, seen
+from support.server import Service
 from support.waiting import wait_until
 
 TRANSCRIBE_S = 120.0
@@ -34,15 +36,31 @@ class Furnished:
             "settings": "/settings",
             "help": "/help",
             "not-found": "/nowhere",
+            "form": "/form",
         }
+
+
+@dataclass(frozen=True)
+class Home:
+    """A running service and what is in it."""
+
+    service: Service
+    kept: Furnished
+
+    def address(self, page: str) -> str:
+        return f"{self.service.url}{self.kept.pages[page]}"
 
 
 def furnish(client: httpx.Client, speech: Path) -> Furnished:
     """Four recordings: a talk of two people, Mandarin under a hold, silence, and one in the trash."""
-    mandarin = _send(client, speech / "zh" / "st-b33d835192.flac", title="交班紀錄 11 月 25 日", language="zh", tags=["交班"])
+    mandarin = _send(
+        client, speech / "zh" / "st-b33d835192.flac", title="交班紀錄 11 月 25 日", language="zh", tags=["交班"]
+    )
     silent = _send(client, speech / "nospeech" / "silence-10s.flac", title="Corridor, night", tags=["night"])
     trashed = _send(client, speech / "en" / "ls-3331-159605-0007.flac", title="Family visit, first try", language="en")
-    talk = _send(client, speech / "dialogue" / "katie-steve.flac", title="Morning talk", language="en", tags=["home", "交班"])
+    talk = _send(
+        client, speech / "dialogue" / "katie-steve.flac", title="Morning talk", language="en", tags=["home", "交班"]
+    )
     for recording in (mandarin, silent, trashed, talk):
         wait_until(lambda one=recording: _is_final(client, one), "the recording is transcribed", TRANSCRIBE_S)
     _name_speakers(client, talk)
@@ -80,3 +98,10 @@ def _name_speakers(client: httpx.Client, recording: str) -> None:
 def _done(response: httpx.Response) -> Any:
     assert response.is_success, response.text
     return response.json()
+
+
+def show(tab: Tab, address: str) -> None:
+    """Open a page, and wait until it has what it shows."""
+    tab.open(address)
+    seen(tab, "h1")
+    wait_until(lambda: tab.evaluate("!document.querySelector('[data-testid=loading]')"), f"{address} is loaded")

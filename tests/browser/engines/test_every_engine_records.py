@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from playwright.sync_api import Playwright
-from support.record_page import SHORT_TEXT, error_rate, kept
 
 from support.browsers import Tab, firefox_tab, seen, webkit_tab
 from support.microphone import Microphone, without_sound
+from support.record_page import SHORT_TEXT, error_rate, kept
 from support.server import Service
 from support.waiting import wait_until
 
