@@ -130,7 +130,6 @@ export const fil: Texts = {
     recordings: { one: "# recording", other: "# na recording" },
     moreThan: (count) => `Higit sa ${count}`,
     language: "Wika",
-    unknownLanguage: "Ibang wika",
     duration: (time) => `Haba ${time}`,
     listenAt: (time) => `sa ${time}`,
     foundIn: { title: "Pamagat", filename: "Pangalan ng file", notes: "Mga tala", tags: "Mga tag" },
@@ -215,7 +214,6 @@ export const fil: Texts = {
     receiptSoundGoing: "Kapag naabot na ang imbakan",
     receiptSave: "I-save ang resibo",
     receiptFile: "resibo",
-    shortcuts: "Keyboard: / hanapin · ↑ ↓ lumipat · Enter buksan · Space piliin · Delete sa basurahan",
     outdated: "Baka hindi ito ang pinakabago: hindi maabot ang serbisyo.",
   },
   update: {
@@ -630,7 +628,6 @@ export const fil: Texts = {
     rate: (size) => `${size}/segundo`,
     remaining: (time) => `${time} pa`,
     from: (source) => `mula sa: ${source}`,
-    failed: "Hindi nagtagumpay",
     technical: "Mga teknikal na detalye",
     unreachable: "Baka luma na ang listahan: hindi sumasagot ang serbisyo.",
     notes: {
