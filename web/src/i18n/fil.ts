@@ -268,6 +268,8 @@ export const fil: Texts = {
     line: (time) => `I-edit ang linya sa ${time}`,
     field: (time) => `Teksto ng linya sa ${time}`,
     keys: "Enter i-save · Esc kanselahin · Ctrl+Enter hatiin dito · Backspace sa simula idugtong sa naunang linya · Tab sumunod",
+    split: "Hatiin dito",
+    merge: "Idugtong sa naunang linya",
     undo: "I-undo",
     redo: "Gawin muli",
     undone: "Na-undo.",

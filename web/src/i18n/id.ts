@@ -261,6 +261,8 @@ export const id: Texts = {
     line: (time) => `Sunting baris pada ${time}`,
     field: (time) => `Teks baris pada ${time}`,
     keys: "Enter simpan · Esc batal · Ctrl+Enter pisahkan di sini · Backspace di awal gabungkan dengan baris sebelumnya · Tab lanjut",
+    split: "Pisahkan di sini",
+    merge: "Gabungkan dengan baris sebelumnya",
     undo: "Urungkan",
     redo: "Ulangi",
     undone: "Diurungkan.",

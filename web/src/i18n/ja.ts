@@ -258,6 +258,8 @@ export const ja: Texts = {
     line: (time) => `${time} の行を編集`,
     field: (time) => `${time} の行の文字`,
     keys: "Enter 保存 · Esc キャンセル · Ctrl+Enter ここで分割 · 先頭で Backspace 前の行と結合 · Tab 次へ",
+    split: "ここで分割",
+    merge: "前の行と結合",
     undo: "元に戻す",
     redo: "やり直す",
     undone: "元に戻しました。",

@@ -256,6 +256,8 @@ export const th: Texts = {
     line: (time) => `แก้ไขบรรทัดที่ ${time}`,
     field: (time) => `ข้อความของบรรทัดที่ ${time}`,
     keys: "Enter บันทึก · Esc ยกเลิก · Ctrl+Enter แบ่งตรงนี้ · Backspace ที่ต้นบรรทัดเพื่อรวมกับบรรทัดก่อน · Tab ไปต่อ",
+    split: "แบ่งตรงนี้",
+    merge: "รวมกับบรรทัดก่อน",
     undo: "เลิกทำ",
     redo: "ทำซ้ำ",
     undone: "เลิกทำแล้ว",

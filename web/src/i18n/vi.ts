@@ -259,6 +259,8 @@ export const vi: Texts = {
     line: (time) => `Sửa dòng ở ${time}`,
     field: (time) => `Chữ của dòng ở ${time}`,
     keys: "Enter lưu · Esc hủy · Ctrl+Enter tách dòng tại đây · Backspace ở đầu dòng để nối với dòng trước · Tab dòng tiếp",
+    split: "Tách tại đây",
+    merge: "Nối với dòng trước",
     undo: "Hoàn tác",
     redo: "Làm lại",
     undone: "Đã hoàn tác.",
