@@ -130,7 +130,6 @@ export const en = {
     recordings: { one: "# recording", other: "# recordings" } as Forms,
     moreThan: (count: string) => `More than ${count}`,
     language: "Language",
-    unknownLanguage: "Other language",
     duration: (time: string) => `Length ${time}`,
     listenAt: (time: string) => `at ${time}`,
     foundIn: { title: "Title", filename: "File name", notes: "Notes", tags: "Tags" },
@@ -216,7 +215,6 @@ export const en = {
     receiptSoundGoing: "As soon as the storage can be reached",
     receiptSave: "Save the receipt",
     receiptFile: "receipt",
-    shortcuts: "Keyboard: / search · ↑ ↓ move · Enter open · Space select · Delete to the trash",
     outdated: "This may be out of date: the service cannot be reached.",
   },
   update: {
@@ -630,7 +628,6 @@ export const en = {
     rate: (size: string) => `${size}/s`,
     remaining: (time: string) => `${time} left`,
     from: (source: string) => `from: ${source}`,
-    failed: "That did not work",
     technical: "Technical details",
     unreachable: "The list may be out of date: the service does not answer.",
     notes: {

@@ -130,7 +130,6 @@ export const fil: Texts = {
     recordings: { one: "# recording", other: "# na recording" },
     moreThan: (count) => `Higit sa ${count}`,
     language: "Wika",
-    unknownLanguage: "Ibang wika",
     duration: (time) => `Haba ${time}`,
     listenAt: (time) => `sa ${time}`,
     foundIn: { title: "Pamagat", filename: "Pangalan ng file", notes: "Mga tala", tags: "Mga tag" },
@@ -215,7 +214,6 @@ export const fil: Texts = {
     receiptSoundGoing: "Kapag naabot na ang imbakan",
     receiptSave: "I-save ang resibo",
     receiptFile: "resibo",
-    shortcuts: "Keyboard: / hanapin · ↑ ↓ lumipat · Enter buksan · Space piliin · Delete sa basurahan",
     outdated: "Baka hindi ito ang pinakabago: hindi maabot ang serbisyo.",
   },
   update: {
@@ -270,6 +268,8 @@ export const fil: Texts = {
     line: (time) => `I-edit ang linya sa ${time}`,
     field: (time) => `Teksto ng linya sa ${time}`,
     keys: "Enter i-save · Esc kanselahin · Ctrl+Enter hatiin dito · Backspace sa simula idugtong sa naunang linya · Tab sumunod",
+    split: "Hatiin dito",
+    merge: "Idugtong sa naunang linya",
     undo: "I-undo",
     redo: "Gawin muli",
     undone: "Na-undo.",
@@ -630,7 +630,6 @@ export const fil: Texts = {
     rate: (size) => `${size}/segundo`,
     remaining: (time) => `${time} pa`,
     from: (source) => `mula sa: ${source}`,
-    failed: "Hindi nagtagumpay",
     technical: "Mga teknikal na detalye",
     unreachable: "Baka luma na ang listahan: hindi sumasagot ang serbisyo.",
     notes: {

@@ -121,7 +121,6 @@ export const id: Texts = {
     recordings: { other: "# rekaman" },
     moreThan: (count) => `Lebih dari ${count}`,
     language: "Bahasa",
-    unknownLanguage: "Bahasa lain",
     duration: (time) => `Durasi ${time}`,
     listenAt: (time) => `pada ${time}`,
     foundIn: { title: "Judul", filename: "Nama berkas", notes: "Catatan", tags: "Label" },
@@ -207,7 +206,6 @@ export const id: Texts = {
     receiptSoundGoing: "Segera setelah penyimpanan tersambung",
     receiptSave: "Simpan bukti",
     receiptFile: "bukti-penghapusan",
-    shortcuts: "Papan ketik: / cari · ↑ ↓ pindah · Enter buka · Spasi pilih · Delete ke sampah",
     outdated: "Mungkin bukan yang terbaru: layanan tidak dapat dihubungi.",
   },
   update: {
@@ -263,6 +261,8 @@ export const id: Texts = {
     line: (time) => `Sunting baris pada ${time}`,
     field: (time) => `Teks baris pada ${time}`,
     keys: "Enter simpan · Esc batal · Ctrl+Enter pisahkan di sini · Backspace di awal gabungkan dengan baris sebelumnya · Tab lanjut",
+    split: "Pisahkan di sini",
+    merge: "Gabungkan dengan baris sebelumnya",
     undo: "Urungkan",
     redo: "Ulangi",
     undone: "Diurungkan.",
@@ -620,7 +620,6 @@ export const id: Texts = {
     rate: (size) => `${size}/detik`,
     remaining: (time) => `${time} lagi`,
     from: (source) => `dari: ${source}`,
-    failed: "Tidak berhasil",
     technical: "Rincian teknis",
     unreachable: "Daftar mungkin sudah lama: layanan tidak menjawab.",
     notes: {

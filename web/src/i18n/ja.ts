@@ -120,7 +120,6 @@ export const ja: Texts = {
     recordings: { other: "# 件の録音" },
     moreThan: (count) => `${count} 件以上`,
     language: "言語",
-    unknownLanguage: "その他の言語",
     duration: (time) => `長さ ${time}`,
     listenAt: (time) => `${time} から`,
     foundIn: { title: "タイトル", filename: "ファイル名", notes: "メモ", tags: "タグ" },
@@ -205,7 +204,6 @@ export const ja: Texts = {
     receiptSoundGoing: "保存先につながり次第、消去します",
     receiptSave: "削除の記録を保存",
     receiptFile: "削除の記録",
-    shortcuts: "キーボード：/ 検索 · ↑ ↓ 移動 · Enter 開く · スペース 選択 · Delete ごみ箱へ",
     outdated: "サービスにつながらないため、最新の内容でない可能性があります。",
   },
   update: {
@@ -260,6 +258,8 @@ export const ja: Texts = {
     line: (time) => `${time} の行を編集`,
     field: (time) => `${time} の行の文字`,
     keys: "Enter 保存 · Esc キャンセル · Ctrl+Enter ここで分割 · 先頭で Backspace 前の行と結合 · Tab 次へ",
+    split: "ここで分割",
+    merge: "前の行と結合",
     undo: "元に戻す",
     redo: "やり直す",
     undone: "元に戻しました。",
@@ -614,7 +614,6 @@ export const ja: Texts = {
     rate: (size) => `毎秒 ${size}`,
     remaining: (time) => `残り ${time}`,
     from: (source) => `入手元：${source}`,
-    failed: "うまくいきませんでした",
     technical: "技術的な詳細",
     unreachable: "サービスが応答しないため、一覧が古い可能性があります。",
     notes: {

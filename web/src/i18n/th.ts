@@ -118,7 +118,6 @@ export const th: Texts = {
     recordings: { other: "# รายการ" },
     moreThan: (count) => `มากกว่า ${count}`,
     language: "ภาษา",
-    unknownLanguage: "ภาษาอื่น",
     duration: (time) => `ยาว ${time}`,
     listenAt: (time) => `ที่ ${time}`,
     foundIn: { title: "ชื่อเรื่อง", filename: "ชื่อไฟล์", notes: "บันทึกย่อ", tags: "ป้าย" },
@@ -203,7 +202,6 @@ export const th: Texts = {
     receiptSoundGoing: "ทันทีที่ติดต่อที่เก็บข้อมูลได้",
     receiptSave: "บันทึกใบหลักฐาน",
     receiptFile: "ใบหลักฐานการลบ",
-    shortcuts: "แป้นพิมพ์: / ค้นหา · ↑ ↓ เลื่อน · Enter เปิด · Space เลือก · Delete ไปถังขยะ",
     outdated: "อาจไม่ใช่ข้อมูลล่าสุด เพราะติดต่อบริการไม่ได้",
   },
   update: {
@@ -258,6 +256,8 @@ export const th: Texts = {
     line: (time) => `แก้ไขบรรทัดที่ ${time}`,
     field: (time) => `ข้อความของบรรทัดที่ ${time}`,
     keys: "Enter บันทึก · Esc ยกเลิก · Ctrl+Enter แบ่งตรงนี้ · Backspace ที่ต้นบรรทัดเพื่อรวมกับบรรทัดก่อน · Tab ไปต่อ",
+    split: "แบ่งตรงนี้",
+    merge: "รวมกับบรรทัดก่อน",
     undo: "เลิกทำ",
     redo: "ทำซ้ำ",
     undone: "เลิกทำแล้ว",
@@ -611,7 +611,6 @@ export const th: Texts = {
     rate: (size) => `${size}/วินาที`,
     remaining: (time) => `เหลือ ${time}`,
     from: (source) => `จาก: ${source}`,
-    failed: "ไม่สำเร็จ",
     technical: "รายละเอียดทางเทคนิค",
     unreachable: "รายการอาจไม่ใช่ล่าสุด เพราะบริการไม่ตอบ",
     notes: {

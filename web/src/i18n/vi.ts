@@ -121,7 +121,6 @@ export const vi: Texts = {
     recordings: { other: "# bản ghi" },
     moreThan: (count) => `Hơn ${count}`,
     language: "Ngôn ngữ",
-    unknownLanguage: "Ngôn ngữ khác",
     duration: (time) => `Thời lượng ${time}`,
     listenAt: (time) => `tại ${time}`,
     foundIn: { title: "Tiêu đề", filename: "Tên tệp", notes: "Ghi chú", tags: "Nhãn" },
@@ -206,7 +205,6 @@ export const vi: Texts = {
     receiptSoundGoing: "Ngay khi kết nối được nơi lưu trữ",
     receiptSave: "Lưu biên nhận",
     receiptFile: "bien-nhan-xoa",
-    shortcuts: "Bàn phím: / tìm · ↑ ↓ di chuyển · Enter mở · Phím cách chọn · Delete vào thùng rác",
     outdated: "Có thể không phải mới nhất: không kết nối được dịch vụ.",
   },
   update: {
@@ -261,6 +259,8 @@ export const vi: Texts = {
     line: (time) => `Sửa dòng ở ${time}`,
     field: (time) => `Chữ của dòng ở ${time}`,
     keys: "Enter lưu · Esc hủy · Ctrl+Enter tách dòng tại đây · Backspace ở đầu dòng để nối với dòng trước · Tab dòng tiếp",
+    split: "Tách tại đây",
+    merge: "Nối với dòng trước",
     undo: "Hoàn tác",
     redo: "Làm lại",
     undone: "Đã hoàn tác.",
@@ -615,7 +615,6 @@ export const vi: Texts = {
     rate: (size) => `${size}/giây`,
     remaining: (time) => `còn ${time}`,
     from: (source) => `từ: ${source}`,
-    failed: "Không thành công",
     technical: "Chi tiết kỹ thuật",
     unreachable: "Danh sách có thể đã cũ: dịch vụ không trả lời.",
     notes: {

@@ -118,7 +118,6 @@ export const zhTW: Texts = {
     recordings: { other: "# 段錄音" },
     moreThan: (count) => `超過 ${count} 段錄音`,
     language: "語言",
-    unknownLanguage: "其他語言",
     duration: (time) => `長度 ${time}`,
     listenAt: (time) => `在 ${time}`,
     foundIn: { title: "標題", filename: "檔名", notes: "備註", tags: "標籤" },
@@ -203,7 +202,6 @@ export const zhTW: Texts = {
     receiptSoundGoing: "儲存空間一恢復連線就會清除",
     receiptSave: "儲存收據",
     receiptFile: "收據",
-    shortcuts: "鍵盤：/ 搜尋 · ↑ ↓ 移動 · Enter 開啟 · 空白鍵選取 · Delete 移到垃圾桶",
     outdated: "內容可能不是最新的：目前無法連線到服務。",
   },
   update: {
@@ -613,7 +611,6 @@ export const zhTW: Texts = {
     rate: (size) => `每秒 ${size}`,
     remaining: (time) => `剩餘約 ${time}`,
     from: (source) => `來源：${source}`,
-    failed: "沒有成功",
     technical: "技術細節",
     unreachable: "目前無法連線到服務，以下資料可能不是最新的。",
     notes: {
