@@ -29,7 +29,9 @@ def test_browsers_find_nothing_that_keeps_them_from_installing_it(page: Page) ->
     manifest = session.send("Page.getAppManifest")
     assert manifest["url"].endswith("/manifest.en.webmanifest")
     assert manifest["errors"] == []
-    assert session.send("Page.getInstallabilityErrors")["installabilityErrors"] == []
+    errors = session.send("Page.getInstallabilityErrors")["installabilityErrors"]
+    # Each test has a private window, in which nothing is installed.
+    assert [error["errorId"] for error in errors if error["errorId"] != "in-incognito"] == []
 
 
 @pytest.mark.parametrize("locale", ["", ".en", ".ja", ".id", ".vi", ".fil", ".th"])
@@ -80,20 +82,13 @@ def test_nothing_that_the_service_says_of_recordings_is_kept(page: Page, service
     assert [path for path in kept if not re.fullmatch(r"/(|theme\.js|favicon\.svg|assets/[^/]+\.(js|css))", path)] == []
 
 
-def test_a_new_version_waits_until_somebody_agrees(page: Page, service: Service) -> None:
-    """A build of another version: the same worker with another name for its cache."""
-    script = service.client.get("/service-worker.js").text
-    [version] = set(re.findall(r"version:[`\"']([0-9a-f]{12})[`\"']", script))
-    page.context.route(
-        "**/service-worker.js",
-        lambda route: route.fulfill(
-            body=script.replace(version, "0" * 12), headers={"Content-Type": "text/javascript"}
-        ),
-    )
-    page.evaluate("navigator.serviceWorker.getRegistration().then(found => found.update())")
+def test_a_new_version_waits_until_somebody_agrees(page: Page) -> None:
+    """A worker at another address is to the browser what a new build is: it takes the place of the one before."""
+    page.evaluate("navigator.serviceWorker.register('/service-worker.js?next').then(() => null)")
     expect(page.get_by_test_id("toast")).to_contain_text("A new version")
-    assert page.evaluate("caches.keys()") == [f"shell-{version}", f"shell-{'0' * 12}"]
+    in_control = "navigator.serviceWorker.controller.scriptURL"
+    assert not page.evaluate(in_control).endswith("?next")
     page.evaluate("window.before = true")
     page.get_by_test_id("toast-action").click()
     page.wait_for_function(CONTROLLED)
-    assert page.evaluate("navigator.serviceWorker.getRegistration().then(found => found.waiting === null)")
+    assert page.evaluate(in_control).endswith("?next")
