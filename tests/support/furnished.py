@@ -8,6 +8,8 @@ from typing import Any
 
 import httpx
 
+from support.browsers import Tab, seen
+from support.server import Service
 from support.waiting import wait_until
 
 TRANSCRIBE_S = 120.0
@@ -34,7 +36,19 @@ class Furnished:
             "settings": "/settings",
             "help": "/help",
             "not-found": "/nowhere",
+            "form": "/form",
         }
+
+
+@dataclass(frozen=True)
+class Home:
+    """A running service and what is in it."""
+
+    service: Service
+    kept: Furnished
+
+    def address(self, page: str) -> str:
+        return f"{self.service.url}{self.kept.pages[page]}"
 
 
 def furnish(client: httpx.Client, speech: Path) -> Furnished:
@@ -84,3 +98,10 @@ def _name_speakers(client: httpx.Client, recording: str) -> None:
 def _done(response: httpx.Response) -> Any:
     assert response.is_success, response.text
     return response.json()
+
+
+def show(tab: Tab, address: str) -> None:
+    """Open a page, and wait until it has what it shows."""
+    tab.open(address)
+    seen(tab, "h1")
+    wait_until(lambda: tab.evaluate("!document.querySelector('[data-testid=loading]')"), f"{address} is loaded")

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Playwright
+from playwright.sync_api import Browser, Page, Playwright
 
-from support.browsers import Tab, chromium_tab, firefox, firefox_tab, webkit, webkit_tab
+from support.browsers import QUIET_CHROMIUM, Tab, chromium_tab, firefox, firefox_tab, webkit, webkit_tab
+from support.furnished import Home, furnish
 from support.microphone import Microphone, has_microphone, running_microphone
 from support.record_page import MICROPHONE_RATE, SHORT_CLIP
+from support.server import running_service
 from support.sound import decoded, wav
 
 INSTALLED_BY = "./test.sh installs it where there is apt-get"
+PATIENCE_MS = 30_000
+DESKTOP = {"width": 1280, "height": 900}
 ENGINES = ("chromium", "firefox", "webkit")
-Opening = Callable[[Playwright, dict[str, str]], AbstractContextManager[Tab]]
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +73,29 @@ def tab(engine: str, request: pytest.FixtureRequest, playwright: Playwright, mic
         opening = chromium_tab(playwright, request.getfixturevalue("chromium"), microphone.environment)
     with opening as opened:
         yield opened
+
+
+@pytest.fixture(scope="package")
+def home(model_store: Path, speech: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """A service with recordings in it."""
+    with running_service(tmp_path_factory.mktemp("home"), model_store) as service:
+        yield Home(service, furnish(service.client, speech))
+
+
+@pytest.fixture(scope="module")
+def chromium_browser(playwright: Playwright, chromium: str) -> Iterator[Browser]:
+    """One Chromium for all tests of a module; its microphone hears the beeps that Chromium makes."""
+    flags = [*QUIET_CHROMIUM, "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    browser = playwright.chromium.launch(executable_path=chromium, args=flags)
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def page(chromium_browser: Browser) -> Iterator[Page]:
+    """A window in Chromium for one test, of someone who wants less motion."""
+    context = chromium_browser.new_context(locale="zh-TW", reduced_motion="reduce", viewport=DESKTOP)
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    yield page
+    context.close()

@@ -10,13 +10,16 @@ import type { Line } from "../../lib/transcript/types";
 import { useReading } from "./reading";
 import { tellRefusal } from "./refusals";
 
-/** A letter in a colour: each tells speakers apart without the other. */
+/** A letter in a colour: each tells speakers apart without the other. Drawn by CSS, as it is no part of any button's name. */
 export function SpeakerMark(props: { name: string }): JSX.Element {
   const { looks } = useReading();
   return (
-    <span class="speaker__mark" data-look={looks().get(props.name) ?? 0} aria-hidden="true">
-      {initials(props.name)}
-    </span>
+    <span
+      class="speaker__mark"
+      data-look={looks().get(props.name) ?? 0}
+      data-initials={initials(props.name)}
+      aria-hidden="true"
+    />
   );
 }
 
