@@ -24,7 +24,8 @@ _WAVEFORM_STYLE = "GDz2FZP0i7VZaDhs1mgc43IRUXU2xajPIjvThHvZvbs="
 depends on its version and on the waveform's height. No other style that stands within a page counts."""
 _SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    # With "no-referrer" browsers send `Origin: null` with a form, which would be refused as that of another site.
+    "Referrer-Policy": "same-origin",
     "X-Frame-Options": "DENY",
     "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
     "Content-Security-Policy": (

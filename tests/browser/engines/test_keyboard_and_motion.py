@@ -23,7 +23,9 @@ MARK = """() => {
     document.activeElement?.blur();
     window.getSelection().removeAllRanges();
 }"""
-STILL_THERE = """() => [...document.querySelectorAll("[data-stop]")].map((e) => [e.dataset.stop, e.outerHTML.slice(0, 160)])"""
+STILL_THERE = (
+    """() => [...document.querySelectorAll("[data-stop]")].map((e) => [e.dataset.stop, e.outerHTML.slice(0, 160)])"""
+)
 FOCUSED = """() => {
     const e = document.activeElement;
     if (!e || e === document.body) return null;
