@@ -77,17 +77,18 @@ def take_all(page: Page, home: Home, name: str) -> None:
     page.get_by_text("0:03").first.wait_for()
     take(page, f"recording-{name}")
     page.get_by_test_id("discard").click()
-    page.get_by_role("alertdialog").get_by_role("button").first.click()
+    with page.expect_response(lambda response: response.request.method == "DELETE"):
+        page.get_by_role("alertdialog").get_by_role("button").last.click()
 
 
 def take(page: Page, name: str) -> None:
-    """What the window shows, as a WebP file."""
+    """What the window shows, as a WebP file. The encoder gets the colours as they are, and converts them itself."""
     picture = av.open(io.BytesIO(page.screenshot()))
-    frame = next(picture.decode(video=0))
+    frame = next(picture.decode(video=0)).reformat(format="bgra")
     with av.open(str(TARGET / f"{name}.webp"), "w") as file:
         stream = file.add_stream("libwebp", rate=1, options={"quality": QUALITY, "preset": "text"})
-        stream.width, stream.height, stream.pix_fmt = frame.width, frame.height, "yuv420p"
-        file.mux(stream.encode(frame.reformat(format="yuv420p")))
+        stream.width, stream.height, stream.pix_fmt = frame.width, frame.height, "bgra"
+        file.mux(stream.encode(frame))
         file.mux(stream.encode(None))
 
 
