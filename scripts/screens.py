@@ -21,7 +21,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from support.browsers import QUIET_CHROMIUM, PlaywrightTab
 from support.furnished import Home, furnish, show
+from support.record_page import MICROPHONE_RATE, microphone_file
 from support.server import running_service
+from support.sound import decoded
 
 PROJECT = Path(__file__).resolve().parents[1]
 SPEECH = PROJECT.parent / "shared" / "speech"
@@ -47,8 +49,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as data, running_service(Path(data), PROJECT / "data" / "models") as service:
         home = Home(service, furnish(service.client, SPEECH))
         with sync_playwright() as playwright:
-            flags = [*QUIET_CHROMIUM, "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
-            browser = playwright.chromium.launch(executable_path=chromium, args=flags)
+            heard = microphone_file(Path(data) / "heard.wav", decoded(SPEECH / "en" / "jfk.flac", MICROPHONE_RATE))
+            browser = playwright.chromium.launch(executable_path=chromium, args=[*QUIET_CHROMIUM, *heard])
             for page, name in windows(browser):
                 take_all(page, home, name)
             browser.close()
