@@ -21,7 +21,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from support.browsers import QUIET_CHROMIUM, PlaywrightTab
 from support.furnished import Home, furnish, show
+from support.record_page import MICROPHONE_RATE, microphone_file
 from support.server import running_service
+from support.sound import decoded
 
 PROJECT = Path(__file__).resolve().parents[1]
 SPEECH = PROJECT.parent / "shared" / "speech"
@@ -47,8 +49,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as data, running_service(Path(data), PROJECT / "data" / "models") as service:
         home = Home(service, furnish(service.client, SPEECH))
         with sync_playwright() as playwright:
-            flags = [*QUIET_CHROMIUM, "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
-            browser = playwright.chromium.launch(executable_path=chromium, args=flags)
+            heard = microphone_file(Path(data) / "heard.wav", decoded(SPEECH / "en" / "jfk.flac", MICROPHONE_RATE))
+            browser = playwright.chromium.launch(executable_path=chromium, args=[*QUIET_CHROMIUM, *heard])
             for page, name in windows(browser):
                 take_all(page, home, name)
             browser.close()
@@ -77,17 +79,18 @@ def take_all(page: Page, home: Home, name: str) -> None:
     page.get_by_text("0:03").first.wait_for()
     take(page, f"recording-{name}")
     page.get_by_test_id("discard").click()
-    page.get_by_role("alertdialog").get_by_role("button").first.click()
+    with page.expect_response(lambda response: response.request.method == "DELETE"):
+        page.get_by_role("alertdialog").get_by_role("button").last.click()
 
 
 def take(page: Page, name: str) -> None:
-    """What the window shows, as a WebP file."""
+    """What the window shows, as a WebP file. The encoder gets the colours as they are, and converts them itself."""
     picture = av.open(io.BytesIO(page.screenshot()))
-    frame = next(picture.decode(video=0))
+    frame = next(picture.decode(video=0)).reformat(format="bgra")
     with av.open(str(TARGET / f"{name}.webp"), "w") as file:
         stream = file.add_stream("libwebp", rate=1, options={"quality": QUALITY, "preset": "text"})
-        stream.width, stream.height, stream.pix_fmt = frame.width, frame.height, "yuv420p"
-        file.mux(stream.encode(frame.reformat(format="yuv420p")))
+        stream.width, stream.height, stream.pix_fmt = frame.width, frame.height, "bgra"
+        file.mux(stream.encode(frame))
         file.mux(stream.encode(None))
 
 

@@ -22,6 +22,11 @@ export function languageChoices(
   };
 }
 
+/** Nothing was said: `Intl` would name this "root". */
+export function isKnownLanguage(code: string): boolean {
+  return code !== "und";
+}
+
 /** Browsers without `Intl.DisplayNames`, and codes it does not know, get the server's English name. */
 export function languageNamer(locale: string): (code: string, fallback: string) => string {
   const names = displayNames(locale);

@@ -5,6 +5,7 @@ import { Badge, type BadgeTone, Tag } from "../../design/badge";
 import { Menu, type MenuItem } from "../../design/menu";
 import { dateAndTime, percent, t } from "../../i18n/locale";
 import { pieces } from "../../lib/excerpts";
+import { isKnownLanguage } from "../../lib/languages";
 import { recordingPath } from "../../lib/pages";
 import { problemText } from "../../lib/problem";
 import { type Stage, stageOf } from "../../lib/recording-state";
@@ -73,7 +74,10 @@ export function RecordingRow(props: RowProps): JSX.Element {
 }
 
 function About(props: { recording: FoundRecording; children: JSX.Element }): JSX.Element {
-  const language = () => props.recording.summary?.language;
+  const language = () => {
+    const code = props.recording.summary?.language;
+    return code && isKnownLanguage(code) ? code : null;
+  };
   return (
     <p class="recording__about">
       <time dateTime={props.recording.created_at}>{dateAndTime(props.recording.created_at)}</time>

@@ -4,7 +4,7 @@ import { Tag } from "../../design/badge";
 import { Button, IconButton } from "../../design/button";
 import { Notice } from "../../design/notice";
 import { dateAndTime, locale, t } from "../../i18n/locale";
-import { languageNamer } from "../../lib/languages";
+import { isKnownLanguage, languageNamer } from "../../lib/languages";
 import { clock } from "../../lib/time";
 import type { Shown } from "../../state/transcript";
 import { tellRefusal } from "./refusals";
@@ -58,10 +58,12 @@ function Facts(props: AboutProps): JSX.Element {
       <Show when={props.head}>
         {(head) => (
           <>
-            <div>
-              <dt class="visually-hidden">{t().recording.language}</dt>
-              <dd>{language(head())}</dd>
-            </div>
+            <Show when={isKnownLanguage(head().language)}>
+              <div>
+                <dt class="visually-hidden">{t().recording.language}</dt>
+                <dd>{language(head())}</dd>
+              </div>
+            </Show>
             <div>
               <dt class="visually-hidden">{t().recording.version}</dt>
               <dd data-testid="version">{t().recording.versionOf(String(head().version), head().model)}</dd>
