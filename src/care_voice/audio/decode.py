@@ -17,6 +17,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 
 from care_voice.domain.errors import EmptyFile, EmptyRecording, MediaTooLong, NoAudioStream, UnreadableMedia
+from care_voice.domain.store_errors import AudioMissing
 
 SAMPLE_RATE = 16_000
 Pcm = npt.NDArray[np.int16]
@@ -135,9 +136,13 @@ def open_media(path: Path, max_duration_s: float) -> Iterator[MediaStream]:
         UnreadableMedia: FFmpeg knows no format that fits.
         NoAudioStream: There is no sound in it, as in an image or a silent film.
         MediaTooLong: Its header claims more than `max_duration_s`.
+        AudioMissing: It was deleted meanwhile.
     """
-    if path.stat().st_size == 0:
-        raise EmptyFile
+    try:
+        if path.stat().st_size == 0:
+            raise EmptyFile
+    except FileNotFoundError as error:
+        raise AudioMissing(key=path.name) from error
     with path.open("rb") as file, _open_container(file) as container:
         stream = next(iter(container.streams.audio), None)
         if stream is None:

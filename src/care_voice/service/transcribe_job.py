@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from care_voice.domain.errors import EmptyFile, NotReady, UnknownModel, WorkerFailed
+from care_voice.domain.errors import EmptyFile, UnknownModel, WorkerFailed
 from care_voice.domain.jobs import Checkpoint, Job, JobPriority, Progress
 from care_voice.domain.recordings import Part
 from care_voice.domain.store_errors import AudioMissing
@@ -51,14 +51,16 @@ class TranscribeJob:
         parts = await self._parts(job)
         if not parts:
             raise EmptyFile
-        try:
-            async with self._threads.entered(self._audio.local(parts)) as path:
-                await self._transcribe(job, ledger, path)
-        except (AudioMissing, WorkerFailed) as error:
-            # The parts may have been joined into one object, and have been deleted before they were opened.
-            if await self._parts(job) != parts:
-                raise NotReady(why="the sound was moved meanwhile") from error
-            raise
+        while True:
+            try:
+                async with self._threads.entered(self._audio.local(parts)) as path:
+                    return await self._transcribe(job, ledger, path)
+            except (AudioMissing, WorkerFailed):
+                # The parts may have been joined into one object, and have been deleted before they were opened.
+                moved = await self._parts(job)
+                if moved == parts:
+                    raise
+                parts = moved
 
     async def _parts(self, job: Job) -> list[Part]:
         return await self._database.aread(lambda c: recordings.parts(c, job.recording_id))

@@ -106,7 +106,10 @@ async def test_parts_become_one_object_and_a_copy_and_a_waveform_appear(derivati
         data = b"".join(derivation.audio.read([Part(0, asset.size, asset.key)]))
         assert (asset.media_type, asset.sha256) == (media_type, hashlib.sha256(data).hexdigest())
     told = [event.kind for event in derivation.database.read(lambda conn: events.after(conn, recording_id, 0))]
-    assert told == ["job.queued", "job.started", "asset.created", "asset.created", "job.done"]
+    # A slow machine also hears how far it is.
+    assert [kind for kind in told if kind != "job.progress"] == [
+        "job.queued", "job.started", "asset.created", "asset.created", "job.done",
+    ]  # fmt: skip
 
 
 async def test_a_second_time_makes_new_ones_and_joins_nothing(derivation: Derivation, speech: Path) -> None:
