@@ -41,8 +41,8 @@ TOO_WIDE = """() => {
   }
   return found;
 }"""
-"""What does not fit: outside the page, wider than its own box, or hidden by it. Lists that scroll sideways may, and what is
-meant to show its first lines only."""
+"""What does not fit: outside the page, wider than its own box, or hidden by it. Lists that scroll sideways may, and
+what is meant to show its first lines only."""
 
 
 @pytest.fixture(scope="module")
