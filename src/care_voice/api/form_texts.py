@@ -126,8 +126,229 @@ _ZH_TW: Final = FormTexts(
     ),
 )
 
-TEXTS: Final[Mapping[str, FormTexts]] = MappingProxyType({"zh-TW": _ZH_TW, "en": _EN})
+_JA: Final = FormTexts(
+    name="日本語",
+    title="Care Voice：音声の文字起こし",
+    intro="このページはどのブラウザーでも使えます。録音を送ると、ここに文字が表示されます。",
+    record="新しく録音する",
+    record_hint="スマートフォンやタブレットでは録音アプリが開きます。",
+    choose="ファイルを送る",
+    choose_hint="ほとんどの音声・動画に対応しています。",
+    language="話す言語",
+    automatic="自動",
+    names="名前と用語（コンマで区切る）",
+    names_hint="ここに書いたとおりに表記されます。",
+    send="送信して文字起こし",
+    patience="ファイルの送信が終わるまでお待ちください。次のページは自動で開きます。",
+    kept="録音はサーバーに保存されました。このページを閉じて、後で同じアドレスに戻れます。",
+    waiting="文字起こしの順番を待っています。",
+    working="文字起こし中です。",
+    reload="このページは自動で再読み込みされます。されない場合は、再読み込みしてください。",
+    transcript="文字起こし",
+    nothing="話し声が見つかりませんでした。",
+    failed="うまくいきませんでした。もう一度お試しください。",
+    cancelled="文字起こしはキャンセルされました。",
+    download="ダウンロード",
+    again="別の録音を送る",
+    app="すべての機能があるページへ（JavaScript が必要）",
+    other_languages="ほかの言語",
+    errors=MappingProxyType(
+        {
+            "missing_parameter": "ファイルが選ばれていません。選んでください。",
+            "empty_file": "ファイルが選ばれていないか、空です。選び直してください。",
+            "recording_too_large": "録音がこのサービスの上限を超えています。",
+            "quota_exceeded": "録音を保存する空きがありません。サービスの管理者にお知らせください。",
+            "storage_full": "サービスのディスクがいっぱいです。録音を残しておき、後でもう一度お試しください。",
+            "recording_not_found": "この録音はもうありません。",
+            "no_audio_stream": "このファイルには音声がありません。",
+            "unreadable_media": "音声または動画として読み取れませんでした。",
+            "empty_recording": "録音が短すぎます。",
+            "media_too_long": "録音がこのサービスの上限より長いです。",
+            "store_unavailable": "今は録音を保存できません。少し待ってからお試しください。",
+        }
+    ),
+)
+
+_ID: Final = FormTexts(
+    name="Bahasa Indonesia",
+    title="Care Voice: suara menjadi teks",
+    intro="Halaman ini dapat dipakai di semua peramban. Kirim rekaman, dan teksnya muncul di sini.",
+    record="Buat rekaman baru",
+    record_hint="Di ponsel atau tablet, ini membuka perekam.",
+    choose="Kirim berkas",
+    choose_hint="Hampir semua jenis audio dan video dapat dipakai.",
+    language="Bahasa yang diucapkan",
+    automatic="Otomatis",
+    names="Nama dan istilah, dipisahkan dengan koma",
+    names_hint="Ditulis persis seperti di sini.",
+    send="Kirim dan transkripsikan",
+    patience="Tunggu sampai berkas terkirim. Halaman berikutnya muncul sendiri.",
+    kept="Rekaman aman di server. Halaman ini boleh ditutup, dan alamatnya dapat dibuka lagi nanti.",
+    waiting="Menunggu transkripsi.",
+    working="Sedang ditranskripsi.",
+    reload="Halaman ini dimuat ulang sendiri. Jika tidak, muat ulang sendiri.",
+    transcript="Transkrip",
+    nothing="Tidak ada ucapan yang ditemukan.",
+    failed="Tidak berhasil. Silakan coba lagi.",
+    cancelled="Transkripsi dibatalkan.",
+    download="Unduh",
+    again="Kirim rekaman lain",
+    app="Ke halaman dengan semua fungsi (perlu JavaScript)",
+    other_languages="Bahasa lain",
+    errors=MappingProxyType(
+        {
+            "missing_parameter": "Belum ada berkas yang dipilih. Silakan pilih.",
+            "empty_file": "Belum ada berkas yang dipilih, atau berkasnya kosong. Silakan pilih.",
+            "recording_too_large": "Rekaman lebih besar daripada batas layanan ini.",
+            "quota_exceeded": "Tidak ada ruang lagi untuk rekaman. Beri tahu pengelola layanan.",
+            "storage_full": "Disk layanan penuh. Simpan rekamannya dan coba lagi nanti.",
+            "recording_not_found": "Rekaman ini sudah tidak ada.",
+            "no_audio_stream": "Berkas ini tidak berisi suara.",
+            "unreadable_media": "Berkas tidak terbaca sebagai audio atau video.",
+            "empty_recording": "Rekaman terlalu pendek.",
+            "media_too_long": "Rekaman lebih panjang daripada batas layanan ini.",
+            "store_unavailable": "Layanan sedang tidak dapat menyimpan rekaman. Silakan coba lagi sebentar lagi.",
+        }
+    ),
+)
+
+_VI: Final = FormTexts(
+    name="Tiếng Việt",
+    title="Care Voice: chuyển giọng nói thành văn bản",
+    intro="Trang này dùng được trên mọi trình duyệt. Gửi bản ghi âm và văn bản sẽ hiện ở đây.",
+    record="Ghi âm mới",
+    record_hint="Trên điện thoại hoặc máy tính bảng, nút này mở trình ghi âm.",
+    choose="Gửi tệp",
+    choose_hint="Hầu hết mọi loại âm thanh và video đều dùng được.",
+    language="Ngôn ngữ nói",
+    automatic="Tự động",
+    names="Tên và thuật ngữ, cách nhau bằng dấu phẩy",
+    names_hint="Được viết đúng như bạn viết ở đây.",
+    send="Gửi và chuyển thành văn bản",
+    patience="Vui lòng chờ gửi xong tệp. Trang tiếp theo sẽ tự hiện ra.",
+    kept="Bản ghi đã an toàn trên máy chủ. Bạn có thể đóng trang này và quay lại địa chỉ này sau.",
+    waiting="Đang chờ chuyển thành văn bản.",
+    working="Đang chuyển thành văn bản.",
+    reload="Trang này tự tải lại. Nếu không, hãy tải lại trang.",
+    transcript="Văn bản",
+    nothing="Không tìm thấy tiếng nói.",
+    failed="Không thành công. Vui lòng thử lại.",
+    cancelled="Đã hủy chuyển thành văn bản.",
+    download="Tải xuống",
+    again="Gửi bản ghi khác",
+    app="Đến trang có đủ chức năng (cần JavaScript)",
+    other_languages="Ngôn ngữ khác",
+    errors=MappingProxyType(
+        {
+            "missing_parameter": "Chưa chọn tệp. Vui lòng chọn một tệp.",
+            "empty_file": "Chưa chọn tệp, hoặc tệp trống. Vui lòng chọn một tệp.",
+            "recording_too_large": "Bản ghi lớn hơn mức dịch vụ cho phép.",
+            "quota_exceeded": "Không còn chỗ cho bản ghi. Vui lòng báo người quản lý dịch vụ.",
+            "storage_full": "Đĩa của dịch vụ đã đầy. Vui lòng giữ bản ghi và thử lại sau.",
+            "recording_not_found": "Bản ghi này không còn nữa.",
+            "no_audio_stream": "Tệp này không có âm thanh.",
+            "unreadable_media": "Không đọc được tệp âm thanh hoặc video.",
+            "empty_recording": "Bản ghi quá ngắn.",
+            "media_too_long": "Bản ghi dài hơn mức dịch vụ cho phép.",
+            "store_unavailable": "Dịch vụ hiện không lưu được bản ghi. Vui lòng thử lại sau giây lát.",
+        }
+    ),
+)
+
+_FIL: Final = FormTexts(
+    name="Filipino",
+    title="Care Voice: mula boses tungo sa teksto",
+    intro="Gumagana ang pahinang ito sa lahat ng browser. Magpadala ng recording, at lalabas dito ang teksto.",
+    record="Mag-record ng bago",
+    record_hint="Sa telepono o tablet, binubuksan nito ang recorder.",
+    choose="Magpadala ng file",
+    choose_hint="Halos lahat ng uri ng audio at video ay puwede.",
+    language="Wikang ginagamit",
+    automatic="Awtomatiko",
+    names="Mga pangalan at termino, may kuwit sa pagitan",
+    names_hint="Isusulat ang mga ito ayon sa sulat mo rito.",
+    send="Ipadala at isulat",
+    patience="Maghintay hanggang maipadala ang file. Kusang lalabas ang susunod na pahina.",
+    kept="Ligtas sa server ang recording. Puwede mong isara ang pahinang ito at bumalik sa address nito.",
+    waiting="Naghihintay maisulat.",
+    working="Isinusulat na.",
+    reload="Kusang naglo-load muli ang pahinang ito. Kung hindi, i-load ito muli.",
+    transcript="Teksto",
+    nothing="Walang nahanap na pagsasalita.",
+    failed="Hindi nagtagumpay. Pakisubukan muli.",
+    cancelled="Kinansela ang pagsusulat.",
+    download="I-download",
+    again="Magpadala ng ibang recording",
+    app="Sa pahinang may lahat ng gamit (kailangan ng JavaScript)",
+    other_languages="Ibang wika",
+    errors=MappingProxyType(
+        {
+            "missing_parameter": "Walang napiling file. Pumili ng isa.",
+            "empty_file": "Walang napiling file, o wala itong laman. Pumili ng isa.",
+            "recording_too_large": "Mas malaki ang recording kaysa pinapayagan ng serbisyo.",
+            "quota_exceeded": "Wala nang lugar para sa mga recording. Sabihan ang namamahala ng serbisyo.",
+            "storage_full": "Puno na ang disk ng serbisyo. Itago ang recording at subukan muli mamaya.",
+            "recording_not_found": "Wala na rito ang recording na ito.",
+            "no_audio_stream": "Walang tunog ang file.",
+            "unreadable_media": "Hindi mabasa ang file bilang audio o video.",
+            "empty_recording": "Masyadong maikli ang recording.",
+            "media_too_long": "Mas mahaba ang recording kaysa pinapayagan ng serbisyo.",
+            "store_unavailable": "Hindi makapagtago ng recording ang serbisyo sa ngayon. Subukan muli maya-maya.",
+        }
+    ),
+)
+
+_TH: Final = FormTexts(
+    name="ไทย",
+    title="Care Voice: แปลงเสียงเป็นข้อความ",
+    intro="หน้านี้ใช้ได้กับทุกเบราว์เซอร์ ส่งบันทึกเสียง แล้วข้อความจะขึ้นที่นี่",
+    record="บันทึกเสียงใหม่",
+    record_hint="บนโทรศัพท์หรือแท็บเล็ตจะเปิดเครื่องบันทึกเสียง",
+    choose="ส่งไฟล์",
+    choose_hint="ใช้ได้กับเสียงและวิดีโอเกือบทุกชนิด",
+    language="ภาษาที่พูด",
+    automatic="อัตโนมัติ",
+    names="ชื่อและคำศัพท์ คั่นด้วยจุลภาค",
+    names_hint="จะเขียนตามที่คุณเขียนไว้ที่นี่",
+    send="ส่งและถอดเสียง",
+    patience="โปรดรอจนส่งไฟล์เสร็จ หน้าถัดไปจะขึ้นเอง",
+    kept="บันทึกเสียงอยู่ในเซิร์ฟเวอร์อย่างปลอดภัย ปิดหน้านี้ได้และกลับมาที่ที่อยู่นี้ภายหลังได้",
+    waiting="รอถอดเสียง",
+    working="กำลังถอดเสียง",
+    reload="หน้านี้จะโหลดใหม่เอง ถ้าไม่โหลด โปรดโหลดใหม่",
+    transcript="ข้อความถอดเสียง",
+    nothing="ไม่พบเสียงพูด",
+    failed="ไม่สำเร็จ โปรดลองอีกครั้ง",
+    cancelled="ยกเลิกการถอดเสียงแล้ว",
+    download="ดาวน์โหลด",
+    again="ส่งบันทึกเสียงอื่น",
+    app="ไปหน้าที่มีทุกฟังก์ชัน (ต้องใช้ JavaScript)",
+    other_languages="ภาษาอื่น",
+    errors=MappingProxyType(
+        {
+            "missing_parameter": "ยังไม่ได้เลือกไฟล์ โปรดเลือกไฟล์",
+            "empty_file": "ยังไม่ได้เลือกไฟล์ หรือไฟล์ว่างเปล่า โปรดเลือกไฟล์",
+            "recording_too_large": "บันทึกเสียงใหญ่เกินกว่าที่บริการนี้รับได้",
+            "quota_exceeded": "ไม่มีที่ว่างสำหรับบันทึกเสียง โปรดแจ้งผู้ดูแลบริการ",
+            "storage_full": "ดิสก์ของบริการเต็ม โปรดเก็บบันทึกเสียงไว้และลองใหม่ภายหลัง",
+            "recording_not_found": "ไม่มีบันทึกเสียงนี้แล้ว",
+            "no_audio_stream": "ไฟล์นี้ไม่มีเสียง",
+            "unreadable_media": "อ่านไฟล์เสียงหรือวิดีโอไม่ได้",
+            "empty_recording": "บันทึกเสียงสั้นเกินไป",
+            "media_too_long": "บันทึกเสียงยาวเกินกว่าที่บริการนี้รับได้",
+            "store_unavailable": "ตอนนี้บริการเก็บบันทึกเสียงไม่ได้ โปรดลองอีกครั้งในอีกสักครู่",
+        }
+    ),
+)
+
+TEXTS: Final[Mapping[str, FormTexts]] = MappingProxyType(
+    {"zh-TW": _ZH_TW, "en": _EN, "ja": _JA, "id": _ID, "vi": _VI, "fil": _FIL, "th": _TH}
+)
 """By language tag; the first one is for browsers that ask for none of them."""
+
+
+_OTHER_NAMES: Final = MappingProxyType({"tl": "fil", "in": "id"})
+"""What else browsers call a language that is here."""
 
 
 def choose(accept_language: str, asked: str | None = None) -> str:
@@ -148,7 +369,8 @@ def _wanted(accept_language: str) -> list[str]:
     ranked: list[tuple[float, str]] = []
     for part in accept_language.lower().split(",")[:20]:
         tag, _, quality = part.strip().partition(";")
-        ranked.append((_weight(quality), tag.strip()))
+        tag = tag.strip()
+        ranked.append((_weight(quality), _OTHER_NAMES.get(tag.split("-")[0], tag)))
     return [tag for weight, tag in sorted(ranked, key=lambda each: -each[0]) if weight > 0 and tag]
 
 

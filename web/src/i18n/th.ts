@@ -15,7 +15,7 @@ export const th: Texts = {
     home: "Care Voice ไปหน้าบันทึกเสียง",
     skip: "ข้ามไปที่เนื้อหา",
     recordingGoesOn: (time) => `กำลังบันทึก ${time}`,
-    places: { record: "บันทึก", library: "คลังเสียง", models: "โมเดล", settings: "ตั้งค่า", help: "ช่วยเหลือ" },
+    places: { record: "บันทึก", library: "คลัง", models: "โมเดล", settings: "ตั้งค่า", help: "วิธีใช้" },
   },
   states: {
     loading: "กำลังโหลด…",
@@ -51,7 +51,7 @@ export const th: Texts = {
     unknown: "ยังไม่ทราบ",
   },
   help: {
-    title: "ช่วยเหลือ",
+    title: "วิธีใช้",
     intro: "วิธีแปลงการสนทนาเป็นข้อความ",
     first: "สามขั้นตอน",
     steps: {
