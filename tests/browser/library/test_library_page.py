@@ -181,7 +181,7 @@ def test_what_is_deleted_for_good_leaves_a_receipt(page: Page, shelves: Service)
     act(page, "Old talk", "row-delete")
     expect(page.get_by_role("dialog")).to_contain_text("This cannot be undone")
     page.get_by_test_id("delete-confirm").click()
-    [receipt] = page.get_by_test_id("receipt").all()
+    receipt = page.get_by_test_id("receipt")
     expect(receipt).to_contain_text("rcp_")
     with page.expect_download() as saved:
         page.get_by_test_id("receipt-save").click()
@@ -206,6 +206,8 @@ def test_what_others_change_is_seen_by_itself(page: Page, shelves: Service) -> N
 
 def test_a_finger_that_stays_chooses(launch: Callable[..., Browser], shelves: Service) -> None:
     page = open_library(launch(), shelves, viewport=PHONE, has_touch=True, is_mobile=True)
+    expect(page.get_by_test_id("total")).to_contain_text("recordings")
+    row(page, "Morning round").scroll_into_view_if_needed()
     box = row(page, "Morning round").get_by_role("link").bounding_box()
     assert box is not None
     touch = page.context.new_cdp_session(page)
