@@ -1,5 +1,6 @@
 import solid from "vite-plugin-solid";
 import { defineConfig } from "vitest/config";
+import { compressed } from "./build/compressed";
 import { firstPageBudget } from "./build/first-page";
 import { installable } from "./build/installable";
 
@@ -10,7 +11,7 @@ const SERVER = "http://localhost:3000";
 const OLDEST = ["chrome64", "edge79", "firefox67", "safari11.1"];
 
 export default defineConfig({
-  plugins: [solid(), firstPageBudget(), installable()],
+  plugins: [solid(), firstPageBudget(), installable(), compressed()],
   css: { transformer: "lightningcss" },
   build: {
     target: OLDEST,

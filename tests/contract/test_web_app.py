@@ -50,3 +50,17 @@ def test_what_does_not_exist_is_told_to_readers_by_the_app_and_to_programs_by_a_
     asked = service.client.get(address, headers={"Accept": "*/*"})
     assert asked.status_code == 404
     assert asked.json()["status"] == 404
+
+
+@pytest.mark.skipif(not is_built(), reason="the web app is not built")
+def test_scripts_are_sent_compressed_to_who_takes_them(service: Service) -> None:
+    address = re.search(r'src="(/assets/[^"]+\.js)"', service.client.get("/", headers=A_READER).text)
+    assert address is not None
+    packed = service.client.get(address[1], headers={"Accept-Encoding": "gzip, br"})
+    plain = service.client.get(address[1], headers={"Accept-Encoding": "identity"})
+    assert packed.headers["content-encoding"] == "gzip"
+    assert packed.headers["content-type"] == plain.headers["content-type"]
+    assert int(packed.headers["content-length"]) < int(plain.headers["content-length"]) / 2
+    assert packed.content == plain.content
+    assert {packed.headers["vary"], plain.headers["vary"]} == {"Accept-Encoding"}
+    assert packed.headers["etag"] != plain.headers["etag"]
