@@ -227,9 +227,10 @@ class JobRunner:
         return gone
 
     async def _take_back(self, gone: list[str]) -> list[Job]:
-        expired = time.monotonic() >= self._trusts_leases_at
-
         def work(connection: Connection) -> list[Job]:
+            # While the database was away nobody could renew a lease, also where this node came through by trying again.
+            since_trouble_s = time.monotonic() - self._database.troubled_at
+            expired = time.monotonic() >= self._trusts_leases_at and since_trouble_s >= 2 * self._settings.lease_s
             if not self._draining:
                 nodes.seen(connection, self._seat.node, self._settings.lease_s)
             return jobs.reap(connection, self._rules, gone, expired=expired)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
@@ -81,6 +82,8 @@ class Database(ABC):
     def __init__(self, threads: int) -> None:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="store")
         self._listeners: dict[str, list[Callable[[], None]]] = {}
+        self.troubled_at = -math.inf
+        """When the database was last found away, by the monotonic clock: others may not have reached it either."""
 
     def read(self, work: Callable[[Connection], T]) -> T:
         """What `work` returns, over one snapshot.
@@ -152,6 +155,7 @@ class Database(ABC):
             try:
                 return attempt()
             except Broken as broken:
+                self.troubled_at = time.monotonic()
                 if not left:
                     raise StoreUnavailable(why=broken.why) from broken
                 time.sleep(wait_s)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar, Self, TypeVar
@@ -105,6 +106,8 @@ class PostgresDatabase(Database):
 
     def _note(self, refusal: str) -> None:
         self._refusal = refusal
+        if refusal:
+            self.troubled_at = time.monotonic()
 
     def _address(self) -> str:
         """The address, which can be read: what complains of one that cannot quotes the password, into the log."""
@@ -137,6 +140,7 @@ class PostgresDatabase(Database):
             try:
                 self._hear()
             except (psycopg.Error, StoreUnavailable) as error:
+                self.troubled_at = time.monotonic()
                 log.warning("store_listener_lost", why=_why(error))
                 self._closing.wait(_LISTEN_POLL_S)
 

@@ -145,7 +145,7 @@ def test_nothing_that_is_secret_is_in_the_log_of_the_service(live: Service, data
         (b"[]", 400, "invalid_parameter", "body"),
         (b"{}", 400, "missing_parameter", "url"),
         (b'{"url": 5}', 400, "invalid_parameter", "url"),
-        (b'{"url": "https://a.example/", "secret": "x"}', 400, "invalid_parameter", "secret"),
+        (b'{"url": "https://a.example/", "secret": "x"}', 400, "unsupported_parameter", "secret"),
         (b'{"url": "http://127.0.0.1/", "events": "job.done"}', 400, "invalid_parameter", "events"),
         (b'{"url": "http://127.0.0.1/", "events": ["job.started", "job.nothing"]}', 400, "invalid_parameter", "events"),
         (b'{"url": "ftp://127.0.0.1/"}', 422, "webhook_url_refused", "url"),
@@ -186,7 +186,9 @@ def test_a_query_that_does_not_fit_is_told_by_its_field(
 def test_what_is_not_there_is_404(live: Service, method: str, path: str, name: str) -> None:
     response = live.client.request(method, f"{PATH}/{path.replace('{}', name)}")
 
-    assert (response.status_code, response.json()["code"]) == (404, "webhook_not_found")
+    # An address with a NUL in it is refused before anything is looked up.
+    code = "not_found" if name == "%00" else "webhook_not_found"
+    assert (response.status_code, response.json()["code"]) == (404, code)
 
 
 def test_the_command_line_does_the_same_beside_a_running_server(
