@@ -69,6 +69,8 @@ def test_every_page_fits_the_narrowest_phone(
 ) -> None:
     page = opened(launch(), service, locale)
     expect(page.locator("html")).to_have_attribute("lang", locale)
+    switch = page.get_by_test_id("language-switch")
+    assert switch.evaluate("(select) => select.scrollWidth <= select.clientWidth"), "its own name is cut off"
     misfits: dict[str, list[str]] = {}
     for address in (*PAGES, recording):
         page.goto(f"{service.url}{address}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from care_voice.domain.chinese import Script, recut
@@ -53,6 +53,7 @@ def heard(draw: st.DrawFn) -> Segment:
     return segment_of(*[text[start:end] for start, end in pairwise([0, *cuts, len(text)]) if start < end])
 
 
+@settings(deadline=None)  # the first example loads the dictionaries
 @given(heard(), st.sampled_from(["traditional", "simplified"]), st.sampled_from(["zh", "yue"]))
 @example(segment_of("方", "便", "面"), "traditional", "zh")
 def test_joined_words_are_the_text_and_times_are_those_of_before(segment: Segment, wanted: Script, lang: str) -> None:
@@ -71,6 +72,7 @@ def test_joined_words_are_the_text_and_times_are_those_of_before(segment: Segmen
     assert (after.start, after.end, after.id) == (segment.start, segment.end, segment.id)
 
 
+@settings(deadline=None)
 @given(heard())
 def test_where_no_phrase_changes_its_length_every_word_keeps_its_own_time(segment: Segment) -> None:
     after = ChineseWriter("simplified").written(segment, "zh")
