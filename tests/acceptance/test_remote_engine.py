@@ -93,7 +93,16 @@ def test_no_engine_and_no_model_is_here_and_the_health_says_what_decodes(front: 
         "kind": "remote", "url": f"{service.url}/v1", "model": "base", "breaker": "closed"
     }  # fmt: skip
     stages = [stage["name"] for stage in front.client.get("/health/startup").json()["stages"]]
-    assert stages == ["settings", "directories", "disk", "memory", "media_worker", "remote_engine", "self_test"]
+    assert stages == [
+        "settings",
+        "directories",
+        "disk",
+        "memory",
+        "database",
+        "media_worker",
+        "remote_engine",
+        "self_test",
+    ]
     assert [model["id"] for model in front.client.get("/v1/models").json()["data"]] == ["clinic", "whisper-1"]
     assert service.client.get("/health/ready").json()["engine"]["kind"] == "local"
 
