@@ -37,7 +37,8 @@ export function createItems(watcher: Watcher) {
   const add = (kept: Kept, file: File | null, release: () => void, recovered: boolean): Item => {
     const item: Item = { kept, file, release, sender: createSender(sendingOf(kept, file), ports(kept.id)) };
     items.set(kept.id, item);
-    watcher.onItem(kept, recovered);
+    // What was given up is only there to be withdrawn.
+    if (!kept.cancelled) watcher.onItem(kept, recovered);
     item.sender.run();
     return item;
   };
@@ -61,9 +62,10 @@ export function createItems(watcher: Watcher) {
     const item = items.get(id);
     if (!item) return;
     const { recordingId, begun, released, ended } = sending;
-    const changed = item.kept.recordingId !== recordingId || item.kept.begun !== begun || item.kept.ended !== ended;
+    const now = { recordingId, begun, ended, cancelled: sending.wish === "cancel" };
+    const changed = (Object.keys(now) as (keyof typeof now)[]).some((key) => item.kept[key] !== now[key]);
     const freed = item.kept.released !== released;
-    Object.assign(item.kept, { recordingId, begun, released, ended });
+    Object.assign(item.kept, now, { released });
     watcher.onSending(id, sending, needsFile(item));
     if (sending.outcome === "complete" || sending.outcome === "cancelled") return forget(item);
     if (freed) await store.release(item.kept, released);
@@ -84,14 +86,14 @@ export function createItems(watcher: Watcher) {
 }
 
 export function needsFile({ kept, file }: Item): boolean {
-  return kept.kind === "file" && !file;
+  return kept.kind === "file" && !file && !kept.cancelled;
 }
 
 /** A file of an earlier visit has to be chosen again before anything can be sent of it. */
 function sendingOf(kept: Kept, file: File | null): Sending {
   const { recordingId, begun, stored, released, ended } = kept;
   const isFile = kept.kind === "file";
-  const wish = isFile && !file ? "hold" : "send";
+  const wish = kept.cancelled ? "cancel" : isFile && !file ? "hold" : "send";
   return newSending({ recordingId, begun, stored, released, ended, isFile, wish });
 }
 

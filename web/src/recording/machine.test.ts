@@ -150,6 +150,7 @@ describe("what people want", () => {
     const cancelled = told(file, failure(503), { type: "cancel" });
     expect(stepOf(cancelled, 0)).toEqual({ do: "withdraw" });
     expect(told(cancelled, failure(404, "recording_not_found")).outcome).toBe("cancelled");
+    expect(told(cancelled, failure(409, "recording_complete")).outcome).toBe("cancelled");
     expect(told(file, failure(400, "invalid_parameter"), { type: "cancel" })).toMatchObject({ wish: "cancel" });
   });
 });

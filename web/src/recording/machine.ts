@@ -171,7 +171,8 @@ function again(sending: Sending): Sending {
 
 function failed(sending: Sending, failure: Failure, now: number, chance: number): Sending {
   const { problem, status } = failure;
-  if (sending.wish === "cancel" && isGone(status)) return { ...sending, outcome: "cancelled", problem: null };
+  const settled = isGone(status) || problem.code === "recording_complete";
+  if (sending.wish === "cancel" && settled) return { ...sending, outcome: "cancelled", problem: null };
   if (problem.code === "recording_complete") return completedElsewhere(sending, problem);
   if (isGone(status) && sending.recordingId !== null && sending.released === 0) {
     return beginAnew(sending, problem, now, chance);

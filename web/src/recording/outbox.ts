@@ -72,7 +72,10 @@ function createArrivals({ store, items, add }: Items, watcher: Watcher, wanted: 
     const release = await claim(id);
     const now = Date.now();
     const kept = { ...about, id, kind, createdAt: now, touchedAt: now, fingerprint: "", durationS: null };
-    return { kept: { ...kept, recordingId: null, begun: 0, stored: 0, released: 0, ended: kind === "file" }, release };
+    return {
+      kept: { ...kept, recordingId: null, begun: 0, stored: 0, released: 0, ended: kind === "file", cancelled: false },
+      release,
+    };
   };
   return {
     /** Begins a recording; nothing is sent of it before its first bytes. */

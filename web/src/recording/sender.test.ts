@@ -50,3 +50,12 @@ it("takes an answer that it does not understand for a failure that passes", asyn
   sender.tell({ type: "cancel" });
   await vi.waitFor(() => expect(sender.state().outcome).toBe("cancelled"));
 });
+
+it("tells at once what is given up while a request is under way", async () => {
+  const its = ports({ begin: () => new Promise(() => undefined) });
+  const sender = createSender(newSending({ stored: 10 }), its);
+  sender.run();
+  await vi.waitFor(() => expect(its.states.length).toBeGreaterThan(0));
+  sender.tell({ type: "cancel" });
+  await vi.waitFor(() => expect(its.states.at(-1)).toMatchObject({ wish: "cancel" }));
+});

@@ -61,6 +61,8 @@ export function createSender(first: Sending, ports: Ports) {
     tell: (event: SendingEvent): void => {
       accept(event);
       if (event.type === "hold" || event.type === "cancel") abort?.abort();
+      // The page may be closed before the request that is under way has ended: what was given up must not come back.
+      if (event.type === "cancel" && running) void report();
       void run();
     },
   };

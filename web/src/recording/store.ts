@@ -20,6 +20,8 @@ export interface Kept {
   stored: number;
   released: number;
   ended: boolean;
+  /** Given up by the user; it stays here until the service knows of it too. */
+  cancelled: boolean;
   touchedAt: number;
 }
 
