@@ -56,10 +56,9 @@ export interface Keeper {
 
 /** Runs the recorder's state machine against the microphone. */
 export function createRecorder(keeper: Keeper): Recorder {
-  const { state, send } = createMachine();
+  const { state, send, capturing } = createMachine();
   const [interrupted, setInterrupted] = createSignal(false);
   const [current, setCurrent] = createSignal<string | null>(null);
-  const capturing = (): boolean => isCapturing(state());
   const devices = createDevices();
   let capture: Capture | null = null;
   let track = createTrack(keeper, setCurrent);
@@ -83,21 +82,22 @@ export function createRecorder(keeper: Keeper): Recorder {
   const onInterrupted = (): void => void end(true).then(() => setInterrupted(true));
   const start = async (): Promise<void> => {
     if (state().kind !== "idle") return;
-    send({ type: "start" });
+    const asking = send({ type: "start" });
     setInterrupted(false);
-    track = createTrack(keeper, setCurrent);
+    const mine = createTrack(keeper, setCurrent);
+    track = mine;
     try {
       const { openCapture } = await engine();
-      const opened = await openCapture(devices.microphone(), { ...track.sink, onInterrupted });
+      const opened = await openCapture(devices.microphone(), { ...mine.sink, onInterrupted });
       void devices.refresh();
-      // The user may have changed their mind while the browser was asking.
-      if (state().kind !== "requesting") return void opened.stop().then(track.drop);
+      // The user may have changed their mind while the browser was asking, and even have begun anew.
+      if (state() !== asking) return void opened.stop().then(mine.drop);
       capture = opened;
       letScreenSleep = keepScreenOn();
       send({ type: "granted", now: performance.now() });
       pulse.start();
     } catch (error) {
-      if (state().kind === "requesting") send({ type: "failed", error: codeOf(error) });
+      if (state() === asking) send({ type: "failed", error: codeOf(error) });
     }
   };
   const togglePause = (): void => {
@@ -128,7 +128,8 @@ export function createRecorder(keeper: Keeper): Recorder {
 
 function createMachine() {
   const [state, setState] = createSignal<RecorderState>(IDLE);
-  return { state, send: (event: RecorderEvent): RecorderState => setState((now) => next(now, event)) };
+  const send = (event: RecorderEvent): RecorderState => setState((now) => next(now, event));
+  return { state, send, capturing: (): boolean => isCapturing(state()) };
 }
 
 function codeOf(error: unknown): CaptureErrorCode {
