@@ -34,13 +34,16 @@ export function startEncoded(
       if (data.size > 0) onData(data);
     };
     recorder.onerror = onError;
+    const stopped = new Promise<void>((resolve) => {
+      recorder.onstop = () => resolve();
+    });
     recorder.start(TIMESLICE_MS);
     setTimeout(flush, PROOF_MS);
     return {
       mediaType,
       flush,
       setPaused: (paused) => (paused ? recorder.pause() : recorder.resume()),
-      stop: () => ended(recorder),
+      stop: () => ended(recorder, stopped),
     };
   } catch {
     return null;
@@ -52,14 +55,14 @@ function supportedType(): string | null {
   return chooseMediaType((type) => MediaRecorder.isTypeSupported(type));
 }
 
-function ended(recorder: MediaRecorder): Promise<void> {
-  if (recorder.state === "inactive") return Promise.resolve();
+/** One that has ended by itself, as its microphone was unplugged, may still have its last data to hand over. */
+function ended(recorder: MediaRecorder, stopped: Promise<void>): Promise<void> {
+  if (recorder.state !== "inactive") recorder.stop();
   return new Promise((resolve) => {
     const deadline = setTimeout(resolve, STOP_DEADLINE_MS);
-    recorder.onstop = () => {
+    void stopped.then(() => {
       clearTimeout(deadline);
       resolve();
-    };
-    recorder.stop();
+    });
   });
 }
