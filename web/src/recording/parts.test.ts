@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { fingerprint } from "./fingerprint";
 import { createSlots } from "./slots";
 import { joined } from "./store";
-import { metadata } from "./wire";
+import { append, metadata } from "./wire";
 
 const piece = (from: number, text: string) => ({ from, bytes: new TextEncoder().encode(text).buffer as ArrayBuffer });
 
@@ -47,4 +47,10 @@ it("lets no more at a time than there are slots, in their order", async () => {
   finish();
   await Promise.all([first, second]);
   expect(seen).toEqual(["first", "second"]);
+});
+
+it("sends nothing of a part that was given up while it waited for its turn", async () => {
+  // Without a browser a request would fail: there is none.
+  const part = { from: 0, bytes: new Blob(["abc"]), onSent: () => undefined, signal: AbortSignal.abort() };
+  expect(await append("rec_1", part)).toEqual({ type: "stopped" });
 });

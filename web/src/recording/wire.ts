@@ -48,6 +48,8 @@ export interface Part {
 }
 
 export async function append(id: string, { from, bytes, onSent, signal }: Part): Promise<Answer> {
+  // It may have waited for its turn, and its bytes for the disk.
+  if (signal.aborted) return { type: "stopped" };
   const headers = { ...TUS, "Upload-Offset": String(from), "Content-Type": "application/offset+octet-stream" };
   const reply = await request({ method: "PATCH", url: `${UPLOADS}/${id}`, headers, body: bytes, onSent, signal });
   if (signal.aborted) return { type: "stopped" };
