@@ -31,13 +31,20 @@ export async function openCapture(deviceId: string, sink: Sink): Promise<Capture
     throw new CaptureFailure(window.isSecureContext ? "unsupported" : "insecure");
   }
   const context = openContext();
+  let stream: MediaStream | null = null;
   try {
-    const [stream, tap] = await Promise.all([openMicrophone(deviceId), context ? preparePcm(context) : null]);
-    return record(stream, context, tap, sink);
+    const [opened, tap] = await Promise.all([openMicrophone(deviceId), context ? preparePcm(context) : null]);
+    stream = opened;
+    return record(opened, context, tap, sink);
   } catch (error) {
-    void context?.close();
+    release(stream, context);
     throw error;
   }
+}
+
+function release(stream: MediaStream | null, context: AudioContext | null): void {
+  for (const track of stream?.getTracks() ?? []) track.stop();
+  void context?.close();
 }
 
 function openContext(): AudioContext | null {
@@ -67,21 +74,14 @@ async function openMicrophone(deviceId: string): Promise<MediaStream> {
 function record(stream: MediaStream, context: AudioContext | null, tap: Tap | null, sink: Sink): Capture {
   const graph = context ? listen(context, stream) : null;
   const sources = startSources(stream, graph && tap ? { ...graph, tap } : null, sink);
-  const release = (): void => {
-    for (const track of stream.getTracks()) track.stop();
-    void context?.close();
-  };
-  if (!sources) {
-    release();
-    throw new CaptureFailure("unsupported");
-  }
+  if (!sources) throw new CaptureFailure("unsupported");
   for (const track of stream.getTracks()) track.onended = sink.onInterrupted;
   const muted = (): boolean => stream.getTracks().every((track) => track.muted);
   return {
     level: () => (muted() ? 0 : (graph?.level() ?? 1)),
     setPaused: sources.setPaused,
     flush: sources.flush,
-    stop: () => sources.stop().finally(release),
+    stop: () => sources.stop().finally(() => release(stream, context)),
   };
 }
 
