@@ -1,4 +1,4 @@
-import { beforeEach, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import type { Watcher } from "./items";
 import { createOutbox } from "./outbox";
 import type { Kept, Store } from "./store";
@@ -10,7 +10,7 @@ const store: Store = {
   get: async (id) => disk.get(id),
   end: async () => null,
   put: async (kept) => void disk.set(kept.id, { ...kept }),
-  append: async () => true,
+  append: async (kept) => disk.set(kept.id, { ...kept }) !== undefined,
   read: async () => new Blob(),
   release: async (kept) => void disk.set(kept.id, { ...kept }),
   remove: async (id) => void disk.delete(id),
@@ -41,6 +41,8 @@ beforeEach(() => {
   vi.resetAllMocks();
 });
 
+afterEach(() => void vi.useRealTimers());
+
 it("withdraws at the next visit what was given up without a network, and shows it no more", async () => {
   disk.set("a", kept({}));
   vi.mocked(wire.ask).mockResolvedValue(GONE_WRONG);
@@ -61,4 +63,23 @@ it("withdraws at the next visit what was given up without a network, and shows i
   await vi.waitFor(() => expect(disk.size).toBe(0));
   expect(after.onItem).not.toHaveBeenCalled();
   expect(wire.complete).not.toHaveBeenCalled();
+});
+
+it("leaves a recording to the window in which it is paused, and looks again once at a time", async () => {
+  vi.useFakeTimers();
+  vi.mocked(wire.begin).mockResolvedValue({ type: "begun", recordingId: "rec_1", received: 0 });
+  vi.mocked(wire.append).mockResolvedValue({ type: "received", bytes: 3 });
+  const { options, fields } = kept({});
+  const writer = await createOutbox(watcher()).record({ name: "a", mediaType: "audio/webm", options, fields });
+  await writer.write(new ArrayBuffer(3));
+  const other = watcher();
+  const outbox = createOutbox(other);
+  await vi.advanceTimersByTimeAsync(60_000);
+  const before = vi.getTimerCount();
+  outbox.recover();
+  outbox.recover();
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(other.onItem).not.toHaveBeenCalled();
+  expect(vi.getTimerCount()).toBe(before + 1);
+  writer.end(1);
 });

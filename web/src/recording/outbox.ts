@@ -2,7 +2,7 @@ import type { Options } from "../lib/types";
 import { canClaim, claim, FRESH_MS } from "./claim";
 import { fingerprint } from "./fingerprint";
 import { createItems, type Items, needsFile, type Watcher } from "./items";
-import type { Kept } from "./store";
+import type { Kept, Store } from "./store";
 
 export interface NewItem {
   name: string;
@@ -38,11 +38,13 @@ export function createOutbox(watcher: Watcher) {
     const stored = kept.kind === "file" ? kept.stored : ((await store.end(id)) ?? kept.released);
     add({ ...kept, stored, ended: true }, null, release, true);
   };
+  let again: ReturnType<typeof setTimeout> | undefined;
   const recover = async (): Promise<void> => {
-    for (const kept of await store.all()) {
-      if (canClaim() || kept.ended || Date.now() - kept.touchedAt > FRESH_MS) void adopt(kept);
-      else setTimeout(recover, FRESH_MS);
-    }
+    const others = (await store.all()).filter(({ id }) => !wanted.has(id));
+    const [left, fresh] = [others.filter(isLeft), others.filter((kept) => !isLeft(kept))];
+    for (const kept of left) void adopt(kept);
+    clearTimeout(again);
+    if (fresh.length > 0) again = setTimeout(recover, FRESH_MS);
   };
   return {
     recover: () => void recover(),
@@ -61,6 +63,11 @@ export function createOutbox(watcher: Watcher) {
       return kept ? store.read(id, kept.released, kept.stored) : new Blob();
     },
   };
+}
+
+/** Whether it can be asked for: without locks one that was touched a moment ago goes on in another window. */
+function isLeft({ ended, touchedAt }: Kept): boolean {
+  return canClaim() || ended || Date.now() - touchedAt > FRESH_MS;
 }
 
 /** How recordings and files come in. */
@@ -82,6 +89,7 @@ function createArrivals({ store, items, add }: Items, watcher: Watcher, wanted: 
     record: async (about: NewItem): Promise<Writer> => {
       const { kept, release } = await create(about, "recording");
       const { sender } = add(kept, null, release, false);
+      const letGo = keepFresh(kept, store);
       return {
         id: kept.id,
         write: async (bytes) => {
@@ -91,6 +99,7 @@ function createArrivals({ store, items, add }: Items, watcher: Watcher, wanted: 
           sender.tell({ type: "stored", bytes: bytes.byteLength });
         },
         end: (durationS) => {
+          letGo();
           kept.durationS = durationS;
           sender.tell({ type: "ended" });
         },
@@ -112,6 +121,16 @@ function createArrivals({ store, items, add }: Items, watcher: Watcher, wanted: 
       return kept.id;
     },
   };
+}
+
+/** Touches a recording also while it is paused, so that without locks no other window takes it for one that was left. */
+function keepFresh(kept: Kept, store: Store): () => void {
+  if (canClaim()) return () => undefined;
+  const touch = (): void => {
+    if (kept.stored > 0) void store.put(Object.assign(kept, { touchedAt: Date.now() }));
+  };
+  const timer = setInterval(touch, FRESH_MS / 3);
+  return () => clearInterval(timer);
 }
 
 /** `randomUUID` is for secure pages alone; files are sent from others too. */
