@@ -53,14 +53,25 @@ function createPages(recording: string) {
   const abort = new AbortController();
   const reading = new Map<number, Promise<void>>();
   let visible = 0;
+  /** What is to be shown and is not here yet. */
+  let awaited: { version: string } | null = null;
+  let showing: Promise<void> = Promise.resolve();
   onCleanup(() => abort.abort());
 
   const place = (): Place => ({ recording, version: String(head()?.version ?? "current") });
   const page = (from: number, version: string): Promise<Answer<Transcript>> =>
     readLines({ recording, version }, { from, limit: PAGE, words: true }, abort.signal);
-  const show = async (version: string, from = 0): Promise<void> => {
-    const answer = await page(from, version);
+  const show = (version: string, from = 0): Promise<void> => {
+    awaited = { version };
+    showing = take(awaited, from);
+    return showing;
+  };
+  const take = async (mine: { version: string }, from: number): Promise<void> => {
+    const answer = await page(from, mine.version);
     if (abort.signal.aborted) return;
+    // Something else was asked for meanwhile, which may have come before.
+    if (awaited !== mine) return showing;
+    awaited = null;
     batch(() => {
       setProblem(answer.ok ? null : answer.problem);
       if (!answer.ok) return;
@@ -70,7 +81,7 @@ function createPages(recording: string) {
     });
   };
   /** Reads it anew, beginning with what is in sight. */
-  const refresh = (): Promise<void> => show(place().version, Math.max(0, visible - PAGE / 4));
+  const refresh = (): Promise<void> => show(awaited?.version ?? place().version, Math.max(0, visible - PAGE / 4));
   const read = async (from: number): Promise<void> => {
     const { version } = place();
     const answer = await page(from, version);
@@ -104,6 +115,8 @@ function createChanges({ head, setHead, slots, setSlots, place, refresh }: Pages
   let queue: Promise<unknown> = Promise.resolve();
 
   const accept = async (edited: Edited, flags: Pick<Shown, "undo" | "redo">): Promise<void> => {
+    // Another version is read by now; the edit is in its own one.
+    if (edited.version !== head()?.version) return;
     const next = withChange(slots(), { changed: edited.changed as Line[], removed: edited.removed });
     const { changed: _, removed: __, ...known } = edited;
     batch(() => {
