@@ -40,6 +40,11 @@ export function createLineEditor(transcript: Document, onOpen: (index: number) =
     open,
     /** How often something was saved. */
     saved,
+    /** Whether there is a draft that no line of what is shown has a place for: its line is gone, or in another version. */
+    homeless: (): boolean => {
+      const now = state();
+      return now.kind === "conflict" && transcript.indexOf(now.id) < 0;
+    },
     input: (draft: string): void => void set((now) => type(now, draft)),
     cancel: (): void => void set(IDLE),
     save: store,
@@ -97,6 +102,12 @@ function createSaving(transcript: Document, state: Accessor<Editing>, set: Sette
     const { id } = state() as { id: string };
     if (transcript.indexOf(id) < 0) await transcript.readAll(() => undefined);
     const index = transcript.indexOf(id);
+    // What could not be read is not gone.
+    const problem = index < 0 ? transcript.problem() : null;
+    if (problem) {
+      refused(problem);
+      return null;
+    }
     return set((now) => collide(now, transcript.slots()[index])).kind === "conflict" ? null : index;
   };
   /** Begins to save; what is done with the line needs its place and its draft. */

@@ -8,6 +8,7 @@ import { showToast } from "../../state/toasts";
 import { AgainDialog } from "./again-dialog";
 import { FindBar } from "./find-bar";
 import { HistoryDialog } from "./history-dialog";
+import { Conflict } from "./line-field";
 import { useReading } from "./reading";
 import { tellRefusal } from "./refusals";
 import { SpeakersDialog } from "./speaker-button";
@@ -60,6 +61,9 @@ export function Tools(props: { onCompare: () => void }): JSX.Element {
       </Show>
       <Show when={reading.finder.isOpen()}>
         <FindBar />
+      </Show>
+      <Show when={reading.editor.homeless()}>
+        <Conflict />
       </Show>
       <Show when={open() === "history"}>
         <HistoryDialog onClose={close} />
