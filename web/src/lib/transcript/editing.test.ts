@@ -4,6 +4,7 @@ import {
   collide,
   commandOf,
   IDLE,
+  isUnsaved,
   mergingEdits,
   refuse,
   save,
@@ -106,4 +107,12 @@ describe("states", () => {
     }
     expect(collide(typed, undefined)).toBe(typed);
   });
+});
+
+it("knows what would be lost with the page", () => {
+  const typing = begin(LINE, 0);
+  expect([IDLE, typing, type(typing, " Good morning  Liddy")].map(isUnsaved)).toEqual([false, false, false]);
+  const draft = type(typing, "Good morning Lidia");
+  const conflict = collide(save(draft), undefined);
+  expect([draft, save(draft), conflict].map(isUnsaved)).toEqual([true, true, true]);
 });

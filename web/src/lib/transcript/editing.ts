@@ -93,6 +93,12 @@ export function save(state: Editing): Editing {
   return state.kind === "typing" ? { kind: "saving", id: state.id, before: state.before, draft: state.draft } : state;
 }
 
+/** Whether closing the page would lose something that was typed. */
+export function isUnsaved(state: Editing): boolean {
+  if (state.kind === "typing") return tidy(state.draft) !== state.before;
+  return state.kind !== "idle";
+}
+
 /** It could not be saved: the draft stays, with the reason. */
 export function refuse(state: Editing, problem: Problem): Editing {
   if (state.kind !== "saving") return state;

@@ -10,8 +10,10 @@ import { Page } from "../../design/page";
 import { EmptyState, ErrorState, Skeleton } from "../../design/states";
 import { t } from "../../i18n/locale";
 import { PATHS, recordingPath } from "../../lib/pages";
+import { isUnsaved } from "../../lib/transcript/editing";
 import { isActive, type JobView } from "../../lib/transcript/jobs";
 import { followRecording } from "../../state/following";
+import { warnBeforeLeaving } from "../../state/leaving";
 import { createListening } from "../../state/listening";
 import { createLoad, type Load } from "../../state/load";
 import { showToast } from "../../state/toasts";
@@ -121,6 +123,7 @@ function Read(props: ReadProps): JSX.Element {
   const { transcript, reading, following } = page;
   const state = () => transcript.problem()?.code;
   createKeys(reading);
+  warnBeforeLeaving(() => isUnsaved(reading.editor.state()));
   stopFollowingByHand(reading.setFollow, reading.listening.playing);
   return (
     <ReadingContext.Provider value={reading}>
