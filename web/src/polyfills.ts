@@ -1,4 +1,4 @@
-/** What browsers since 2018 may lack of JavaScript itself; loaded by those alone. */
+/** What browsers since 2018 may lack; loaded by those alone. */
 import "core-js/actual/array/at";
 import "core-js/actual/array/flat";
 import "core-js/actual/array/flat-map";
@@ -8,3 +8,8 @@ import "core-js/actual/promise/all-settled";
 import "core-js/actual/queue-microtask";
 import "core-js/actual/string/match-all";
 import "core-js/actual/string/replace-all";
+
+/** Since 2020; without it no byte of a recording could be kept. */
+Blob.prototype.arrayBuffer ??= function (this: Blob): Promise<ArrayBuffer> {
+  return new Response(this).arrayBuffer();
+};

@@ -3,7 +3,8 @@ export type Forms = { other: string } & Partial<Record<Intl.LDMLPluralRule, stri
 
 /** Counts in one language: `plural(2, { one: "# file", other: "# files" })`. */
 export function pluralIn(locale: string): (count: number, forms: Forms) => string {
-  const rules = new Intl.PluralRules(locale);
+  // Safari has them since version 13.
+  const rules = "PluralRules" in Intl ? new Intl.PluralRules(locale) : null;
   const numbers = new Intl.NumberFormat(locale);
-  return (count, forms) => (forms[rules.select(count)] ?? forms.other).replace("#", numbers.format(count));
+  return (count, forms) => (forms[rules?.select(count) ?? "other"] ?? forms.other).replace("#", numbers.format(count));
 }

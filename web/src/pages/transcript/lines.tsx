@@ -35,12 +35,7 @@ export function Lines(): JSX.Element {
   const measure = (): void => {
     if (list) setTop(list.getBoundingClientRect().top + window.scrollY);
   };
-  onMount(() => {
-    measure();
-    const observer = new ResizeObserver(measure);
-    observer.observe(document.body);
-    onCleanup(() => observer.disconnect());
-  });
+  whenPageChanges(measure);
   createEffect(() => {
     const items = rows.getVirtualItems();
     const shown = items.filter(({ index }) => index !== reading.kept());
@@ -88,6 +83,18 @@ export function Lines(): JSX.Element {
       </For>
     </ol>
   );
+}
+
+/** Measures at first, and again whenever what stands in the page has another size. */
+function whenPageChanges(measure: () => void): void {
+  onMount(() => {
+    measure();
+    // Firefox and Safari have it since 2019 and 2020; without it the list is measured once.
+    if (typeof ResizeObserver === "undefined") return;
+    const observer = new ResizeObserver(measure);
+    observer.observe(document.body);
+    onCleanup(() => observer.disconnect());
+  });
 }
 
 function Place(props: { index: number }): JSX.Element {
