@@ -47,6 +47,7 @@ def test_what_does_not_exist_is_told_to_readers_by_the_app_and_to_programs_by_a_
     read = service.client.get(address, headers=A_READER)
     assert read.status_code == 404
     assert 'id="app"' in read.text
+    assert read.headers["cache-control"] == "no-cache"
     asked = service.client.get(address, headers={"Accept": "*/*"})
     assert asked.status_code == 404
     assert asked.json()["status"] == 404

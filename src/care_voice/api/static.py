@@ -40,7 +40,8 @@ class WebApp(StaticFiles):
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await self._found(path, scope)
-        hashed = path.startswith("assets/")
+        # One that is missing may be there after the next update.
+        hashed = path.startswith("assets/") and response.status_code != _NOT_FOUND
         response.headers["Cache-Control"] = f"public, max-age={_YEAR_S}, immutable" if hashed else "no-cache"
         return response
 
