@@ -21,7 +21,7 @@ const PROBLEM = { code: "network", detail: "" };
 
 describe("keys", () => {
   const press = (key: string, more = {}, caret = { start: 3, end: 3 }) =>
-    commandOf({ key, ctrlKey: false, metaKey: false, shiftKey: false, isComposing: false, ...more }, caret);
+    commandOf({ key, ctrlKey: false, metaKey: false, shiftKey: false, isComposing: false, keyCode: 0, ...more }, caret);
 
   it("ask for what the page says they do", () => {
     expect(press("Enter")).toBe("save");
@@ -40,6 +40,7 @@ describe("keys", () => {
 
   it("leaves an input method alone", () => {
     expect(press("Enter", { isComposing: true })).toBeNull();
+    expect(press("Enter", { keyCode: 229 })).toBeNull();
   });
 });
 

@@ -21,10 +21,14 @@ interface Key {
   shiftKey: boolean;
   /** An input method is at work: the keys are its own. */
   isComposing: boolean;
+  keyCode: number;
 }
 
+/** What Safari says of the key that ends a composition, as that has ended for it already: Enter would save the line. */
+const OF_INPUT_METHOD = 229;
+
 export function commandOf(event: Key, caret: { start: number; end: number }): Command {
-  if (event.isComposing) return null;
+  if (event.isComposing || event.keyCode === OF_INPUT_METHOD) return null;
   switch (event.key) {
     case "Enter":
       return event.ctrlKey || event.metaKey ? "split" : "save";
