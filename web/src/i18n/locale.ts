@@ -21,10 +21,15 @@ export async function startLocale(): Promise<void> {
   speak({ locale, texts: await loadTexts(locale) });
 }
 
+let wanted: Locale | null = null;
+
 /** Changes to a language once its texts are here; false where they cannot be had, and then all stays as it is. */
 export async function setLocale(locale: Locale): Promise<boolean> {
+  wanted = locale;
   try {
     const texts = await loadTexts(locale);
+    // Another one was chosen meanwhile.
+    if (wanted !== locale) return true;
     save(KEY, locale);
     speak({ locale, texts });
     return true;
