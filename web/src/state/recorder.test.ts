@@ -60,3 +60,19 @@ it("keeps the recording that goes on where an earlier question is answered late"
   expect(kept.map((id) => written.get(id))).toEqual(["az"]);
   expect(ended.sort()).toEqual(["1", "2"]);
 });
+
+it("comes to an end also where the first bytes could not be kept", async () => {
+  const { its } = keeper();
+  asked.length = 0;
+  let refuse = (_: Error): void => undefined;
+  const record: Keeper["record"] = () => new Promise((_, reject) => (refuse = reject));
+  const recorder = createRoot(() => createRecorder({ ...its, record }));
+  recorder.start();
+  await vi.waitFor(() => expect(asked.length).toBe(1));
+  asked[0]?.(microphone);
+  await vi.waitFor(() => expect(recorder.capturing()).toBe(true));
+  recorder.stop();
+  await new Promise((resolve) => setTimeout(resolve));
+  refuse(new Error("refused"));
+  await vi.waitFor(() => expect(recorder.state()).toEqual({ kind: "idle", error: "empty" }));
+});

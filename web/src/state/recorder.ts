@@ -170,8 +170,9 @@ function createTrack(keeper: Keeper, onBegun: (id: string) => void) {
     },
   };
   const ended = async (durationS: number): Promise<string | null> => {
-    await queue;
-    const open = await writer;
+    // What could not be kept must not keep what was from being ended.
+    await queue.catch(() => undefined);
+    const open = await writer?.catch(() => null);
     open?.end(durationS);
     return open?.id ?? null;
   };
