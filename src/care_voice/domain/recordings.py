@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -103,8 +103,3 @@ class Event:
     at: float
     kind: str
     body: Mapping[str, Any]
-
-
-def total_length(parts: Sequence[Part]) -> int:
-    """Bytes in contiguous parts."""
-    return parts[-1].end if parts else 0

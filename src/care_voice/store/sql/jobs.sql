@@ -90,8 +90,3 @@ SELECT MIN(not_before) AS at FROM jobs WHERE state = 'queued' AND not_before > :
 
 -- name: last_told
 SELECT body_json FROM events WHERE recording_id = :recording_id AND kind = 'job.segments' ORDER BY seq DESC LIMIT 1
-
--- name: count_jobs
-SELECT state, kind, COUNT(*) AS count FROM jobs WHERE state IN ('queued', 'running') GROUP BY state, kind
-
--- The last job of a kind of each recording.
