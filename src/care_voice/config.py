@@ -67,6 +67,10 @@ class Settings:
     also_served: tuple[str, ...] = ()
     """Other models that requests may name, separated by commas; each is loaded at its first request."""
 
+    slot: Literal["", "blue", "green"] = ""
+    """Which of two services on one data directory this is, behind one entrance; set by the steward. Empty for one that
+    is alone."""
+
     log_format: Literal["auto", "json", "text"] = "auto"
     """auto writes text on a terminal and JSON elsewhere."""
 
@@ -94,8 +98,8 @@ class Settings:
 
     @property
     def incoming_dir(self) -> Path:
-        """Uploads while they are being transcribed."""
-        return self.data_dir / "incoming"
+        """Uploads while they are being transcribed; a slot's own, as each service clears it when it starts."""
+        return self._own_dir / "incoming"
 
     @property
     def tuning_dir(self) -> Path:
@@ -105,7 +109,21 @@ class Settings:
     @property
     def run_dir(self) -> Path:
         """Pid file and log of a server in the background."""
-        return self.data_dir / _RUN
+        return self._own_dir / _RUN
+
+    @property
+    def run_dirs(self) -> tuple[Path, ...]:
+        """The same of all services that may run on this data directory."""
+        return self.data_dir / _RUN, *(slot_dir(self.data_dir, slot) / _RUN for slot in ("blue", "green"))
+
+    @property
+    def _own_dir(self) -> Path:
+        return slot_dir(self.data_dir, self.slot)
+
+
+def slot_dir(data_dir: Path, slot: str) -> Path:
+    """Where a service keeps what another one on the same data directory must not touch."""
+    return data_dir / "slots" / slot if slot else data_dir
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -18,6 +19,11 @@ def local_address(host: str, port: int) -> str:
     """Base URL at which this machine reaches a server that listens on `host`."""
     reached = host if host not in ("0.0.0.0", "::") else "127.0.0.1"  # noqa: S104
     return f"http://{f'[{reached}]' if ':' in reached else reached}:{port}"
+
+
+def is_served(run_dirs: Iterable[Path]) -> bool:
+    """Whether any service works on the data directory that these belong to."""
+    return any(PidFile(each).running_pid() is not None for each in run_dirs if each.is_dir())
 
 
 class PidFile:
