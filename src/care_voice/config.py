@@ -20,6 +20,7 @@ from care_voice.models.settings import ModelSettings
 from care_voice.notify.settings import WebhookSettings
 from care_voice.ops.backup_settings import BackupSettings
 from care_voice.ops.deploy.settings import DeploySettings
+from care_voice.ops.entrance.settings import EntranceSettings
 from care_voice.remote.settings import RemoteSettings
 from care_voice.scheduler.settings import SchedulerSettings
 from care_voice.service.audio_upkeep import AudioUpkeepSettings
@@ -98,6 +99,7 @@ class Settings:
     jobs: JobSettings = field(default_factory=JobSettings)
     webhooks: WebhookSettings = field(default_factory=WebhookSettings)
     deploy: DeploySettings = field(default_factory=DeploySettings)
+    entrance: EntranceSettings = field(default_factory=EntranceSettings)
 
     @property
     def incoming_dir(self) -> Path:
