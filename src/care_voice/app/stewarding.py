@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
-from dataclasses import replace
-from functools import partial
 
 import structlog
 
@@ -18,7 +15,7 @@ from care_voice.ops.deploy.releases import SlotName
 from care_voice.ops.deploy.state_file import DeployFolder
 from care_voice.ops.deploy.steward import LOOK_EVERY_S, Steward
 from care_voice.ops.deploy.watching import SlotClient, Watcher
-from care_voice.ops.entrance import Entrance
+from care_voice.ops.entrance.keeper import Entrance
 
 log = structlog.get_logger(__name__)
 
@@ -34,10 +31,8 @@ def run_steward(settings: Settings, folder: DeployFolder) -> None:
     entrance = entrance_of(settings)
     clients = {slot: SlotClient(port) for slot, port in ports_of(settings).items()}
     watcher = Watcher(clients)
-    stewards: list[Steward] = []
-    comparison = Comparison(clients, lambda slot: stewards[0].stats(slot), settings.deploy)
+    comparison = Comparison(clients, settings.deploy)
     steward = Steward(folder, _host(settings), entrance, watcher, comparison, settings.deploy, model=settings.model)
-    stewards.append(steward)
     leaves = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: leaves.set())

@@ -2,7 +2,9 @@
 
 `0002_name.before.sql` is applied before the version that needs it is deployed, and the version before can live with it;
 `0003_name.after.sql` once no older version runs. A version that meets steps which it does not know works on, unless one
-of them was an `after`: these are recorded apart (`breaking_migrations`). What differs between the databases stands in a block:
+of them was an `after`: these are recorded apart (`breaking_migrations`).
+
+What differs between the databases stands in a block:
 
     -- only: postgresql
     ...

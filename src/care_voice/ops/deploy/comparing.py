@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import structlog
@@ -13,7 +13,7 @@ from care_voice.ops.deploy.releases import SLOTS, SlotName, other
 from care_voice.ops.deploy.settings import DeploySettings
 from care_voice.ops.deploy.traffic import traffic_of
 from care_voice.ops.deploy.watching import SlotClient
-from care_voice.ops.entrance import ServerStats
+from care_voice.ops.entrance.stats import ServerStats
 
 _WATCHED_LESS = 6
 
@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked: does the release in the slot `new` do well, beside the old one, or `alone` once it has all traffic?
+    """Does the release in the slot `new` do well, beside the old one, or `alone` once it has all traffic?
 
     `moment` is another one for each share of a rollout: evidence is gathered anew. `models` are what is served by the
     slots that get known clips.
@@ -50,15 +50,9 @@ class _Gathered:
 class Comparison:
     """Sends known clips to both slots by turns while there is a question. One thread; the rest may ask at any time."""
 
-    def __init__(
-        self,
-        clients: Mapping[SlotName, SlotClient],
-        stats: Callable[[SlotName], ServerStats | None],
-        settings: DeploySettings,
-    ) -> None:
-        """`stats` is what the entrance has counted of a slot so far."""
+    def __init__(self, clients: Mapping[SlotName, SlotClient], settings: DeploySettings) -> None:
         self._clients = clients
-        self._stats = stats
+        self._stats: Mapping[SlotName, ServerStats] = {}
         self._settings = settings
         self._lock = threading.Lock()
         self._gathered: _Gathered | None = None
@@ -73,6 +67,10 @@ class Comparison:
         """Compare no more."""
         self._ends = True
         self._wake.set()
+
+    def note(self, stats: Mapping[SlotName, ServerStats]) -> None:
+        """What the entrance has counted so far."""
+        self._stats = stats
 
     def ask(self, question: Question | None) -> None:
         """Gather evidence for a question; for the one that is asked already, go on. None for nothing to compare."""
@@ -130,6 +128,6 @@ class Comparison:
         if answer is None or answer.status != 200:
             return None
         try:
-            return traffic_of(self._stats(slot), answer.body.decode())
+            return traffic_of(self._stats.get(slot), answer.body.decode())
         except ValueError:
             return None

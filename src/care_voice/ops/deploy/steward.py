@@ -42,7 +42,8 @@ from care_voice.ops.deploy.rollout import (
 from care_voice.ops.deploy.settings import DeploySettings, parse_steps
 from care_voice.ops.deploy.state_file import DeployFolder, Intent
 from care_voice.ops.deploy.watching import Watcher
-from care_voice.ops.entrance import Entrance, ServerStats
+from care_voice.ops.entrance.keeper import Entrance
+from care_voice.ops.entrance.stats import ServerStats
 from care_voice.supervisor.backoff import Backoff
 
 log = structlog.get_logger(__name__)
@@ -92,7 +93,6 @@ class Steward:
         self._model = model
         self._clock = clock
         self._slots = {slot: _Slot() for slot in SLOTS}
-        self._stats: Mapping[SlotName, ServerStats] = {}
         self._weights: Mapping[SlotName, int] = {}
         self._trouble = ""
         self._migrations_due = True
@@ -106,8 +106,9 @@ class Steward:
         """
         self._take_up_intent()
         ready = self._watcher.ready
-        self._stats = self._ask_entrance()
-        sessions = {slot: stats.sessions for slot, stats in self._stats.items()}
+        stats = self._ask_entrance()
+        self._comparison.note(stats)
+        sessions = {slot: its.sessions for slot, its in stats.items()}
         starts = {slot: mine.starts for slot, mine in self._slots.items()}
         seen = Seen(self._clock(), ready, sessions, starts, self._comparison.verdict())
         self._remember(advance(self.deployment, seen, self._settings))
@@ -118,10 +119,6 @@ class Steward:
         self._finish_migrations(ready)
         self._comparison.ask(self._question())
         return not (self.deployment.stopping and self._all_ended())
-
-    def stats(self, slot: SlotName) -> ServerStats | None:
-        """What the entrance has counted of a slot so far; None where it could not be asked."""
-        return self._stats.get(slot)
 
     # --- what is asked ------------------------------------------------------------------------------------------------
 

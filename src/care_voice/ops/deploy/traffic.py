@@ -7,7 +7,7 @@ import math
 from prometheus_client.parser import text_string_to_metric_families
 
 from care_voice.ops.deploy.judge import Traffic
-from care_voice.ops.entrance import ServerStats
+from care_voice.ops.entrance.stats import ServerStats
 
 _FAMILY = "care_voice_http_request_duration_seconds"
 _TIMED_ROUTE = "/v1/audio/transcriptions"
@@ -16,7 +16,7 @@ those who send them."""
 
 
 def traffic_of(stats: ServerStats | None, metrics: str) -> Traffic:
-    """Requests and failures as the entrance has counted them, and times from the text exposition of a service's metrics.
+    """Requests and failures as the entrance has counted them; times from the text exposition of a service's metrics.
 
     Raises:
         ValueError: It is no such text.
