@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from care_voice.ops.entrance import pages
-from care_voice.ops.entrance.resending import resending_rules
+from care_voice.ops.entrance.resending import NOT_AGAIN, resending_rules
 from care_voice.ops.entrance.settings import EntranceSettings, SlotName
 from care_voice.ops.entrance.words import address, milliseconds, quoted
 
 PAIR, SINGLE, DOOR = "pair", "single", "door"
 """Two slots that take work; one that does; none that is known to."""
+
+_ONCE = "once"
 
 BUFFER_BYTES = 1 << 20
 """What is kept of a request to send it again. HAProxy keeps as much of each that is under way."""
@@ -29,6 +31,7 @@ class Layout:
     slots: Mapping[SlotName, str]
     admin_socket: str
     door_socket: str
+    once_socket: str
     servers_state: str
 
 
@@ -42,6 +45,8 @@ def rendered(settings: EntranceSettings, layout: Layout) -> str:
         *([("frontend without-tls", _redirect(settings))] if settings.certificate and settings.http_port else []),
         *([("frontend metrics", _metrics(settings))] if settings.metrics_port else []),
         *_tables(),
+        (f"backend {_ONCE}", _once(layout)),
+        (f"frontend sent-{_ONCE}", _sent_once(layout)),
         (f"backend {PAIR}", _pair(layout)),
         (f"backend {SINGLE}", _single(layout)),
         (f"listen {DOOR}", _door(settings, layout)),
@@ -78,7 +83,7 @@ def _defaults(settings: EntranceSettings) -> list[str]:
         "option idle-close-on-response",
         "option http-no-delay",
         "# A slot that ends closes its idle connections, perhaps just when a request is sent on one.",
-        "http-reuse never",
+        "option http-server-close",
         "retries 3",
         "load-server-state-from-file global",
         f"timeout http-request {milliseconds(settings.head_s)}",
@@ -106,9 +111,35 @@ def _frontend(settings: EntranceSettings) -> list[str]:
         *_identity(settings),
         *_hidden(),
         *resending_rules(settings.body_s, BUFFER_BYTES),
-        f"use_backend {PAIR} if {{ nbsrv({PAIR}) gt 1 }}",
-        f"default_backend {SINGLE}",
+        f"use_backend {_ONCE} if {NOT_AGAIN}",
+        *_TO_SLOTS,
     ]
+
+
+_TO_SLOTS = (f"use_backend {PAIR} if {{ nbsrv({PAIR}) gt 1 }}", f"default_backend {SINGLE}")
+
+
+def _once(layout: Layout) -> list[str]:
+    return ["retry-on none", f"server {_ONCE} unix@{layout.once_socket}"]
+
+
+def _sent_once(layout: Layout) -> list[str]:
+    """Where a slot breaks off, HAProxy closes a connection of the client that had carried a request before, without a
+    word, and a browser then sends anything again by itself. Here each request has a connection to itself, so that it is
+    answered with 502."""
+    return [
+        f"bind unix@{layout.once_socket} mode 600",
+        *_KNOWN,
+        "http-request disable-l7-retry",
+        *_TO_SLOTS,
+    ]
+
+
+_KNOWN = (
+    "http-request set-var(txn.path) path",
+    f"http-request set-var({pages.REQUEST_ID}) req.hdr(x-request-id)",
+)
+"""Of a request that comes from the frontend, for the log and for pages."""
 
 
 def _bind(settings: EntranceSettings) -> str:
@@ -213,6 +244,7 @@ def _door(settings: EntranceSettings, layout: Layout) -> list[str]:
     the service works while its engine does not. `leastconn`, since round robin does not wait between two tries."""
     return [
         f"bind unix@{layout.door_socket} mode 600",
+        *_KNOWN,
         "balance leastconn",
         f"timeout connect {_KNOCK_MS}",
         f"retries {round(settings.wait_s * 1000 / _KNOCK_MS)}",
