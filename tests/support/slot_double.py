@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import json
 import sys
@@ -107,7 +108,10 @@ async def cut_after_reading(talk: Talk) -> None:
 
 async def upgrade(talk: Talk) -> None:
     """Become a WebSocket, of which nothing but the way in matters here, and send back what comes."""
-    await talk.head(101, {"Upgrade": "websocket", "Connection": "Upgrade", "X-Slot": talk.slot.name})
+    key = talk.seen.headers["sec-websocket-key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
+    accept = base64.b64encode(hashlib.sha1(key.encode()).digest()).decode()
+    headers = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Accept": accept}
+    await talk.head(101, {**headers, "X-Slot": talk.slot.name})
     while data := await talk.reader.read(_PIECE_BYTES):
         await talk.send(data)
 

@@ -24,10 +24,11 @@ VERBS = {
     "restore": "backup",
     "verify": "backup",
     "db": "db",
+    "entrance": "entrance",
 }
 """Name of a command -> module of this package that holds it."""
 
-_GROUPS = frozenset({"models", "recordings", "webhooks", "db"})
+_GROUPS = frozenset({"models", "recordings", "webhooks", "db", "entrance"})
 """Commands that have commands of their own."""
 
 

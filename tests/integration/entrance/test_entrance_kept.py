@@ -185,7 +185,7 @@ def test_a_missing_program_or_certificate_is_named(tmp_path: Path) -> None:
     settings = entrance_settings()
     with pytest.raises(EntranceFailed, match="'no-haproxy' is missing"):
         Entrance(replace(settings, haproxy="no-haproxy"), tmp_path).ensure()
-    with pytest.raises(EntranceFailed, match="no.pem cannot be read"):
+    with pytest.raises(EntranceFailed, match=r"no\.pem cannot be read"):
         Entrance(replace(settings, certificate="no.pem"), tmp_path).ensure()
 
 

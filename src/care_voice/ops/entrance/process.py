@@ -65,8 +65,6 @@ class Haproxy:
     def start(self) -> None:
         """In a session of its own, so that it lives on without whoever started it. What hangs is ended first."""
         self._end_hung()
-        if self._log.exists() and self._log.stat().st_size > _LARGEST_LOG_BYTES:
-            self._log.unlink()
         command = [self._program, "-W", "-S", str(self._socket), "-f", str(self.config), "-p", str(self._pid_path)]
         streams = [
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
@@ -75,6 +73,13 @@ class Haproxy:
         ]
         # Not a Popen, which takes one that lives on without it for a mistake.
         self._child = os.posix_spawnp(command[0], command, os.environ, file_actions=streams, setsid=True)
+
+    def trim_log(self) -> None:
+        """Begin the log anew when it is large, and keep the old one beside it. HAProxy goes on in the same file."""
+        with suppress(FileNotFoundError):
+            if self._log.stat().st_size > _LARGEST_LOG_BYTES:
+                shutil.copyfile(self._log, self._log.with_suffix(".log.1"))
+                os.truncate(self._log, 0)
 
     def reload(self, pid: int) -> None:
         """Take the file anew; connections and what is under way are kept."""
