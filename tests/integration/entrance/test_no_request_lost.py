@@ -110,7 +110,15 @@ def test_a_slot_that_is_not_ready_answers_for_itself(built: House) -> None:
 
     assert page.json()["slot"] == "blue"
     assert (refused.status_code, refused.json()["code"], refused.headers["Retry-After"]) == (503, "not_ready", "7")
-    assert len(built.blue.requests) == 2, "what the only slot answers is not asked for again"
+    assert len(built.blue.requests) == 2
+
+
+def test_what_the_only_slot_answers_is_not_asked_for_again(built: House) -> None:
+    built.entrance.set_maintenance("green")
+    built.blue.act = status(500)
+
+    assert built.client.post("/v1/audio/transcriptions", content=SOUND).status_code == 500
+    assert len(built.blue.requests) == 1
 
 
 def test_a_slot_that_is_not_ready_gets_nothing_while_the_other_one_is(built: House) -> None:
