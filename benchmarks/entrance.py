@@ -41,6 +41,7 @@ Figures = dict[str, list[float]]
 def entrance(folder: Path) -> Iterator[Entrance]:
     """Before the service of `serving`."""
     settings = EntranceSettings(
+        host="127.0.0.1",
         port=ENTRANCE_PORT,
         blue_port=PORT,
         green_port=GREEN_PORT,

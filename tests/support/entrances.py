@@ -26,7 +26,7 @@ needs_haproxy = pytest.mark.skipif(
 def entrance_settings(**changes: Any) -> EntranceSettings:
     """On ports of the test."""
     names = ("port", "blue_port", "green_port", "metrics_port")
-    return replace(EntranceSettings(), **{**{name: free_port() for name in names}, **changes})
+    return replace(EntranceSettings(host="127.0.0.1"), **{**{name: free_port() for name in names}, **changes})
 
 
 class House:

@@ -24,11 +24,13 @@ VERBS = {
     "restore": "backup",
     "verify": "backup",
     "db": "db",
+    "steward": "stewarding",
+    "deploy": "deploy",
     "entrance": "entrance",
 }
 """Name of a command -> module of this package that holds it."""
 
-_GROUPS = frozenset({"models", "recordings", "webhooks", "db", "entrance"})
+_GROUPS = frozenset({"models", "recordings", "webhooks", "db", "deploy", "entrance"})
 """Commands that have commands of their own."""
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from care_voice.app.stewarding import entrance_settings
 from care_voice.cli.common import errors_explained
 from care_voice.config import load_settings
 from care_voice.ops.entrance.rendering import Layout, rendered
@@ -30,7 +31,7 @@ def print_config(
 ) -> None:
     """Print the configuration for a HAProxy that is not started by this program. The settings of ENTRANCE count."""
     with errors_explained():
-        settings = load_settings().entrance
+        settings = entrance_settings(load_settings())
     typer.echo(rendered(settings, _layout(settings, {"blue": blue, "green": green}, run_dir)), nl=False)
 
 

@@ -64,4 +64,7 @@ class DeploymentUnreadable(DeployError):
     """What is remembered of deployments cannot be read: {path}: {why}."""
 
     code = "deployment_unreadable"
-    hint = "It was written by a newer version or damaged. Move the file away: the service starts with this release in the slot blue."
+    hint = (
+        "It was written by a newer version or damaged. Move the file away: the service starts with this release in the"
+        " slot blue."
+    )

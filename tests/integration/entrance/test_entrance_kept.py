@@ -26,9 +26,10 @@ pytestmark = needs_haproxy
 STARTER = """
 import sys
 from pathlib import Path
+from care_voice.app.stewarding import entrance_settings
 from care_voice.config import load_settings
 from care_voice.ops.entrance.keeper import Entrance
-print(Entrance(load_settings().entrance, Path(sys.argv[1])).ensure())
+print(Entrance(entrance_settings(load_settings()), Path(sys.argv[1])).ensure())
 """
 
 

@@ -43,8 +43,8 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """Requests of users to one release. `buckets` are cumulative counts up to each of `bounds` in seconds, as a
-    Prometheus histogram has them; the last bound is infinity."""
+    """Requests of users to one release, as the entrance counts them. `buckets` are the service's own times: cumulative
+    counts up to each of `bounds` in seconds, as a Prometheus histogram has them; the last bound is infinity."""
 
     requests: float = 0.0
     failures: float = 0.0
@@ -52,15 +52,16 @@ class Traffic:
     buckets: tuple[float, ...] = ()
 
     def since(self, earlier: Traffic) -> Traffic:
-        """What has come since; all of it where the service was started again and counts anew."""
-        if self.requests < earlier.requests or self.bounds != earlier.bounds:
-            return self
-        return Traffic(
-            self.requests - earlier.requests,
-            max(0.0, self.failures - earlier.failures),
-            self.bounds,
-            tuple(now - then for now, then in zip(self.buckets, earlier.buckets, strict=True)),
-        )
+        """What has come since; all of it where the entrance or the service was started again and counts anew."""
+        counts = self.requests, self.failures
+        if self.requests >= earlier.requests and self.failures >= earlier.failures:
+            counts = self.requests - earlier.requests, self.failures - earlier.failures
+        buckets = self.buckets
+        if self.bounds == earlier.bounds and all(
+            now >= then for now, then in zip(buckets, earlier.buckets, strict=True)
+        ):
+            buckets = tuple(now - then for now, then in zip(buckets, earlier.buckets, strict=True))
+        return Traffic(*counts, self.bounds, buckets)
 
     @property
     def failure_rate(self) -> float:
@@ -76,7 +77,7 @@ class Traffic:
         index = bisect_left(self.buckets, rank)
         if index >= len(self.bounds) - 1:
             return self.bounds[-2] if len(self.bounds) > 1 else None
-        low, before = (self.bounds[index - 1], self.buckets[index - 1]) if index else (0.0, 0.0)
+        low, before = (self.bounds[index - 1], self.buckets[index - 1]) if index > 0 else (0.0, 0.0)
         return low + (self.bounds[index] - low) * (rank - before) / (self.buckets[index] - before)
 
 
@@ -107,6 +108,12 @@ def judge(new: Evidence, old: Evidence, settings: DeploySettings) -> Verdict:
     return Verdict(passed=enough, warm=warm, why=_summary(new, old))
 
 
+def judge_alone(new: Evidence, settings: DeploySettings) -> Verdict:
+    """Whether a release that has all traffic still works. It is compared with nothing: the old one is idle."""
+    refusal = _wrong(new, settings) or _failing(new.traffic, Traffic(), settings)
+    return Verdict(failed=bool(refusal), why=refusal or _summary(new, Evidence()))
+
+
 def _wrong(new: Evidence, settings: DeploySettings) -> str:
     wrong = next((probe.wrong for probe in new.probes if probe.wrong), "")
     if wrong:
@@ -122,7 +129,8 @@ def _failing(new: Traffic, old: Traffic, settings: DeploySettings) -> str:
         return ""
     if new.failure_rate <= old.failure_rate + settings.error_rate_margin:
         return ""
-    return f"{new.failure_rate:.1%} of {new.requests:.0f} requests failed, {old.failure_rate:.1%} of the old release's"
+    share, instead = f"{new.failure_rate:.1%} of {new.requests:.0f} requests failed", f"{old.failure_rate:.1%}"
+    return f"{share}, {instead} of the old release's" if old.requests else share
 
 
 def _slow(new: Evidence, old: Evidence, settings: DeploySettings) -> str:
@@ -131,16 +139,17 @@ def _slow(new: Evidence, old: Evidence, settings: DeploySettings) -> str:
         if ratio > settings.latency_ratio:
             return f"slow: the known clip takes {ratio:.2f} times as long as with the old release"
     if min(new.traffic.requests, old.traffic.requests) >= settings.least_requests:
-        ratios = [ratio for share in (0.5, _P95) if (ratio := _ratio(new.traffic, old.traffic, share)) is not None]
+        middle, high = (_ratio(new.traffic, old.traffic, share) for share in (0.5, _P95))
         # A few long recordings move one of the two; a release that is slow moves both.
-        if ratios and min(ratios) > settings.latency_ratio:
-            return f"slow: requests take {ratios[-1]:.2f} times as long at the 95th percentile as with the old release"
+        if min(middle, high) > settings.latency_ratio:
+            return f"slow: requests take {high:.2f} times as long at the 95th percentile as with the old release"
     return ""
 
 
-def _ratio(new: Traffic, old: Traffic, share: float) -> float | None:
-    times = new.quantile(share), old.quantile(share)
-    return times[0] / times[1] if times[0] is not None and times[1] else None
+def _ratio(new: Traffic, old: Traffic, share: float) -> float:
+    """Of the times within which a share of the requests was answered; 0 where one of them is not known."""
+    new_s, old_s = new.quantile(share), old.quantile(share)
+    return new_s / old_s if new_s and old_s else 0.0
 
 
 def _summary(new: Evidence, old: Evidence) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import msgspec
 
-SlotName = Literal["blue", "green"]
-SLOTS: tuple[SlotName, SlotName] = ("blue", "green")
+from care_voice.ops.entrance.settings import SLOTS, SlotName
+
+__all__ = ["SLOTS", "Release", "SlotName", "other"]
 
 
 class Release(msgspec.Struct, frozen=True):

@@ -28,6 +28,8 @@ from care_voice.ops.deploy.settings import DeploySettings
 FORMAT = "care-voice-deployment/1"
 ALL = 100
 _REMEMBERED = 20
+_MOST_STARTS = 3
+_SETTLED_S = 1.0
 
 
 class Phase(StrEnum):
@@ -88,7 +90,7 @@ class Deployment(msgspec.Struct, frozen=True):
     """Everything that is remembered. `slots` holds what should run in each; None for nothing."""
 
     active: SlotName = "blue"
-    slots: dict[SlotName, Release | None] = {"blue": Release(), "green": None}
+    slots: dict[SlotName, Release | None] = msgspec.field(default_factory=lambda: {"blue": Release(), "green": None})
     kept_until: float | None = None
     """When the release beside the active one is stopped, where it is kept for a way back."""
 
@@ -118,7 +120,10 @@ class Seen:
     now: float
     ready: Mapping[SlotName, bool]
     sessions: Mapping[SlotName, int] = field(default_factory=dict)
-    verdict: Verdict = Verdict()
+    starts: Mapping[SlotName, int] = field(default_factory=dict)
+    """How often what runs in a slot now had to be started."""
+
+    verdict: Verdict = field(default_factory=Verdict)
     """Of the comparison since the phase or share began."""
 
 
@@ -136,7 +141,7 @@ def advance(deployment: Deployment, seen: Seen, settings: DeploySettings) -> Dep
     rollout = deployment.rollout
     if rollout is None or deployment.stopping:
         return deployment
-    return _MOVES[rollout.phase](deployment, rollout, seen, settings)
+    return _MOVES[rollout.phase](_Move(deployment, rollout, seen, settings))
 
 
 def wanted(deployment: Deployment, ready: Mapping[SlotName, bool]) -> Wanted:
@@ -182,95 +187,118 @@ def take_back(deployment: Deployment, reason: str, now: float) -> Deployment:
     return _to(deployment, replace(rollout, reason=reason), phase, now, reason)
 
 
-def _starting(deployment: Deployment, rollout: Rollout, seen: Seen, settings: DeploySettings) -> Deployment:
-    if seen.ready.get(rollout.candidate):
-        return _to(deployment, rollout, Phase.WARMING, seen.now, "ready")
-    if seen.now - rollout.since >= settings.ready_timeout_s:
-        return take_back(deployment, f"not ready within {settings.ready_timeout_s:.0f} s", seen.now)
-    return deployment
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """One look at a rollout: a method for each phase gives the next deployment."""
 
+    deployment: Deployment
+    rollout: Rollout
+    seen: Seen
+    settings: DeploySettings
 
-def _warming(deployment: Deployment, rollout: Rollout, seen: Seen, settings: DeploySettings) -> Deployment:
-    if seen.verdict.failed:
-        return take_back(deployment, seen.verdict.why, seen.now)
-    if seen.verdict.warm:
-        first = rollout.steps[0] if rollout.steps else ALL
-        phase = Phase.CANARY if rollout.steps else Phase.PROMOTING
-        return _to(deployment, rollout, phase, seen.now, f"warm: {seen.verdict.why}; gets {first} %")
-    if seen.now - rollout.since >= settings.step_max_s:
-        return take_back(deployment, f"not warm: {seen.verdict.why}", seen.now)
-    return deployment
+    def starting(self) -> Deployment:
+        if self.seen.ready.get(self.rollout.candidate):
+            return self._to(Phase.WARMING, "ready")
+        if self.seen.starts.get(self.rollout.candidate, 0) > _MOST_STARTS:
+            return self._back(f"it ended {_MOST_STARTS} times while it started; its log says why")
+        if self._held_s >= self.settings.ready_timeout_s:
+            return self._back(f"not ready within {self.settings.ready_timeout_s:.0f} s")
+        return self.deployment
 
+    def warming(self) -> Deployment:
+        verdict = self.seen.verdict
+        if verdict.failed:
+            return self._back(verdict.why)
+        if verdict.warm and self.rollout.steps:
+            return self._to(Phase.CANARY, f"warm ({verdict.why}); gets {self.rollout.steps[0]} %")
+        if verdict.warm:
+            return self._to(Phase.PROMOTING, f"warm ({verdict.why})")
+        if self._held_s >= self.settings.step_max_s:
+            return self._back(f"not warm in time ({verdict.why})")
+        return self.deployment
 
-def _canary(deployment: Deployment, rollout: Rollout, seen: Seen, settings: DeploySettings) -> Deployment:
-    held_s, share = seen.now - rollout.since, rollout.share
-    if seen.verdict.failed:
-        return take_back(deployment, f"at {share} %: {seen.verdict.why}", seen.now)
-    if seen.verdict.passed and held_s >= settings.step_s:
-        if rollout.step + 1 < len(rollout.steps):
-            following = replace(rollout, step=rollout.step + 1)
-            text = f"{share} % went well ({seen.verdict.why}); gets {following.share} %"
-            return _to(deployment, following, Phase.CANARY, seen.now, text)
-        return _to(deployment, rollout, Phase.PROMOTING, seen.now, f"{share} % went well ({seen.verdict.why})")
-    if held_s >= settings.step_max_s:
-        return take_back(deployment, f"at {share} %: no verdict in time ({seen.verdict.why})", seen.now)
-    return deployment
+    def canary(self) -> Deployment:
+        verdict, share = self.seen.verdict, self.rollout.share
+        if verdict.failed:
+            return self._back(f"at {share} %: {verdict.why}")
+        if verdict.passed and self._held_s >= self.settings.step_s:
+            return self._next_step(f"{share} % went well ({verdict.why})")
+        if self._held_s >= self.settings.step_max_s:
+            return self._back(f"at {share} %: no verdict in time ({verdict.why})")
+        return self.deployment
 
+    def promoting(self) -> Deployment:
+        """The candidate has all traffic; the old one finishes what it has, and is kept."""
+        candidate, old = self.rollout.candidate, other(self.rollout.candidate)
+        if self.seen.verdict.failed:
+            return self._back(f"at {ALL} %: {self.seen.verdict.why}")
+        if not self._drained(old):
+            return self.deployment
+        kept_until = self.seen.now + self.settings.keep_s
+        promoted = replace(self.deployment, active=candidate, kept_until=kept_until)
+        return _to(promoted, self.rollout, Phase.PROMOTED, self.seen.now, f"{old} is kept for a way back")
 
-def _promoting(deployment: Deployment, rollout: Rollout, seen: Seen, settings: DeploySettings) -> Deployment:
-    """The candidate has all traffic; the old one finishes what it has, and is kept."""
-    if seen.verdict.failed:
-        return take_back(deployment, f"at {ALL} %: {seen.verdict.why}", seen.now)
-    if not _drained(rollout, seen, settings, other(rollout.candidate)):
+    def promoted(self) -> Deployment:
+        """While the old release is kept, the new one is still watched."""
+        deployment = self.deployment
+        if deployment.kept is None or deployment.kept_until is None:
+            return deployment
+        if self.seen.verdict.failed:
+            return self._back(f"after the promotion: {self.seen.verdict.why}")
+        if self.seen.now >= deployment.kept_until:
+            return _let_go(deployment, other(deployment.active))
         return deployment
-    promoted = replace(deployment, active=rollout.candidate, kept_until=seen.now + settings.keep_s)
-    return _to(promoted, rollout, Phase.PROMOTED, seen.now, f"{other(rollout.candidate)} is kept for a way back")
 
+    def aborting(self) -> Deployment:
+        candidate = self.rollout.candidate
+        if not self._drained(candidate):
+            return self.deployment
+        left, text = _let_go(self.deployment, candidate), f"{other(candidate)} has all traffic"
+        return _to(left, self.rollout, Phase.ABORTED, self.seen.now, text)
 
-def _promoted(deployment: Deployment, rollout: Rollout, seen: Seen, settings: DeploySettings) -> Deployment:
-    """While the old release is kept, the new one is still watched."""
-    if deployment.kept is None:
-        return deployment
-    if seen.verdict.failed:
-        return take_back(deployment, f"after the promotion: {seen.verdict.why}", seen.now)
-    if deployment.kept_until is not None and seen.now >= deployment.kept_until:
-        return _let_go(deployment, other(deployment.active))
-    return deployment
+    def rolling_back(self) -> Deployment:
+        candidate = self.rollout.candidate
+        if not self._drained(candidate):
+            return self.deployment
+        back = replace(_let_go(self.deployment, candidate), active=other(candidate))
+        return _to(back, self.rollout, Phase.ROLLED_BACK, self.seen.now, f"{back.active} has all traffic again")
 
+    def stay(self) -> Deployment:
+        return self.deployment
 
-def _aborting(deployment: Deployment, rollout: Rollout, seen: Seen, settings: DeploySettings) -> Deployment:
-    if not _drained(rollout, seen, settings, rollout.candidate):
-        return deployment
-    left = _let_go(deployment, rollout.candidate)
-    return _to(left, rollout, Phase.ABORTED, seen.now, f"{deployment.active} has all traffic")
+    @property
+    def _held_s(self) -> float:
+        return self.seen.now - self.rollout.since
 
+    def _drained(self, slot: SlotName) -> bool:
+        """Nothing is under way in a slot that has had no traffic for a moment, or it has had time enough."""
+        idle = self.seen.sessions.get(slot, 0) == 0 and self._held_s >= _SETTLED_S
+        return idle or self._held_s >= self.settings.drain_s
 
-def _rolling_back(deployment: Deployment, rollout: Rollout, seen: Seen, settings: DeploySettings) -> Deployment:
-    if not _drained(rollout, seen, settings, rollout.candidate):
-        return deployment
-    back = replace(_let_go(deployment, rollout.candidate), active=other(rollout.candidate))
-    return _to(back, rollout, Phase.ROLLED_BACK, seen.now, f"{back.active} has all traffic again")
+    def _next_step(self, text: str) -> Deployment:
+        if self.rollout.step + 1 == len(self.rollout.steps):
+            return self._to(Phase.PROMOTING, text)
+        following = replace(self.rollout, step=self.rollout.step + 1)
+        return _to(self.deployment, following, Phase.CANARY, self.seen.now, f"{text}; gets {following.share} %")
 
+    def _to(self, phase: Phase, text: str) -> Deployment:
+        return _to(self.deployment, self.rollout, phase, self.seen.now, text)
 
-def _stay(deployment: Deployment, rollout: Rollout, seen: Seen, settings: DeploySettings) -> Deployment:
-    return deployment
+    def _back(self, reason: str) -> Deployment:
+        return take_back(self.deployment, reason, self.seen.now)
 
 
 _MOVES = {
-    Phase.STARTING: _starting,
-    Phase.WARMING: _warming,
-    Phase.CANARY: _canary,
-    Phase.PROMOTING: _promoting,
-    Phase.PROMOTED: _promoted,
-    Phase.ABORTING: _aborting,
-    Phase.ABORTED: _stay,
-    Phase.ROLLING_BACK: _rolling_back,
-    Phase.ROLLED_BACK: _stay,
+    Phase.STARTING: _Move.starting,
+    Phase.WARMING: _Move.warming,
+    Phase.CANARY: _Move.canary,
+    Phase.PROMOTING: _Move.promoting,
+    Phase.PROMOTED: _Move.promoted,
+    Phase.ABORTING: _Move.aborting,
+    Phase.ABORTED: _Move.stay,
+    Phase.ROLLING_BACK: _Move.rolling_back,
+    Phase.ROLLED_BACK: _Move.stay,
 }
-
-
-def _drained(rollout: Rollout, seen: Seen, settings: DeploySettings, slot: SlotName) -> bool:
-    return seen.sessions.get(slot, 0) == 0 or seen.now - rollout.since >= settings.drain_s
 
 
 def _let_go(deployment: Deployment, slot: SlotName) -> Deployment:
@@ -293,6 +321,8 @@ def _without_dead(
     rollout = deployment.rollout
     unproved = rollout.candidate if rollout is not None and rollout.phase in _UNPROVED else None
     for slot in SLOTS:
-        if shares[slot] > 0 and not ready.get(slot) and ready.get(other(slot)) and other(slot) != unproved:
-            return {slot: 0, other(slot): ALL}
+        beside = other(slot)
+        can_help = bool(ready.get(beside)) and deployment.slots[beside] is not None and beside != unproved
+        if shares[slot] > 0 and not ready.get(slot) and can_help:
+            return {slot: 0, beside: ALL}
     return shares
