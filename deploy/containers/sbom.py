@@ -1,7 +1,7 @@
 """Writes what is in the image as CycloneDX JSON: Python packages, Debian packages, and models, each with its digests.
 
-Python packages come from pip's own reports of what it installed, so that the digest is that of the very file; Debian
-packages from dpkg; models from the catalogue, to which the build has just compared their bytes.
+Python packages come from pip's own report, so that the digest is that of the very file that was installed; Debian
+packages from dpkg; models from the catalogue, with which the build has just compared their bytes.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from cyclonedx.contrib.license.factories import LicenseFactory
-from cyclonedx.model import HashType, Property
+from cyclonedx.model import HashAlgorithm, HashType, Property
 from cyclonedx.model.bom import Bom
 from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.model.license import License
@@ -34,13 +35,13 @@ _FIELDS = "${Package}\t${Version}\t${Architecture}\t${source:Package}\t${source:
 def main() -> None:
     """Write the list, or end with 1 where it would not be valid."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--pip-report", type=Path, action="append", required=True)
-    parser.add_argument("--model", type=Path, action="append", default=[], help="what `care-voice models show` said")
+    parser.add_argument("--packages", type=Path, required=True, help="what installed.py wrote")
+    parser.add_argument("--models", type=Path, required=True, help="a folder of what `care-voice models show` said")
     parser.add_argument("--version", required=True)
     parser.add_argument("--epoch", type=int, required=True, help="seconds since 1970 that the list says it is from")
     parser.add_argument("--output", type=Path, required=True)
     given = parser.parse_args()
-    components = [*_python(given.pip_report), *_debian(), *map(_model, given.model)]
+    components = [*_python(given.packages), *_debian(), *map(_model, sorted(given.models.glob("*.json")))]
     text = _written(components, given.version, datetime.fromtimestamp(given.epoch, UTC))
     fault = JsonStrictValidator(_SCHEMA).validate_str(text)
     if fault is not None:
@@ -50,7 +51,10 @@ def main() -> None:
 
 def _written(components: list[Component], version: str, at: datetime) -> str:
     program = Component(
-        name="care-voice", version=version, type=ComponentType.CONTAINER, licenses=[LicenseFactory().make_with_id("MIT")]
+        name="care-voice",
+        version=version,
+        type=ComponentType.CONTAINER,
+        licenses=[LicenseFactory().make_with_id("MIT")],
     )
     bom = Bom(components=components)
     bom.metadata.component = program
@@ -62,24 +66,25 @@ def _written(components: list[Component], version: str, at: datetime) -> str:
     return make_outputter(bom, OutputFormat.JSON, _SCHEMA).output_as_string(indent=1)
 
 
-def _python(reports: list[Path]) -> Iterator[Component]:
-    for report in reports:
-        for item in json.loads(report.read_bytes())["install"]:
-            told, hashes = item["metadata"], item["download_info"].get("archive_info", {}).get("hashes", {})
-            purl = PackageURL("pypi", name=told["name"].lower().replace("_", "-"), version=told["version"])
-            yield Component(
-                name=told["name"],
-                version=told["version"],
-                purl=purl,
-                bom_ref=str(purl),
-                hashes=[HashType.from_composite_str(f"{name}:{value}") for name, value in hashes.items()],
-                licenses=_licences(told.get("license_expression") or told.get("license")),
-            )
+def _python(packages: Path) -> Iterator[Component]:
+    for each in json.loads(packages.read_bytes()):
+        name = re.sub(r"[-_.]+", "-", each["name"]).lower()
+        purl = PackageURL("pypi", name=name, version=each["version"])
+        yield Component(
+            name=name,
+            version=each["version"],
+            purl=purl,
+            bom_ref=str(purl),
+            hashes=[_sha256(each["sha256"])],
+            licenses=_licences(each["licence"]),
+        )
 
 
 def _debian() -> Iterator[Component]:
     system = platform.freedesktop_os_release()
-    listed = subprocess.run(["dpkg-query", "--show", f"--showformat={_FIELDS}"], capture_output=True, text=True, check=True)
+    listed = subprocess.run(
+        ["/usr/bin/dpkg-query", "--show", f"--showformat={_FIELDS}"], capture_output=True, text=True, check=True
+    )
     for line in listed.stdout.splitlines():
         name, version, architecture, source, source_version = line.split("\t")
         qualifiers = {"arch": architecture, "distro": f"{system['ID']}-{system['VERSION_ID']}"}
@@ -96,7 +101,7 @@ def _model(shown: Path) -> Component:
             name=f"{model['name']}/{file['name']}",
             type=ComponentType.FILE,
             bom_ref=f"model:{model['name']}/{file['name']}",
-            hashes=[HashType.from_composite_str(f"sha256:{file['sha256']}")],
+            hashes=[_sha256(file["sha256"])],
         )
         for file in model["files"]
     ]
@@ -109,6 +114,10 @@ def _model(shown: Path) -> Component:
         components=files,
         properties=[Property(name="care-voice:origin", value=model["origin"])],
     )
+
+
+def _sha256(digest: str) -> HashType:
+    return HashType(alg=HashAlgorithm.SHA_256, content=digest)
 
 
 def _licences(text: str | None) -> list[License]:

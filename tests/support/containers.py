@@ -1,6 +1,6 @@
-"""Real containers: Podman with a storage of the tests' own, an image that is built once, and containers that end with the test.
+"""Real containers: Podman with a storage of the tests' own, an image that is built once, and what was started is removed.
 
-The image's layers stay in data/containers between runs. Whatever a run that was killed left running is removed by the next.
+The image's layers stay in data/containers between runs; what a run that was killed left running, the next one removes.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ SERVICE_PORT = 3000
 _BUILD_S = 600.0
 _COMMAND_S = 60.0
 _OWNER = "care-voice-tests"
+_MOST_UNNAMED = 16
 
 # As Debian installs it, Podman wants limits and control groups that are not there in a machine without systemd.
 _CONTAINERS_CONF = """
@@ -85,11 +86,10 @@ class ContainerLab:
         given = [word for name, value in arguments.items() for word in ("--build-arg", f"{name}={value}")]
         with self._lock:
             self._ensure_base()
-            self._run(
-                [str(PROJECT / "scripts" / "build-image"), "--engine", "podman", "--tag", tag, "--base", BASE]
-                + ["--models-from", str(models), *web, "--sbom", str(self.sbom(tag)), *options, "--", *given],
-                _BUILD_S,
-            )
+            command = [str(PROJECT / "scripts" / "build-image"), "--engine", "podman", "--tag", tag, "--base", BASE]
+            command += ["--models-from", str(models), *web, "--sbom", str(self.sbom(tag)), *options, "--", *given]
+            self._run(command, _BUILD_S)
+            self._prune()
         return tag
 
     def sbom(self, tag: str = IMAGE) -> Path:
@@ -148,6 +148,11 @@ class ContainerLab:
     def _ensure_base(self) -> None:
         if not self.podman("images", "--quiet", BASE).strip():
             self._run([str(PROJECT / "scripts" / "base-image"), "--tag", BASE], _BUILD_S)
+
+    def _prune(self) -> None:
+        """Drop the layers of builds before the last few; those that a named image stands on stay."""
+        if len(self.podman("images", "--quiet", "--filter", "dangling=true").split()) > _MOST_UNNAMED:
+            self.podman("image", "prune", "--force", timeout_s=_BUILD_S)
 
     def _run(self, command: list[str], timeout_s: float) -> str:
         done = subprocess.run(
