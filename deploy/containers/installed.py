@@ -1,4 +1,4 @@
-"""Reads reports of `pip install --report`, and prints what was installed: names, versions, licences, and digests of files.
+"""Reads reports of `pip install --report`, and prints what was installed: names, versions, licences and digests.
 
 The reports themselves name the index that a build used, which is nobody else's business.
 """
