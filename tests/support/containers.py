@@ -1,4 +1,4 @@
-"""Real containers: Podman with a storage of the tests' own, an image that is built once, and an end for what was started.
+"""Real containers: Podman with a storage of the tests' own, an image that is built once, an end for what was started.
 
 The image's layers stay in data/containers between runs; what a run that was killed left running, the next one removes.
 """
