@@ -13,7 +13,9 @@ import pytest
 
 import care_voice
 from care_voice.models.catalogue import Catalogue
-from support.containers import IMAGE, PROJECT, ContainerFailed, ContainerLab
+from support.containers import BUILD_TIMEOUT_S, IMAGE, PROJECT, ContainerFailed, ContainerLab
+
+pytestmark = pytest.mark.timeout(BUILD_TIMEOUT_S)
 
 _BROKEN = "localhost/care-voice:broken"
 

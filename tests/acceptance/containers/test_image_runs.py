@@ -13,8 +13,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from support.containers import SERVICE_PORT, Container, ContainerFailed, ContainerLab, free_port
+from support.containers import BUILD_TIMEOUT_S, SERVICE_PORT, Container, ContainerFailed, ContainerLab, free_port
 from support.waiting import wait_until
+
+pytestmark = pytest.mark.timeout(BUILD_TIMEOUT_S)
 
 _MEMORY = 2 * 1024**3
 _FAST = {"CARE_VOICE_ENGINE__RUNTIME": "ctranslate2", "CARE_VOICE_ENGINE__WORKERS": "1"}
