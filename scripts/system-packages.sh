@@ -1,5 +1,5 @@
-# Sourced by test.sh: browsers, fonts and a microphone for the browser tests and a PostgreSQL server, from the system's
-# package manager.
+# Sourced by test.sh: browsers, fonts and a microphone for the browser tests and a PostgreSQL server, and systemd's own
+# tools, from the system's package manager.
 
 BROWSER=(chromium fonts-noto-cjk fontconfig)
 MICROPHONE=(pulseaudio pulseaudio-utils)
@@ -26,6 +26,7 @@ install_system_packages() {
   has_firefox || packages+=("${FIREFOX[@]}")
   has_webkit || packages+=("${WEBKIT[@]}")
   has_postgres || packages+=(postgresql)
+  command -v systemd-analyze >/dev/null || packages+=(systemd)
   [ ${#packages[@]} -gt 0 ] || return 0
   if ! command -v apt-get >/dev/null; then
     say "No apt-get here: install ${packages[*]} yourself, or their tests are skipped."

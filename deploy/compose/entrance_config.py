@@ -1,4 +1,4 @@
-"""Prints the entrance's configuration for these containers; `prepare` runs it in the image, with CARE_VOICE_ENTRANCE__*.
+"""Prints the entrance's configuration for these containers, from CARE_VOICE_ENTRANCE__*; run in the image by `prepare`.
 
 What `care-voice steward` renders for slots on one machine, with the slots' names on the containers' network instead.
 """
