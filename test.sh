@@ -4,10 +4,12 @@ set -euo pipefail
 cd "$(dirname "$0")"
 source scripts/setup.sh
 source scripts/system-packages.sh
+source scripts/deploy-tools.sh
 setup_venv
 install_locked requirements-dev.lock
 setup_web
 install_system_packages
+install_deploy_tools
 setup_node
 install_web_packages
 in_web test --silent
