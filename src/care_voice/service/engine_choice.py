@@ -282,7 +282,7 @@ class EngineChoice:
             log.warning("model_needs_mending", model=self._graphs.name, damage=damage.message)
             try:
                 async with asyncio.timeout(_REMAKE_S):
-                    await self._graphs.ensure()
+                    await self._graphs.ensure(full=True)
             except TimeoutError:
                 why = f"{damage.fields.get('why', damage.message)}; making it again takes too long"
                 raise ModelDamaged(name=self._graphs.name, why=why) from None

@@ -234,7 +234,7 @@ class Lifecycle:
         """Make the model whole, and choose what runs it."""
         with self.board.run("model") as stage:
             await (local.keeper.ensure(shown_on(stage)) if leave.repair else local.keeper.require())
-            stage.say(f"{local.keeper.name}: every digest is right")
+            stage.say(f"{local.keeper.name}: every digest is right, {local.keeper.last_check}")
         with self.board.run("tuning") as stage:
             stage.say(await local.settle(leave, stage))
 
@@ -260,7 +260,7 @@ class Lifecycle:
         self._damage = damage
         log.warning("model_needs_mending", model=keeper.name, damage=damage.message)
         try:
-            await keeper.ensure()
+            await keeper.ensure(full=True)
         except CareVoiceError as error:
             self._damage = error
             log.error("mending_failed", code=error.code, detail=error.message, hint=error.advice)
