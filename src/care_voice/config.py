@@ -23,6 +23,7 @@ from care_voice.remote.settings import RemoteSettings
 from care_voice.scheduler.settings import SchedulerSettings
 from care_voice.service.audio_upkeep import AudioUpkeepSettings
 from care_voice.service.derive_job import RecordingSettings
+from care_voice.service.disk_watch import DiskSettings
 from care_voice.service.intake import IntakeSettings
 from care_voice.service.job_settings import JobSettings
 from care_voice.service.lifecycle import LifecycleSettings
@@ -86,6 +87,7 @@ class Settings:
     transcription: TranscriptionSettings = field(default_factory=TranscriptionSettings)
     lifecycle: LifecycleSettings = field(default_factory=LifecycleSettings)
     scrub: ScrubSettings = field(default_factory=ScrubSettings)
+    disk: DiskSettings = field(default_factory=DiskSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     backup: BackupSettings = field(default_factory=BackupSettings)

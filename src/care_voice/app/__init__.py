@@ -29,6 +29,7 @@ from care_voice.service.lifecycle import Check, Lifecycle
 from care_voice.service.model_keeper import GraphsKeeper, ModelKeeper
 from care_voice.service.model_library import ModelLibrary
 from care_voice.service.placing import Placing
+from care_voice.service.readiness import Watches
 from care_voice.service.scrub import Scrubber
 from care_voice.service.selftest import known_window, wrong_words
 from care_voice.service.served_models import LocalEngine, ServedModel, ServedModels
@@ -84,11 +85,19 @@ class Application:
             self.transcriber,
             settings.lifecycle,
             self.metrics,
-            notices=self._notices,
-            watched=lambda: self.recordings.watch.trouble,
+            watches=self._watches(),
         )
         self.scrubber = Scrubber(
             self.puller.store, self._mend, lambda: self.transcriber.idle_s, settings.scrub, self.metrics
+        )
+
+    def _watches(self) -> Watches:
+        """What is looked at beside the engine."""
+        disk, database = self.recordings.disk, self.recordings.watch
+        return Watches(
+            refusing=(lambda: disk.refusal,),
+            diverting=(lambda: database.trouble,),
+            warning=(lambda: disk.warning, lambda: next(iter(self._notices), None)),
         )
 
     def _admit_jobs(self) -> None:
@@ -112,7 +121,8 @@ class Application:
     def clear_incoming(self) -> None:
         """Delete what a killed service left behind: its clients saw the connection break and still hold their files."""
         shutil.rmtree(self.settings.incoming_dir, ignore_errors=True)
-        self.settings.incoming_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with suppress(OSError):  # the start says what is wrong with the directory, and goes on trying
+            self.settings.incoming_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     async def stop(self) -> None:
         """Finish what transcribes, and pull no models meanwhile: what has arrived of them is kept."""

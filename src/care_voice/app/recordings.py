@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -18,6 +19,7 @@ from care_voice.service.audio_upkeep import AudioUpkeep
 from care_voice.service.database_watch import DatabaseWatch
 from care_voice.service.deletion import Deletion
 from care_voice.service.derive_job import DeriveHandler
+from care_voice.service.disk_watch import DiskWatch
 from care_voice.service.event_feed import EventFeed
 from care_voice.service.in_threads import AudioThreads
 from care_voice.service.intake import Intake
@@ -64,6 +66,7 @@ class RecordingParts:
         self._store = settings.store
         self.node = new_id("node", time.time())
         self.watch = DatabaseWatch(self.db, self.prepare)
+        self.disk = DiskWatch(disk_places(settings), settings.disk, metrics)
         self.audio = open_audio(settings.audio, settings.data_dir, settings.incoming_dir)
         self.audio_threads = AudioThreads(settings.jobs.places + _OTHER_AUDIO_THREADS)
         self.audio_upkeep = AudioUpkeep(self.db, self.audio, settings.audio_upkeep, metrics, threads=self.audio_threads)
@@ -91,7 +94,9 @@ class RecordingParts:
                 threads=self.audio_threads,
             ),
         }
-        self.runner = JobRunner(self.db, self.handlers, settings.jobs, self.seat, metrics, admit=admit)
+        self.runner = JobRunner(
+            self.db, self.handlers, settings.jobs, self.seat, metrics, admit=admit, spare=self.disk.require_spare
+        )  # fmt: skip
         self._tasks: list[asyncio.Task[None]] = []
 
     def prepare(self) -> str:
@@ -101,6 +106,7 @@ class RecordingParts:
     def start(self) -> None:
         """Begin what runs in the background; it waits for the database by itself."""
         self._run("database", self.watch.run())
+        self._run("disk", self.disk.run())
         self._run("retention", self._when_open(self.retention.run))
         self._run("audio_upkeep", self._when_open(self.audio_upkeep.run))
         self._run("intake", self._when_open(self.intake.run))
@@ -150,6 +156,12 @@ class RecordingParts:
         task = asyncio.create_task(work, name=name)
         task.add_done_callback(_explain_end)
         self._tasks.append(task)
+
+
+def disk_places(settings: Settings) -> tuple[Path, ...]:
+    """Where recordings, the database and the files of transcriptions lie on this machine."""
+    own = settings.audio.directory
+    return (settings.data_dir, *((own,) if own is not None and settings.audio.kind == "directory" else ()))
 
 
 def new_sender(settings: WebhookSettings) -> HttpSender:

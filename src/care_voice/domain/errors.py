@@ -9,6 +9,7 @@
     │   ├── BodyTooLarge
     │   ├── ForeignOrigin
     │   ├── ForeignHost
+    │   ├── OperatorOnly
     │   ├── ModelInUse
     │   ├── ModelBusy
     │   ├── NotFound                  what is kept (in domain.store_errors, as all down to WebhookUrlRefused)
@@ -97,6 +98,7 @@
         ├── EngineOutOfMemory
         ├── BatchesReduced
         ├── StorageFull
+        ├── StorageLow
         ├── PreflightFailed
         ├── SelfTestFailed
         ├── WorkerFailed
@@ -202,6 +204,13 @@ class ForeignHost(RequestError):
 
     code = "foreign_host"
     hint = "Use its IP address or localhost, or name the host in CARE_VOICE_API__ALLOWED_HOSTS."
+
+
+class OperatorOnly(RequestError):
+    """This is for whoever runs the service."""
+
+    code = "operator_only"
+    hint = "Ask on the machine itself, or send the operator's token: Authorization: Bearer TOKEN."
 
 
 class ModelInUse(RequestError):
@@ -525,6 +534,13 @@ class StorageFull(ServiceError):
 
     code = "storage_full"
     hint = "Keep the recording and try again later; whoever runs this service must free some space."
+
+
+class StorageLow(ServiceError):
+    """There is little room left for recordings: {free_mb} MB are free."""
+
+    code = "storage_low"
+    hint = "Free some space: imports, backups and copies for listening wait until then, so that recordings go first."
 
 
 class PreflightFailed(ServiceError):

@@ -1,7 +1,7 @@
 """When the record of a full check stands for reading every byte of a model again (docs/adr/0024).
 
-A record is believed where nobody but this user and root can have written it, where it is not too old, where it names the
-digests that are pinned today, and where every file is still the very one that was hashed: the same inode, size,
+A record is believed where nobody but this user and root can have written it, where it is not too old, where it names
+the digests that are pinned today, and where every file is still the very one that was hashed: the same inode, size,
 modification time and time of last change. The last of these is set by the kernel alone, so that a file whose
 modification time was put back shows as well.
 """

@@ -38,6 +38,9 @@ from care_voice.models.times import utc_now
 
 log = structlog.get_logger(__name__)
 
+LEAST_FREE_BYTES = 16 * 1024 * 1024
+"""Room for the small files of the store."""
+
 
 class ModelStore:
     """Models on disk. Reading and verifying need to write nothing, so a store may be mounted read-only."""
@@ -49,9 +52,12 @@ class ModelStore:
         user_entries: Sequence[CatalogueModel] = (),
         *,
         recheck_after_h: float = 0.0,
+        keep_free_bytes: int = LEAST_FREE_BYTES,
     ) -> None:
-        """`recheck_after_h`: hours for which `vouched` believes the record of a full check."""
+        """`recheck_after_h`: hours for which `vouched` believes the record of a full check. `keep_free_bytes` are not
+        taken by models that come in."""
         self.directory = directory.absolute()
+        self.keep_free_bytes = max(keep_free_bytes, LEAST_FREE_BYTES)
         self._recheck_after_h = recheck_after_h
         self._shipped = catalogue or Catalogue.load()
         self._user_entries = tuple(user_entries)
@@ -265,7 +271,9 @@ def _inspect_view(view: Path, entry: FileEntry, blob: FileIdentity, watch: Watch
             identity, state = _hashed(view, entry, watch)
     except OSError:
         return FileReport(entry.name, "view_broken")
-    return FileReport(entry.name, "ok", identity, entry.sha256) if state == "ok" else FileReport(entry.name, "view_broken")
+    return (
+        FileReport(entry.name, "ok", identity, entry.sha256) if state == "ok" else FileReport(entry.name, "view_broken")
+    )
 
 
 def _identity(path: Path) -> FileIdentity | None:
