@@ -19,6 +19,8 @@ from care_voice.domain.values import BadValue, made
 from care_voice.models.settings import ModelSettings
 from care_voice.notify.settings import WebhookSettings
 from care_voice.ops.backup_settings import BackupSettings
+from care_voice.ops.deploy.settings import DeploySettings
+from care_voice.ops.entrance.settings import EntranceSettings
 from care_voice.remote.settings import RemoteSettings
 from care_voice.scheduler.settings import SchedulerSettings
 from care_voice.service.audio_upkeep import AudioUpkeepSettings
@@ -50,6 +52,7 @@ _LISTS = frozenset(
         "allowed_hosts",
         "trusted_proxies",
         "also_served",
+        "steps",
     }
 )
 
@@ -97,6 +100,8 @@ class Settings:
     recordings: RecordingSettings = field(default_factory=RecordingSettings)
     jobs: JobSettings = field(default_factory=JobSettings)
     webhooks: WebhookSettings = field(default_factory=WebhookSettings)
+    deploy: DeploySettings = field(default_factory=DeploySettings)
+    entrance: EntranceSettings = field(default_factory=EntranceSettings)
 
     @property
     def incoming_dir(self) -> Path:

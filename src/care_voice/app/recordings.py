@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,7 @@ from care_voice.service.webhook_courier import WebhookCourier
 from care_voice.service.webhooks import Webhooks
 from care_voice.store.audio_opening import open_audio
 from care_voice.store.opening import open_database, prepare
+from care_voice.store.settings import StoreSettings
 from care_voice.supervisor.media_pool import MediaPool
 from care_voice.telemetry.metrics import Metrics
 
@@ -63,7 +65,7 @@ class RecordingParts:
     ) -> None:
         """`admit` raises CareVoiceError while the service cannot transcribe."""
         self.db = open_database(settings.store, settings.data_dir)
-        self._store = settings.store
+        self._store = store_settings_of(settings)
         self.node = new_id("node", time.time())
         self.watch = DatabaseWatch(self.db, self.prepare)
         self.disk = DiskWatch(disk_places(settings), settings.disk, metrics)
@@ -162,6 +164,12 @@ def disk_places(settings: Settings) -> tuple[Path, ...]:
     """Where recordings, the database and the files of transcriptions lie on this machine."""
     own = settings.audio.directory
     return (settings.data_dir, *((own,) if own is not None and settings.audio.kind == "directory" else ()))
+
+
+def store_settings_of(settings: Settings) -> StoreSettings:
+    """Beside another release nothing is done to the database that the older one could not live with."""
+    behind_an_entrance = settings.slot != "" and settings.store.migrate == "auto"
+    return replace(settings.store, migrate="before") if behind_an_entrance else settings.store
 
 
 def new_sender(settings: WebhookSettings) -> HttpSender:
