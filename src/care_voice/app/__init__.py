@@ -16,12 +16,12 @@ from typing import Protocol
 
 import structlog
 
-from care_voice.app.recordings import RecordingParts
+from care_voice.app.recordings import RecordingParts, disk_places
 from care_voice.config import Settings
 from care_voice.domain.errors import CareVoiceError, ModelDamaged
 from care_voice.engine.protocol import LoadEngine, LoadMedia
 from care_voice.models.build import build_puller
-from care_voice.ops.preflight import Preflight
+from care_voice.ops.preflight import Preflight, Room
 from care_voice.scheduler.scheduler import Scheduler
 from care_voice.service.calibration import Calibrator
 from care_voice.service.engine_choice import Board, EngineChoice, Limits, Load, Loadable, Machine
@@ -137,18 +137,18 @@ class Application:
     def _checks(self) -> list[Check]:
         """What is looked at before anything is loaded."""
         local, checks = self.models.default.local, list(self._preflight().checks())
-        checks.append(Check("database", self.recordings.prepare))
         if local is not None:
             checks.append(Check("devices", lambda: self._placing.describe(local.keeper.model)))
-        return checks
+        return [*checks, Check("database", self.recordings.prepare)]
 
     def _preflight(self) -> Preflight:
         store, local = self.puller.store, self.models.default.local
         return Preflight(
             model=lambda: local.keeper.model if local is not None else None,
             workers=max(1, self.settings.engine.workers),
-            directories=(self.settings.data_dir, self.settings.models.directory, self.settings.incoming_dir),
+            directories=(*disk_places(self.settings), self.settings.incoming_dir),
             store=self.settings.models.directory,
+            room=Room(self.settings.disk.full_bytes, self.settings.models.keep_free_bytes),
             installed=lambda: any(manifest.name == self.settings.model for manifest in store.installed()),
         )
 

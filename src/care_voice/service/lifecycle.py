@@ -190,6 +190,8 @@ class Lifecycle:
 
     async def _start_once(self, leave: Leave) -> None:
         self.board.begin()
+        if leave.doubted:
+            await self._engine.close()
         self._media.open()
         for check in self._checks:
             with self.board.run(check.name) as stage:
