@@ -262,7 +262,10 @@ async def serve(settings: Settings, spawn: Spawn = spawn) -> None:
     # The web framework takes most of the parent's start to import; in a thread, so that the start goes on meanwhile.
     with _short_turns():
         await asyncio.to_thread(import_module, "care_voice.api.server")
+    from care_voice.api.operators import Operators, operator_token  # noqa: PLC0415
     from care_voice.api.server import ApiServer, ApiServices, create_app  # noqa: PLC0415
+
+    token = await asyncio.to_thread(operator_token, settings.api.operator_token, settings.data_dir / "operator.token")
 
     services = ApiServices(
         settings=settings.api,
@@ -272,6 +275,7 @@ async def serve(settings: Settings, spawn: Spawn = spawn) -> None:
         metrics=application.metrics,
         recordings=application.recordings.services(),
         incoming_dir=settings.incoming_dir,
+        operators=Operators(token),
     )
     server = ApiServer(create_app(services), settings.api)
     stopping = _stop_on_signals(application, server)

@@ -132,6 +132,8 @@ class RecordingParts:
             feed=self.feed,
             transcripts=self.transcripts,
             webhooks=self.webhooks,
+            disk=self.disk,
+            standing_by=lambda: self.runner.standing_by,
         )
 
     async def drain(self, timeout_s: float) -> None:

@@ -184,6 +184,11 @@ class Transcriber:
         raise AssertionError("the events of a transcription end with Finished or an error")
 
     @property
+    def active(self) -> int:
+        """Transcriptions that run."""
+        return self._active
+
+    @property
     def idle_s(self) -> float:
         """Seconds since the last transcription ended; 0 while one runs."""
         return 0.0 if self._active else time.monotonic() - self._idle_since
