@@ -155,6 +155,21 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     return settings
 
 
+def address_hint(environment: Mapping[str, str]) -> tuple[str, int]:
+    """Host and port at which the service would most likely listen, whatever the other settings are worth."""
+    try:
+        filed = _read_file(environment, _data_dir(environment)).get("api", {})
+        named = _nested({name: value for name, value in environment.items() if name.startswith(f"{PREFIX}API__")})
+        values = {**filed, **named.get("api", {})}
+    except (SettingsInvalid, TypeError):
+        values = {}
+    usual = ApiSettings()
+    try:
+        return str(values.get("host", usual.host)), int(values.get("port", usual.port))
+    except (TypeError, ValueError):
+        return usual.host, usual.port
+
+
 def setting_names() -> list[tuple[str, Any, str]]:
     """Every setting as (variable, default, type), for the documentation and its test."""
     return list(_names_of(Settings, PREFIX))

@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -251,8 +252,20 @@ def usable_cpus() -> int:
 
 
 async def serve(settings: Settings, spawn: Spawn = spawn) -> None:
-    """Run the service until SIGTERM or SIGINT; the first drains, a second one ends it at once."""
-    application = Application(settings, spawn)
+    """Run the service until SIGTERM or SIGINT; the first drains, a second one ends it at once.
+
+    Raises:
+        CannotListen: The address is taken or not allowed.
+        SettingsInvalid: Signatures are required, and nobody is trusted to sign.
+    """
+    from care_voice.api.binding import bind  # noqa: PLC0415 - of the API nothing else is needed yet
+
+    with bind(settings.api) as sock:
+        await _serve_on(sock, Application(settings, spawn))
+
+
+async def _serve_on(sock: socket.socket, application: Application) -> None:
+    settings = application.settings
     _share_jobs_on_signals(application)
     application.clear_incoming()
     # Forms are spooled where uploads are stored: the system's own temporary directory is often small, or in memory.
@@ -281,7 +294,7 @@ async def serve(settings: Settings, spawn: Spawn = spawn) -> None:
     stopping = _stop_on_signals(application, server)
     scrubbing = asyncio.create_task(application.scrubber.run(), name="scrub")
     try:
-        await server.run()
+        await server.run([sock])
     finally:
         stopping.cancel()
         scrubbing.cancel()

@@ -96,6 +96,8 @@
     │   └── DeploymentUnreadable
     ├── SettingsInvalid               the environment or the configuration file
     └── ServiceError                  the service cannot do it now
+        ├── CannotListen
+        ├── AlreadyRunning
         ├── NotReady
         ├── Draining
         ├── Overloaded
@@ -466,6 +468,20 @@ class ServiceError(CareVoiceError):
     """The service cannot do this now."""
 
     code = "service_error"
+
+
+class CannotListen(ServiceError):
+    """The service cannot listen on {address}: {why}."""
+
+    code = "cannot_listen"
+    hint = "Choose another address with CARE_VOICE_API__HOST and CARE_VOICE_API__PORT, or end what uses this one."
+
+
+class AlreadyRunning(ServiceError):
+    """A server with the data directory {directory} is running already."""
+
+    code = "already_running"
+    hint = "Stop it with `care-voice stop`, or give this one a directory of its own with CARE_VOICE_DATA_DIR."
 
 
 class NotReady(ServiceError):
