@@ -124,6 +124,12 @@ class Settings:
         return self.data_dir / _RUN, *(slot_dir(self.data_dir, slot) / _RUN for slot in ("blue", "green"))
 
     @property
+    def disk_places(self) -> tuple[Path, ...]:
+        """Where recordings, the database and the files of transcriptions lie on this machine."""
+        own = self.audio.directory if self.audio.kind == "directory" else None
+        return (self.data_dir, own) if own is not None else (self.data_dir,)
+
+    @property
     def _own_dir(self) -> Path:
         return slot_dir(self.data_dir, self.slot)
 

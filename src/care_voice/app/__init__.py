@@ -17,7 +17,7 @@ from typing import Protocol
 
 import structlog
 
-from care_voice.app.recordings import RecordingParts, disk_places
+from care_voice.app.recordings import RecordingParts
 from care_voice.config import Settings
 from care_voice.domain.errors import CareVoiceError, ModelDamaged
 from care_voice.engine.protocol import LoadEngine, LoadMedia
@@ -147,7 +147,7 @@ class Application:
         return Preflight(
             model=lambda: local.keeper.model if local is not None else None,
             workers=max(1, self.settings.engine.workers),
-            directories=(*disk_places(self.settings), self.settings.incoming_dir),
+            directories=(*self.settings.disk_places, self.settings.incoming_dir),
             store=self.settings.models.directory,
             room=Room(self.settings.disk.full_bytes, self.settings.models.keep_free_bytes),
             installed=lambda: any(manifest.name == self.settings.model for manifest in store.installed()),

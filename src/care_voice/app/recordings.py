@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -68,7 +67,7 @@ class RecordingParts:
         self._store = store_settings_of(settings)
         self.node = new_id("node", time.time())
         self.watch = DatabaseWatch(self.db, self.prepare)
-        self.disk = DiskWatch(disk_places(settings), settings.disk, metrics)
+        self.disk = DiskWatch(settings.disk_places, settings.disk, metrics)
         self.audio = open_audio(settings.audio, settings.data_dir, settings.incoming_dir)
         self.audio_threads = AudioThreads(settings.jobs.places + _OTHER_AUDIO_THREADS)
         self.audio_upkeep = AudioUpkeep(self.db, self.audio, settings.audio_upkeep, metrics, threads=self.audio_threads)
@@ -160,12 +159,6 @@ class RecordingParts:
         task = asyncio.create_task(work, name=name)
         task.add_done_callback(_explain_end)
         self._tasks.append(task)
-
-
-def disk_places(settings: Settings) -> tuple[Path, ...]:
-    """Where recordings, the database and the files of transcriptions lie on this machine."""
-    own = settings.audio.directory
-    return (settings.data_dir, *((own,) if own is not None and settings.audio.kind == "directory" else ()))
 
 
 def store_settings_of(settings: Settings) -> StoreSettings:

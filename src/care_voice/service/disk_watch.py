@@ -63,6 +63,17 @@ def level_of(free: int, before: DiskLevel, settings: DiskSettings) -> DiskLevel:
     return DiskLevel.AMPLE
 
 
+def same_disk(place: Path, others: Sequence[Path]) -> bool:
+    """Whether a place, which need not exist yet, is on the file system of one of the others. Raises OSError."""
+    return _device(place) in {_device(other) for other in others}
+
+
+def _device(place: Path) -> int:
+    while not place.exists():
+        place = place.parent
+    return place.stat().st_dev
+
+
 class DiskWatch:
     """Looks at the disks of recordings. The level is that of the last look."""
 
@@ -85,10 +96,16 @@ class DiskWatch:
         """Why nothing is transcribed now; None while it is."""
         return StorageFull() if self.level is DiskLevel.FULL else None
 
-    def require_spare(self) -> None:
-        """Raises StorageLow while what can wait has to."""
-        if self.warning is not None:
-            raise self.warning
+    def require_spare(self, size: int = 0) -> None:
+        """Raises StorageLow while what can wait has to, and where it would have to after so many bytes more."""
+        free = (self.free or 0) - size
+        if self.level is not DiskLevel.AMPLE or (size and free < self._settings.low_bytes):
+            raise StorageLow(free_mb=(self.free or 0) // 10**6)
+
+    def look_for(self, size: int = 0) -> None:
+        """Look, and then as `require_spare`. Blocks."""
+        self.look()
+        self.require_spare(size)
 
     def look(self) -> None:
         """See how much room there is. Blocks; a disk that cannot be looked at is left to whoever writes to it."""
