@@ -40,6 +40,7 @@ PREFIX = "CARE_VOICE_"
 SEPARATOR = "__"
 CONFIG_VARIABLE = "CARE_VOICE_CONFIG"
 _RUN = "run"
+ENTRANCE_FOLDER = "entrance"
 CONFIG_NAME = "care-voice.toml"
 _LISTS = frozenset(
     {
@@ -121,7 +122,12 @@ class Settings:
     @property
     def run_dirs(self) -> tuple[Path, ...]:
         """The same of all services that may run on this data directory."""
-        return self.data_dir / _RUN, *(slot_dir(self.data_dir, slot) / _RUN for slot in ("blue", "green"))
+        return run_dirs_of(self.data_dir)
+
+    @property
+    def entrance_dir(self) -> Path:
+        """What the entrance keeps."""
+        return self.data_dir / ENTRANCE_FOLDER
 
     @property
     def disk_places(self) -> tuple[Path, ...]:
@@ -147,7 +153,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """
     environment = os.environ if environment is None else environment
     flat = {name: value for name, value in environment.items() if name.startswith(PREFIX) and name != CONFIG_VARIABLE}
-    data_dir = _data_dir(environment)
+    data_dir = data_dir_of(environment)
     values = _merged(_read_file(environment, data_dir), _nested(flat))
     values["data_dir"] = data_dir
     values.setdefault("models", {}).setdefault("directory", data_dir / "models")
@@ -193,12 +199,13 @@ def _names_of(cls: type, prefix: str) -> list[tuple[str, Any, str]]:
     return names
 
 
-def run_dir_of(environment: Mapping[str, str]) -> Path:
-    """Where the pid file of a server is, whatever the other settings are worth."""
-    return _data_dir(environment) / _RUN
+def run_dirs_of(data_dir: Path) -> tuple[Path, ...]:
+    """Where the pid files are of all services that may run on a data directory."""
+    return data_dir / _RUN, *(slot_dir(data_dir, slot) / _RUN for slot in ("blue", "green"))
 
 
-def _data_dir(environment: Mapping[str, str]) -> Path:
+def data_dir_of(environment: Mapping[str, str]) -> Path:
+    """Where everything is kept, whatever the other settings are worth."""
     return Path(environment.get(f"{PREFIX}DATA_DIR") or _default_data_dir(environment)).expanduser().absolute()
 
 

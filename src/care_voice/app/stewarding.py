@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import signal
 import threading
+from dataclasses import replace
 
 import structlog
 
 from care_voice.config import Settings
+from care_voice.domain.errors import SettingsInvalid
 from care_voice.ops.deploy.comparing import Comparison
 from care_voice.ops.deploy.hosts import Host
 from care_voice.ops.deploy.hosts.process import ProcessHost
@@ -16,6 +18,7 @@ from care_voice.ops.deploy.state_file import DeployFolder
 from care_voice.ops.deploy.steward import LOOK_EVERY_S, Steward
 from care_voice.ops.deploy.watching import SlotClient, Watcher
 from care_voice.ops.entrance.keeper import Entrance
+from care_voice.ops.entrance.settings import EntranceSettings
 
 log = structlog.get_logger(__name__)
 
@@ -47,8 +50,19 @@ def run_steward(settings: Settings, folder: DeployFolder) -> None:
 
 
 def entrance_of(settings: Settings) -> Entrance:
-    """The entrance, on the address where the service is reached without one."""
-    return Entrance(settings.entrance, settings.data_dir / "entrance")
+    """The entrance. Raises SettingsInvalid."""
+    return Entrance(entrance_settings(settings), settings.entrance_dir)
+
+
+def entrance_settings(settings: Settings) -> EntranceSettings:
+    """With what they leave open: the address at which the service is reached without an entrance. Raises
+    SettingsInvalid where that is a slot's.
+    """
+    entrance, api = settings.entrance, settings.api
+    try:
+        return replace(entrance, host=entrance.host or api.host, port=entrance.port or api.port)
+    except ValueError as error:
+        raise SettingsInvalid(name="CARE_VOICE_ENTRANCE", why=str(error)) from error
 
 
 def ports_of(settings: Settings) -> dict[SlotName, int]:

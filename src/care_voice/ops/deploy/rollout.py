@@ -29,6 +29,7 @@ FORMAT = "care-voice-deployment/1"
 ALL = 100
 _REMEMBERED = 20
 _MOST_STARTS = 3
+_SETTLED_S = 1.0
 
 
 class Phase(StrEnum):
@@ -89,7 +90,7 @@ class Deployment(msgspec.Struct, frozen=True):
     """Everything that is remembered. `slots` holds what should run in each; None for nothing."""
 
     active: SlotName = "blue"
-    slots: dict[SlotName, Release | None] = {"blue": Release(), "green": None}
+    slots: dict[SlotName, Release | None] = msgspec.field(default_factory=lambda: {"blue": Release(), "green": None})
     kept_until: float | None = None
     """When the release beside the active one is stopped, where it is kept for a way back."""
 
@@ -270,7 +271,9 @@ class _Move:
         return self.seen.now - self.rollout.since
 
     def _drained(self, slot: SlotName) -> bool:
-        return self.seen.sessions.get(slot, 0) == 0 or self._held_s >= self.settings.drain_s
+        """Nothing is under way in a slot that has had no traffic for a moment, or it has had time enough."""
+        idle = self.seen.sessions.get(slot, 0) == 0 and self._held_s >= _SETTLED_S
+        return idle or self._held_s >= self.settings.drain_s
 
     def _next_step(self, text: str) -> Deployment:
         if self.rollout.step + 1 == len(self.rollout.steps):
@@ -318,6 +321,8 @@ def _without_dead(
     rollout = deployment.rollout
     unproved = rollout.candidate if rollout is not None and rollout.phase in _UNPROVED else None
     for slot in SLOTS:
-        if shares[slot] > 0 and not ready.get(slot) and ready.get(other(slot)) and other(slot) != unproved:
-            return {slot: 0, other(slot): ALL}
+        beside = other(slot)
+        can_help = bool(ready.get(beside)) and deployment.slots[beside] is not None and beside != unproved
+        if shares[slot] > 0 and not ready.get(slot) and can_help:
+            return {slot: 0, beside: ALL}
     return shares

@@ -113,9 +113,10 @@ class Steward:
         seen = Seen(self._clock(), ready, sessions, starts, self._comparison.verdict())
         self._remember(advance(self.deployment, seen, self._settings))
         want = wanted(self.deployment, ready)
+        # Whoever is to stop must get no traffic any more.
+        self._tend_entrance(want)
         for slot in SLOTS:
             self._tend(slot, want, ready.get(slot, False))
-        self._tend_entrance(want)
         self._finish_migrations(ready)
         self._comparison.ask(self._question())
         return not (self.deployment.stopping and self._all_ended())

@@ -20,12 +20,12 @@ class EntranceSettings:
     haproxy: str = "haproxy"
     """The program, 2.6 or newer."""
 
-    host: str = "127.0.0.1"
-    """Address on which it is reached. Only this machine by default: there is no login yet, and recordings are
-    private."""
+    host: str = ""
+    """Address on which it is reached; empty for CARE_VOICE_API__HOST, which is where the service is reached without an
+    entrance."""
 
-    port: int = 3000
-    """TCP port on which it is reached, by TLS where there is a certificate."""
+    port: int = 0
+    """TCP port on which it is reached, by TLS where there is a certificate; 0 for CARE_VOICE_API__PORT."""
 
     certificate: str = ""
     """A PEM file with the certificate, what leads from it to an authority, and the private key. Read anew at a
