@@ -409,6 +409,7 @@ export const fil: Texts = {
     directories: "Sinusuri ang mga folder",
     disk: "Sinusuri ang espasyo sa disk",
     memory: "Sinusuri ang memory",
+    database: "Binubuksan ang database",
     devices: "Naghahanap ng GPU",
     model: "Sinusuri ang modelo ng boses",
     model_verified: "Nasuri na ang modelo ng boses",
@@ -728,6 +729,12 @@ export const fil: Texts = {
     engine_out_of_memory: "Naubusan ng memory ang server habang nagsusulat. Pakisubukan muli.",
     batches_reduced: "Kulang sa memory ang server kaya mas kaunting recording ang sabay na isinusulat.",
     overloaded: "Abala ang serbisyo. Subukan muli maya-maya.",
+    storage_low:
+      "Kaunti na ang espasyo sa disk ng server. Inuuna ang mga recording; susunod ang mga kopya para pakinggan.",
+    self_test_failed:
+      "Hindi pumasa ang serbisyo sa sarili nitong pagsusuri at sinisimulan muli. Subukan muli pagkalipas ng ilang minuto.",
+    preflight_failed: "Kulang ang server sa kailangan ng serbisyo. Pakisabi sa namamahala nito.",
+    operator_only: "Para lamang ito sa namamahala ng serbisyo.",
     storage_full: "Puno na ang disk ng serbisyo. Itago ang recording at subukan muli mamaya.",
     recording_not_found: "Wala na rito ang recording na ito.",
     job_not_found: "Wala na rito ang gawaing ito.",
