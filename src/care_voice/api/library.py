@@ -11,7 +11,6 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from care_voice.api.bodies import json_body
-from care_voice.api.jobs import job_shape
 from care_voice.api.openapi_library import (
     BULK_DOCS,
     CHANGE_DOCS,
@@ -199,8 +198,7 @@ def _shape(recording: Recording, job: Job | None) -> dict[str, Any]:
 
 
 def _summary(summary: Summary) -> dict[str, Any]:
-    job = summary.job and job_shape(summary.job)
-    return {"language": summary.language, "beginning": summary.beginning, "job": job}
+    return {"language": summary.language, "beginning": summary.beginning}
 
 
 def _match(match: Match) -> dict[str, Any]:

@@ -64,7 +64,7 @@ LIST_DOCS: dict[str, Any] = {
             _query(
                 "summary",
                 {"type": "boolean", "default": False},
-                "With each its `summary`: language and beginning of the transcript, and the last job that makes one.",
+                "With each its `summary`: language and beginning of the current transcript.",
             ),
         ]
     },

@@ -85,14 +85,8 @@ _MATCH = _object({
     "end_s": _MAYBE_NUMBER,
 })  # fmt: skip
 _SUMMARY = {
-    **_object(
-        {
-            "language": _MAYBE_TEXT,
-            "beginning": _TEXT,
-            "job": {"oneOf": [_ref("Job"), {"type": "null"}]},
-        }
-    ),
-    "description": "With `summary`.",
+    **_object({"language": _MAYBE_TEXT, "beginning": _TEXT}),
+    "description": "The current transcript in short. With `summary`.",
 }
 _RECEIPT = _object({
     "id": _TEXT,

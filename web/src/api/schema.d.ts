@@ -1464,11 +1464,10 @@ export interface components {
                 start_s: number | null;
                 end_s: number | null;
             }[];
-            /** @description With `summary`. */
+            /** @description The current transcript in short. With `summary`. */
             summary?: {
                 language: string | null;
                 beginning: string;
-                job: components["schemas"]["Job"] | null;
             };
         };
         FoundRecordings: {
@@ -2562,7 +2561,7 @@ export interface operations {
                 limit?: number;
                 /** @description Count them too: `total`, exact up to 1,000. */
                 count?: boolean;
-                /** @description With each its `summary`: language and beginning of the transcript, and the last job that makes one. */
+                /** @description With each its `summary`: language and beginning of the current transcript. */
                 summary?: boolean;
             };
             header?: never;

@@ -192,11 +192,11 @@ function NothingKept(): JSX.Element {
 }
 
 function retryItems(recording: FoundRecording, library: Library): MenuItem[] {
-  const job = recording.summary?.job;
+  const job = recording.transcription.job_id;
   const { kind } = stageOf(recording);
   if (!job || (kind !== "failed" && kind !== "cancelled")) return [];
   const retry = async (): Promise<void> => {
-    const answer = await retryJob(job.id);
+    const answer = await retryJob(job);
     if (!answer.ok) showToast({ tone: "bad", text: problemText(t(), answer.problem.code, answer.problem.detail) });
     await library.refresh();
   };
