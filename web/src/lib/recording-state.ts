@@ -18,7 +18,8 @@ export function stageOf({ state, received, length, transcript_id, transcription 
   if (transcription.state === "queued") return { kind: "waiting" };
   if (transcription.state === "running") return { kind: "transcribing", ratio: ratio(done_s, total_s) };
   if (transcript_id) return { kind: "ready" };
-  if (transcription.state === "failed") return { kind: "failed", code: error?.code ?? "", detail: error?.message ?? "" };
+  if (transcription.state === "failed")
+    return { kind: "failed", code: error?.code ?? "", detail: error?.message ?? "" };
   return { kind: transcription.state === "cancelled" ? "cancelled" : "kept" };
 }
 
