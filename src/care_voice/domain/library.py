@@ -40,6 +40,7 @@ class Filters:
     until: float | None = None
     trashed: bool = False
     has_transcript: bool | None = None
+    legal_hold: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,6 +178,25 @@ def test_files_are_paused_resumed_and_cancelled_each_by_itself(
     assert "fellow americans" in transcript_of(page).lower()
 
 
+def test_what_is_given_up_while_it_is_completed_is_not_in_the_library(hearing: Browser, service: Service) -> None:
+    page = open_page(hearing, service)
+    before = len(kept(service))
+    completing: list[Route] = []
+    page.route("**/complete", completing.append)
+    record_until(page, 2)
+    page.get_by_test_id("stop").click()
+    wait_until(lambda: page.evaluate("1") and completing, "the last request is out")
+    answer = completing[0].fetch()
+    assert answer.ok
+    assert len(kept(service)) == before + 1
+    page.get_by_test_id("cancel-sending").click()
+    page.get_by_role("alertdialog").get_by_text("確定移除").click()
+    expect(page.get_by_test_id("sending")).to_have_count(0)
+    with page.expect_response(lambda response: response.request.method == "DELETE"):
+        completing[0].fulfill(response=answer)
+    wait_until(lambda: page.evaluate("1") and len(kept(service)) == before, "it is out of the library")
+
+
 def assert_recovered(context: BrowserContext, service: Service) -> None:
     page = open_in(context, service)
     expect(page.get_by_test_id("recovered")).to_contain_text("已保留", timeout=PATIENCE_MS)

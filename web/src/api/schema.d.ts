@@ -1509,6 +1509,12 @@ export interface components {
             next: string | null;
         };
         TrashedOrReceipt: components["schemas"]["Recording"] | components["schemas"]["Receipt"];
+        Hold: {
+            recording_id: string;
+            legal_hold: boolean;
+            reason: string;
+            version: number;
+        };
         Retention: {
             trash_days: number;
             items: {
@@ -2551,6 +2557,8 @@ export interface operations {
                 trashed?: boolean;
                 /** @description Those that have one, or have none. */
                 has_transcript?: boolean;
+                /** @description Those that are held, or are not. */
+                legal_hold?: boolean;
                 /** @description Those whose newest transcription is so; `none`: nobody asked for one. */
                 transcription?: "none" | "queued" | "running" | "done" | "failed" | "cancelled";
                 /** @description relevance needs q. */
@@ -2987,9 +2995,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["Hold"];
                 };
             };
             /** @description A field does not fit. */
@@ -3038,9 +3044,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["Hold"];
                 };
             };
             /** @description There is no such recording. */

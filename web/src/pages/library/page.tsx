@@ -19,7 +19,7 @@ import { showToast } from "../../state/toasts";
 import { BulkBar } from "./bulk-bar";
 import { chipsOf, FilterChips, FilterPanel, OrderSelect } from "./filters";
 import { Finder } from "./finder";
-import { HoldDialog } from "./hold-dialog";
+import { HeldDialog } from "./held-dialog";
 import { focusFirst, RecordingList } from "./list";
 import { TagsDialog } from "./tags-dialog";
 
@@ -83,7 +83,7 @@ export default function LibraryPage(): JSX.Element {
           onClose={() => setTagging([])}
         />
       </Show>
-      <Show when={held()}>{(recording) => <HoldDialog recording={recording()} onClose={() => setHeld(null)} />}</Show>
+      <Show when={held()}>{(recording) => <HeldDialog recording={recording()} onClose={() => setHeld(null)} />}</Show>
     </Page>
   );
 }
