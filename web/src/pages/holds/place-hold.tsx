@@ -34,6 +34,7 @@ export function PlaceHold(props: PlaceHoldProps): JSX.Element {
   return (
     <Dialog
       open
+      beginsInField
       onOpenChange={(open) => open || props.onClose()}
       title={t().holds.place}
       description={t().holds.placeDetail}
