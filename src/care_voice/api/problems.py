@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from care_voice.api.context import request_id
-from care_voice.domain import errors, store_errors
+from care_voice.domain import deploy_errors, errors, store_errors
 
 log = structlog.get_logger(__name__)
 
@@ -62,6 +62,7 @@ _STATUS: list[tuple[type[errors.CareVoiceError], int]] = [
     (errors.DecryptionFailed, 422),
     (errors.PinConflict, 422),
     (errors.ModelError, 503),
+    (deploy_errors.DeployError, 503),
 ]
 """First match wins, so the special stands before the general. A file's fault is 422, never a 500."""
 

@@ -8,7 +8,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from importlib import import_module
@@ -243,6 +243,7 @@ def usable_cpus() -> int:
 async def serve(settings: Settings, spawn: Spawn = spawn) -> None:
     """Run the service until SIGTERM or SIGINT; the first drains, a second one ends it at once."""
     application = Application(settings, spawn)
+    _share_jobs_on_signals(application)
     application.clear_incoming()
     # Forms are spooled where uploads are stored: the system's own temporary directory is often small, or in memory.
     tempfile.tempdir = str(settings.incoming_dir)
@@ -284,6 +285,18 @@ def _short_turns() -> Iterator[None]:
         yield
     finally:
         sys.setswitchinterval(usual)
+
+
+def _share_jobs_on_signals(application: Application) -> None:
+    """SIGUSR1 and SIGUSR2 say which of two services on one data directory takes jobs."""
+    loop, runner = asyncio.get_running_loop(), application.recordings.runner
+
+    def heard(number: signal.Signals, act: Callable[[], None]) -> None:
+        act()
+        log.info("jobs_shared_out", signal=number.name, standing_by=runner.standing_by)
+
+    loop.add_signal_handler(signal.SIGUSR1, heard, signal.SIGUSR1, runner.stand_by)
+    loop.add_signal_handler(signal.SIGUSR2, heard, signal.SIGUSR2, runner.take_part)
 
 
 def _stop_on_signals(application: Application, server: Stoppable) -> asyncio.Task[None]:

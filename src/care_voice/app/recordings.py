@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,7 @@ from care_voice.service.webhook_courier import WebhookCourier
 from care_voice.service.webhooks import Webhooks
 from care_voice.store.audio_opening import open_audio
 from care_voice.store.opening import open_database, prepare
+from care_voice.store.settings import StoreSettings
 from care_voice.supervisor.media_pool import MediaPool
 from care_voice.telemetry.metrics import Metrics
 
@@ -61,7 +63,7 @@ class RecordingParts:
     ) -> None:
         """`admit` raises CareVoiceError while the service cannot transcribe."""
         self.db = open_database(settings.store, settings.data_dir)
-        self._store = settings.store
+        self._store = store_settings_of(settings)
         self.node = new_id("node", time.time())
         self.watch = DatabaseWatch(self.db, self.prepare)
         self.audio = open_audio(settings.audio, settings.data_dir, settings.incoming_dir)
@@ -150,6 +152,12 @@ class RecordingParts:
         task = asyncio.create_task(work, name=name)
         task.add_done_callback(_explain_end)
         self._tasks.append(task)
+
+
+def store_settings_of(settings: Settings) -> StoreSettings:
+    """Beside another release nothing is done to the database that the older one could not live with."""
+    behind_an_entrance = settings.slot != "" and settings.store.migrate == "auto"
+    return replace(settings.store, migrate="before") if behind_an_entrance else settings.store
 
 
 def new_sender(settings: WebhookSettings) -> HttpSender:

@@ -24,10 +24,12 @@ VERBS = {
     "restore": "backup",
     "verify": "backup",
     "db": "db",
+    "steward": "stewarding",
+    "deploy": "deploy",
 }
 """Name of a command -> module of this package that holds it."""
 
-_GROUPS = frozenset({"models", "recordings", "webhooks", "db"})
+_GROUPS = frozenset({"models", "recordings", "webhooks", "db", "deploy"})
 """Commands that have commands of their own."""
 
 

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.filesize import decimal
 
-from care_voice.cli.background import PidFile
+from care_voice.cli.background import is_served
 from care_voice.cli.common import errors_explained, give_up
 from care_voice.config import Settings, load_settings
 from care_voice.domain.store_errors import BackupInvalid
@@ -107,7 +107,7 @@ def verify(source: Target, point: Point = None, as_json: Json = False) -> None:
 
 def _require_stopped(settings: Settings) -> None:
     """Exits with 1 while the service of this data directory runs: what it took in meanwhile would be lost."""
-    if PidFile(settings.run_dir).running_pid() is not None:
+    if is_served(settings.run_dirs):
         give_up(
             f"the service with the data directory {settings.data_dir} is running.",
             "Stop it first: `care-voice stop`, or ./stop.sh.",

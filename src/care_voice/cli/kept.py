@@ -11,7 +11,7 @@ from typing import TypeVar
 import msgspec
 import typer
 
-from care_voice.cli.background import PidFile
+from care_voice.cli.background import is_served
 from care_voice.cli.common import errors_explained
 from care_voice.config import Settings, load_settings
 from care_voice.service.intake import Intake
@@ -46,7 +46,7 @@ class Kept:
     @property
     def is_served(self) -> bool:
         """Whether a server works on the same data directory."""
-        return PidFile(self.settings.run_dir).running_pid() is not None
+        return is_served(self.settings.run_dirs)
 
 
 def with_kept(work: Callable[[Kept], Awaitable[T]]) -> T:

@@ -84,6 +84,15 @@
     │   ├── BackupUnavailable
     │   ├── ServiceRunning
     │   └── TargetNotEmpty
+    ├── DeployError                   the entrance and its slots (in domain.deploy_errors)
+    │   ├── EntranceFailed
+    │   ├── StewardNotRunning
+    │   ├── RolloutUnderWay
+    │   ├── NoRollout
+    │   ├── NothingKept
+    │   ├── CandidateNotReady
+    │   ├── ReleaseInvalid
+    │   └── DeploymentUnreadable
     ├── SettingsInvalid               the environment or the configuration file
     └── ServiceError                  the service cannot do it now
         ├── NotReady

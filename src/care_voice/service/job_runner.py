@@ -86,6 +86,7 @@ class JobRunner:
         self._claiming = asyncio.Lock()
         self._keeping = asyncio.Lock()
         self._draining = False
+        self._standing_by = settings.standby
         self._can_sit = True
         self._trusts_leases_at = time.monotonic() + settings.lease_s
         self._bulk = _Lane(JobKind.TRANSCRIBE, range(JobPriority.BULK, 10), settings.bulk)
@@ -122,6 +123,20 @@ class JobRunner:
             async with self._keeping:
                 await self._database.awrite(lambda c: nodes.forget(c, self._seat.node.id))
 
+    def stand_by(self) -> None:
+        """Take no more jobs until `take_part`; those in hand are finished."""
+        self._standing_by = True
+
+    def take_part(self) -> None:
+        """Take jobs again."""
+        self._standing_by = False
+        self._news.set()
+
+    @property
+    def standing_by(self) -> bool:
+        """Whether no jobs are taken, for now or for good."""
+        return self._standing_by or self._draining
+
     @property
     def _attempts(self) -> list[Attempt]:
         return [attempt for lane in self._lanes for attempt in lane.attempts]
@@ -149,7 +164,7 @@ class JobRunner:
         """Claim as there is room, and rest until there may be more."""
         self._news.clear()
         rest_s = _NOT_READY_S
-        if not self._draining and self._admitted():
+        if not self.standing_by and self._admitted():
             async with self._claiming:
                 for lane in self._lanes:
                     await self._fill(lane)
@@ -158,7 +173,7 @@ class JobRunner:
         await came_within(self._news, rest_s)
 
     async def _fill(self, lane: _Lane) -> None:
-        while lane.has_room and not self._draining and (job := await self._claim(lane)) is not None:
+        while lane.has_room and not self.standing_by and (job := await self._claim(lane)) is not None:
             self._begin(job, lane)
 
     def _admitted(self) -> bool:

@@ -21,6 +21,11 @@ _MAX_MISSED = 1
 _LONGEST_S = 60.0
 
 
+def known_clip() -> bytes:
+    """The clip as a file."""
+    return files("care_voice.service").joinpath(CLIP).read_bytes()
+
+
 async def run_self_test(transcriber: Transcriber, timeout_s: float) -> str:
     """Decode the clip and compare its words; returns what to show.
 
