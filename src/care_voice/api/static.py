@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from functools import cache
 from pathlib import Path
 
 from starlette.datastructures import Headers
@@ -13,10 +14,13 @@ from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
+from care_voice.api.form_texts import choose
+from care_voice.api.preloads import LOCALE_COOKIE, Preloads
+
 STATIC_DIR = Path(__file__).parent / "static"
 PAGES = ("/", "/library", "/library/trash", "/recordings/:id", "/models", "/settings", "/help")
 """Addresses of the app's pages, as web/src/lib/pages.ts has them: each is answered with the app."""
-_IS_PAGE = re.compile("|".join(re.escape(page).replace(":id", "[^/]+") for page in PAGES))
+_PATTERNS = {page: re.compile(re.escape(page).replace(":id", "[^/]+")) for page in PAGES}
 _YEAR_S = 365 * 24 * 3600
 _NOT_FOUND = 404
 _API_PREFIXES = ("/v1/", "/api/")
@@ -61,8 +65,8 @@ class WebApp(StaticFiles):
         return response
 
     async def _found(self, path: str, scope: Scope) -> Response:
-        if _IS_PAGE.fullmatch(f"/{path}"):
-            return await super().get_response("index.html", scope)
+        if page := _page(path):
+            return _with_preloads(await super().get_response("index.html", scope), page, Request(scope))
         try:
             return await super().get_response(path, scope)
         except HTTPException as error:
@@ -74,6 +78,29 @@ class WebApp(StaticFiles):
 def is_built() -> bool:
     """Whether the web app was built into the package."""
     return (STATIC_DIR / "index.html").is_file()
+
+
+def _page(path: str) -> str | None:
+    """Which of the app's pages has this address."""
+    return next((page for page, pattern in _PATTERNS.items() if pattern.fullmatch(f"/{path}")), None)
+
+
+def _with_preloads(response: Response, page: str, request: Request) -> Response:
+    """Names what the page needs in the language of whoever opens it. The service worker, which keeps one answer for all
+    pages, is told nothing."""
+    if not _for_a_reader(request.scope):
+        return response
+    locale = choose(request.headers.get("accept-language", ""), request.cookies.get(LOCALE_COOKIE))
+    if links := _preloads().links(page, locale):
+        response.headers["Link"] = links
+        response.headers.add_vary_header("Accept-Language")
+        response.headers.add_vary_header("Cookie")
+    return response
+
+
+@cache
+def _preloads() -> Preloads:
+    return Preloads.read(STATIC_DIR / "preloads.json")
 
 
 def _for_a_reader(scope: Scope) -> bool:

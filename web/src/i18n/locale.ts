@@ -1,5 +1,5 @@
 import { createSignal } from "solid-js";
-import { load, save } from "../io/storage";
+import { load, save, tell } from "../io/storage";
 import { bytes } from "../lib/bytes";
 import { chooseLocale, type Locale } from "./choose";
 import { loadTexts } from "./dictionaries";
@@ -13,12 +13,18 @@ interface Spoken {
   texts: Texts;
 }
 
-const [spoken, speak] = createSignal<Spoken | null>(null);
+const [spoken, setSpoken] = createSignal<Spoken | null>(null);
 
 /** Loads the texts of the user's language; nothing can be shown before. Rejects where they cannot be had. */
 export async function startLocale(): Promise<void> {
   const locale = chooseLocale(load(KEY), navigator.languages);
   speak({ locale, texts: await loadTexts(locale) });
+}
+
+function speak(now: Spoken): void {
+  setSpoken(now);
+  // The texts of this language then come along with the next page (api/preloads.py).
+  tell(KEY, now.locale);
 }
 
 let wanted: Locale | null = null;
