@@ -38,6 +38,7 @@ class Preloads:
 
 
 def _link(file: str) -> str:
+    """What is asked for by a script is asked for across origins (CORS), and used only where this says the same."""
     if file.endswith(".css"):
-        return f"<{file}>; rel=preload; as=style"
+        return f"<{file}>; rel=preload; as=style; crossorigin"
     return f"<{file}>; rel=modulepreload"

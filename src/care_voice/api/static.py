@@ -21,6 +21,8 @@ STATIC_DIR = Path(__file__).parent / "static"
 PAGES = ("/", "/library", "/library/trash", "/recordings/:id", "/models", "/settings", "/help")
 """Addresses of the app's pages, as web/src/lib/pages.ts has them: each is answered with the app."""
 _PATTERNS = {page: re.compile(re.escape(page).replace(":id", "[^/]+")) for page in PAGES}
+_CODINGS = {"br": "br", "gzip": "gz"}
+"""Content codings that the build makes, the smallest first, and how their files end."""
 _YEAR_S = 365 * 24 * 3600
 _NOT_FOUND = 404
 _API_PREFIXES = ("/v1/", "/api/")
@@ -52,15 +54,16 @@ class WebApp(StaticFiles):
     def file_response(
         self, full_path: str | os.PathLike[str], stat_result: os.stat_result, scope: Scope, status_code: int = 200
     ) -> Response:
-        """The copy that the build has compressed, for who takes it: the script of a page is a third as long."""
-        packed = Path(f"{os.fspath(full_path)}.gz")
-        if not packed.is_file():
+        """A copy that the build has compressed, for who takes it: the script of a page is a third as long."""
+        copies = [(coding, Path(f"{os.fspath(full_path)}.{ending}")) for coding, ending in _CODINGS.items()]
+        packed = [(coding, path) for coding, path in copies if path.is_file()]
+        if not packed:
             return super().file_response(full_path, stat_result, scope, status_code)
-        if "gzip" not in Headers(scope=scope).get("accept-encoding", ""):
-            response = super().file_response(full_path, stat_result, scope, status_code)
-        else:
-            response = super().file_response(packed, packed.stat(), scope, status_code)
-            response.headers["Content-Encoding"] = "gzip"
+        taken = _taken(scope)
+        coding, path = next(((coding, path) for coding, path in packed if coding in taken), ("", Path(full_path)))
+        response = super().file_response(path, path.stat(), scope, status_code)
+        if coding:
+            response.headers["Content-Encoding"] = coding
         response.headers["Vary"] = "Accept-Encoding"
         return response
 
@@ -78,6 +81,12 @@ class WebApp(StaticFiles):
 def is_built() -> bool:
     """Whether the web app was built into the package."""
     return (STATIC_DIR / "index.html").is_file()
+
+
+def _taken(scope: Scope) -> set[str]:
+    """The content codings that somebody names and does not refuse (RFC 9110, 12.5.3)."""
+    offers = [offer.replace(" ", "").lower().split(";") for offer in Headers(scope=scope).get("accept-encoding", "").split(",")]
+    return {coding for coding, *weights in offers if not any(re.fullmatch(r"q=0(\.0*)?", weight) for weight in weights)}
 
 
 def _page(path: str) -> str | None:

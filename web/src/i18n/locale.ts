@@ -25,6 +25,14 @@ function speak(now: Spoken): void {
   setSpoken(now);
   // The texts of this language then come along with the next page (api/preloads.py).
   tell(KEY, now.locale);
+  setTimeout(warmUp);
+}
+
+/** The first date of a page takes the browser as long as all else that is shown: this is while the service is asked. */
+function warmUp(): void {
+  const now = new Date().toISOString();
+  dateAndTime(now);
+  count(1);
 }
 
 let wanted: Locale | null = null;
