@@ -128,6 +128,9 @@ function Read(props: ReadProps): JSX.Element {
   const page = createPageState(props);
   const { transcript, reading, following } = page;
   const state = () => transcript.problem()?.code;
+  // Head and lines in two steps: on a phone, one task for both would keep it from answering a finger.
+  const [begun, setBegun] = createSignal(false);
+  setTimeout(() => setBegun(true));
   createKeys(reading);
   warnBeforeLeaving(() => isUnsaved(reading.editor.state()));
   stopFollowingByHand(reading.setFollow, reading.listening.playing);
@@ -175,7 +178,7 @@ function Read(props: ReadProps): JSX.Element {
             </Suspense>
           )}
         </Match>
-        <Match when={transcript.head()}>
+        <Match when={begun() && transcript.head()}>
           <Tools onCompare={() => page.setComparing(true)} />
           <Show when={transcript.slots().length > 0} fallback={<p class="hint">{nothingIn(transcript.head())}</p>}>
             <Lines />
