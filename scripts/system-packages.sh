@@ -1,4 +1,4 @@
-# Sourced by test.sh: browsers, fonts and a microphone for the browser tests and a PostgreSQL server, from the system's
+# Sourced by test.sh and .ci/run: browsers, fonts and a microphone for the browser tests and a PostgreSQL server, from the system's
 # package manager.
 
 BROWSER=(chromium fonts-noto-cjk fontconfig)
