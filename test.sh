@@ -16,9 +16,9 @@ pytest() { "$VENV/bin/python" -m pytest "$@"; }
 beside system-packages install_system_packages
 setup_venv
 install_locked requirements-dev.lock
+setup_node
 beside model "$VENV/bin/care-voice" models pull base
 setup_web
-setup_node
 install_web_packages
 in_web test --silent
 joined model system-packages
