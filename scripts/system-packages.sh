@@ -1,5 +1,5 @@
-# Sourced by start.sh and test.sh. From the system's package manager: the proxy that stands before the service; for the tests
-# browsers, fonts, a microphone, a PostgreSQL server, containers and systemd's own tools.
+# Sourced by start.sh, test.sh and .ci/run. From the system's package manager: the proxy that stands before the service; for
+# the tests browsers, fonts, a microphone, a PostgreSQL server, containers and systemd's own tools.
 
 BROWSER=(chromium fonts-noto-cjk fontconfig)
 MICROPHONE=(pulseaudio pulseaudio-utils)

@@ -51,10 +51,7 @@ export function createLibrary(filters: Accessor<Filters>) {
     const cursor = next();
     if (!cursor || loading()) return;
     setLoading("more");
-    await asked({ ...filters(), limit: PAGE, cursor }, (page) => {
-      const known = new Set(items.map(({ id }) => id));
-      put(page, [...items, ...page.items.filter(({ id }) => !known.has(id))]);
-    });
+    await asked({ ...filters(), limit: PAGE, cursor }, (page) => put(page, [...items, ...newTo(items, page.items)]));
   };
   /** The same again; what stands behind the longest page that the server gives stays as it was. */
   const refresh = async (): Promise<void> => {
@@ -89,6 +86,11 @@ export function createLibrary(filters: Accessor<Filters>) {
   keepFresh({ items, refresh, follow, retry: () => (items.length > 0 ? refresh() : load(filters())), problem });
   onCleanup(() => abort.abort());
   return { items, next, total, problem, loading, more, refresh, remove, retry: () => load(filters()) };
+}
+
+function newTo(items: readonly FoundRecording[], page: readonly FoundRecording[]): FoundRecording[] {
+  const known = new Set(items.map(({ id }) => id));
+  return page.filter(({ id }) => !known.has(id));
 }
 
 /** The place of the last one; `findLastIndex` is missing in browsers before 2022. */
