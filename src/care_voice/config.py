@@ -170,7 +170,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
 def address_hint(environment: Mapping[str, str]) -> tuple[str, int]:
     """Host and port at which the service would most likely listen, whatever the other settings are worth."""
     try:
-        filed = _read_file(environment, _data_dir(environment)).get("api", {})
+        filed = _read_file(environment, data_dir_of(environment)).get("api", {})
         named = _nested({name: value for name, value in environment.items() if name.startswith(f"{PREFIX}API__")})
         values = {**filed, **named.get("api", {})}
     except (SettingsInvalid, TypeError):
