@@ -300,11 +300,11 @@ class Steward:
         alone = self.deployment.slots[beside] is None and self._host.running(beside) is None
         if self._migrations_due and alone and release is not None and ready.get(active):
             self._migrations_due = False
-            Thread(target=self._migrate, args=(release,), name="migrations", daemon=True).start()
+            Thread(target=self._migrate, args=(active, release), name="migrations", daemon=True).start()
 
-    def _migrate(self, release: Release) -> None:
+    def _migrate(self, slot: SlotName, release: Release) -> None:
         try:
-            self._host.finish_migrations(release)
+            self._host.finish_migrations(slot, release)
         except DeployError as error:
             log.error("migrations_unfinished", code=error.code, detail=error.message, why=str(error.__cause__))
 

@@ -39,6 +39,8 @@ class Host(Protocol):
         """End it now."""
         ...
 
-    def finish_migrations(self, release: Release) -> None:
-        """Apply what no older release could live with, now that none runs. Raises DeployError."""
+    def finish_migrations(self, slot: SlotName, release: Release) -> None:
+        """Apply what no older release could live with, now that none runs but the one in the slot. Raises
+        DeployError.
+        """
         ...
