@@ -110,7 +110,7 @@ class ContainerHost:
         """End it now."""
         self._signal(slot, "KILL")
 
-    def finish_migrations(self, slot: SlotName, release: Release) -> None:
+    def finish_migrations(self, slot: SlotName) -> None:
         """Apply what no older release could live with, by the program in the slot. Raises DeployError."""
         command = ("exec", self._name(slot), "care-voice", "db", "migrate", "--after")
         done = self._podman(*command, limit_s=_MIGRATION_S)
