@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from care_voice.api.server import bind
+from care_voice.api.binding import bind
 from care_voice.api.settings import ApiSettings
 
 

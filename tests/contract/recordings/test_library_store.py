@@ -81,6 +81,9 @@ def test_each_filter_finds_its_own(database: Database) -> None:
     assert ids(database, language="en") == [one]
     assert ids(database, has_transcript=True) == [two, one]
     assert ids(database, has_transcript=False) == [bare]
+    database.write(lambda c: retention.set_hold(c, two, "case 12"))
+    assert ids(database, legal_hold=True) == [two]
+    assert ids(database, legal_hold=False) == [bare, one]
     assert ids(database, since=2e9 * 2) == []
     assert ids(database, until=2e9 * 2, query="hello") == [one]
     assert ids(database, query="你好", tags=("a",), language="zh") == [two]
