@@ -17,7 +17,7 @@ from care_voice.domain.library import Change, Filters, Order, Page
 from care_voice.domain.store_errors import LegalHold, UnknownRecording, VersionConflict
 from care_voice.service import library as service
 from care_voice.service.library import Library
-from care_voice.store import events, recordings, search
+from care_voice.store import events, recordings, retention, search
 from care_voice.store.database import Database
 from support.stored_speech import keep, keep_recording, transcript_of
 
