@@ -56,7 +56,9 @@ class ContainerFailed(AssertionError):
 
 def why_no_containers() -> str | None:
     """Why containers cannot run here; None where they can be expected to."""
-    missing = [program for program in ("podman", "buildah", "runc", "mmdebstrap", "git") if shutil.which(program) is None]
+    missing = [
+        program for program in ("podman", "buildah", "runc", "mmdebstrap", "git") if shutil.which(program) is None
+    ]
     if missing:
         return f"{', '.join(missing)} missing"
     return None if os.geteuid() == 0 else "Podman is set up for root alone here"
