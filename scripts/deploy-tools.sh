@@ -26,6 +26,7 @@ unpack_helm() {
 # has from trixie on.
 unpack_debian_tools() {
   command -v apt-get >/dev/null && command -v dpkg >/dev/null || return 0
+  mkdir -p "$TOOLS"
   unpack_debian promtool /usr/bin/promtool prometheus
   unpack_debian amtool /usr/bin/amtool prometheus-alertmanager
   unpack_debian quadlet /usr/libexec/podman/quadlet podman trixie
@@ -59,10 +60,4 @@ use_suite() {
   echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $1 main" > "$2/suite.list"
   options=(-o "Dir::Etc::sourcelist=$2/suite.list" -o Dir::Etc::sourceparts=/dev/null
     -o "Dir::State::lists=$2/lists" -o "Dir::Cache=$2/cache")
-}
-
-install_deploy_tools() {
-  mkdir -p "$TOOLS"
-  install_python_tools
-  unpack_debian_tools
 }

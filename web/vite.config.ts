@@ -3,6 +3,7 @@ import { defineConfig } from "vitest/config";
 import { compressed } from "./build/compressed";
 import { firstPageBudget } from "./build/first-page";
 import { installable } from "./build/installable";
+import { preloads } from "./build/preloads";
 
 const SERVER = "http://localhost:3000";
 
@@ -10,8 +11,11 @@ const SERVER = "http://localhost:3000";
 // default target would leave out about 2 % of the users in Taiwan. What they lack comes from src/polyfills.ts.
 const OLDEST = ["chrome64", "edge79", "firefox67", "safari11.1"];
 
+const PARTS =
+  /rolldown\/runtime|src\/(?:design\/(?:page|field|confirm|progress-bar|badge|notice)|lib\/languages|state\/(?:visible|appearance)|io\/files)\.tsx?$/;
+
 export default defineConfig({
-  plugins: [solid(), firstPageBudget(), installable(), compressed()],
+  plugins: [solid(), firstPageBudget(), installable(), preloads(), compressed()],
   css: { transformer: "lightningcss" },
   build: {
     target: OLDEST,
@@ -23,7 +27,11 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     // The API documentation is one large library, loaded on its own page alone.
     chunkSizeWarningLimit: 1600,
-    rolldownOptions: { input: ["index.html", "docs/index.html"] },
+    rolldownOptions: {
+      input: ["index.html", "docs/index.html"],
+      // Small parts that several pages share come in one file: over a slow network each file costs a way there and back.
+      output: { codeSplitting: { groups: [{ name: "parts", test: PARTS }] } },
+    },
   },
   server: { proxy: { "/v1": SERVER, "/api": SERVER } },
   test: { environment: "node", include: ["{src,build}/**/*.test.ts"] },

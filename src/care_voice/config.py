@@ -25,6 +25,7 @@ from care_voice.remote.settings import RemoteSettings
 from care_voice.scheduler.settings import SchedulerSettings
 from care_voice.service.audio_upkeep import AudioUpkeepSettings
 from care_voice.service.derive_job import RecordingSettings
+from care_voice.service.disk_watch import DiskSettings
 from care_voice.service.intake import IntakeSettings
 from care_voice.service.job_settings import JobSettings
 from care_voice.service.lifecycle import LifecycleSettings
@@ -53,6 +54,7 @@ _LISTS = frozenset(
         "trusted_proxies",
         "also_served",
         "steps",
+        "container_options",
     }
 )
 
@@ -90,6 +92,7 @@ class Settings:
     transcription: TranscriptionSettings = field(default_factory=TranscriptionSettings)
     lifecycle: LifecycleSettings = field(default_factory=LifecycleSettings)
     scrub: ScrubSettings = field(default_factory=ScrubSettings)
+    disk: DiskSettings = field(default_factory=DiskSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     backup: BackupSettings = field(default_factory=BackupSettings)
@@ -128,6 +131,12 @@ class Settings:
         return self.data_dir / ENTRANCE_FOLDER
 
     @property
+    def disk_places(self) -> tuple[Path, ...]:
+        """Where recordings, the database and the files of transcriptions lie on this machine."""
+        own = self.audio.directory if self.audio.kind == "directory" else None
+        return (self.data_dir, own) if own is not None else (self.data_dir,)
+
+    @property
     def _own_dir(self) -> Path:
         return slot_dir(self.data_dir, self.slot)
 
@@ -157,6 +166,21 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     if settings.engine.kind == "remote" and not settings.remote.url:
         raise SettingsInvalid(name=f"{PREFIX}REMOTE{SEPARATOR}URL", why="a remote engine needs it")
     return settings
+
+
+def address_hint(environment: Mapping[str, str]) -> tuple[str, int]:
+    """Host and port at which the service would most likely listen, whatever the other settings are worth."""
+    try:
+        filed = _read_file(environment, data_dir_of(environment)).get("api", {})
+        named = _nested({name: value for name, value in environment.items() if name.startswith(f"{PREFIX}API__")})
+        values = {**filed, **named.get("api", {})}
+    except (SettingsInvalid, TypeError):
+        values = {}
+    usual = ApiSettings()
+    try:
+        return str(values.get("host", usual.host)), int(values.get("port", usual.port))
+    except (TypeError, ValueError):
+        return usual.host, usual.port
 
 
 def setting_names() -> list[tuple[str, Any, str]]:

@@ -46,6 +46,10 @@ class PidFile:
         self._address_path.write_text(address, encoding="ascii")
         return True
 
+    def release(self) -> None:
+        """Be the server no more."""
+        self._lock.release()
+
     def address(self) -> str:
         """Where the server that runs answers, whatever the settings say now; empty where that is not known."""
         try:

@@ -86,6 +86,19 @@ def rollback(follow: Follow = True) -> None:
     _ask_and_follow("rollback", follow=follow, wanted=(Phase.ABORTED, Phase.ROLLED_BACK))
 
 
+@app.command()
+def unused(
+    directory: Annotated[Path, typer.Argument(help="Where installations are, each in a directory of its own.")],
+) -> None:
+    """List the installations of a directory that no slot needs any more."""
+    with errors_explained():
+        deployment = _folder().load() or Deployment()
+    needed = {release.target for release in deployment.slots.values() if release is not None}
+    for path in sorted(directory.resolve().iterdir()):
+        if path.is_dir() and str(path) not in needed:
+            typer.echo(path)
+
+
 def _ask_and_follow(verb: Verb, *, follow: bool, wanted: tuple[Phase, ...] = (Phase.PROMOTED,)) -> None:
     with errors_explained():
         folder = _folder()

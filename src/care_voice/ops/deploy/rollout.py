@@ -321,6 +321,8 @@ def _without_dead(
     rollout = deployment.rollout
     unproved = rollout.candidate if rollout is not None and rollout.phase in _UNPROVED else None
     for slot in SLOTS:
-        if shares[slot] > 0 and not ready.get(slot) and ready.get(other(slot)) and other(slot) != unproved:
-            return {slot: 0, other(slot): ALL}
+        beside = other(slot)
+        can_help = bool(ready.get(beside)) and deployment.slots[beside] is not None and beside != unproved
+        if shares[slot] > 0 and not ready.get(slot) and can_help:
+            return {slot: 0, beside: ALL}
     return shares

@@ -58,7 +58,10 @@ def _of(rows: list[dict[str, str]]) -> ServerStats:
 
 
 def _failures(row: dict[str, str]) -> int:
-    return _sum([row], "econ", "eresp", "hrsp_5xx", "wretr")
+    """A request that is sent again counts as a retry, and where it goes to the other server as a redispatch too, or as
+    a redispatch alone where it had not been sent yet. At the door a retry is but a knock of one that waits."""
+    again = 0 if row["pxname"] == DOOR else max(_sum([row], "wretr"), _sum([row], "wredis"))
+    return again + _sum([row], "econ", "eresp", "hrsp_5xx")
 
 
 def _sum(rows: Iterable[dict[str, str]], *names: str) -> int:
