@@ -1,14 +1,15 @@
 # Sourced by test.sh: browsers, fonts and a microphone for the browser tests and a PostgreSQL server, from the system's
 # package manager.
 
-BROWSER=(chromium fonts-noto-cjk fontconfig)
+BROWSER=(chromium fonts-noto-cjk fonts-thai-tlwg fontconfig)
 MICROPHONE=(pulseaudio pulseaudio-utils)
 FIREFOX=(firefox-esr)
 # WebKit decodes and records by GStreamer, keeps its pages in a sandbox, and needs a display, of which Xvfb makes one.
 WEBKIT=(webkit2gtk-driver libwebkit2gtk-4.1-0 xvfb xauth dbus bubblewrap xdg-dbus-proxy gstreamer1.0-plugins-base
   gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-libav gstreamer1.0-pulseaudio)
 
-has_browser() { command -v chromium >/dev/null && fc-list :lang=zh 2>/dev/null | grep -q .; }
+has_browser() { command -v chromium >/dev/null && has_font zh && has_font th; }
+has_font() { fc-list ":lang=$1" 2>/dev/null | grep -q .; }
 has_microphone() { command -v pulseaudio >/dev/null && command -v paplay >/dev/null && command -v pactl >/dev/null; }
 has_firefox() { command -v firefox-esr >/dev/null || command -v firefox >/dev/null; }
 has_webkit() {
