@@ -1,6 +1,6 @@
 // A classic script after the app's own: where that has not begun, since the browser knows no modules or not all that they
 // are written in, the app is loaded once more as one script in older words. Browsers that are too old for it get the form.
-(() => {
+(function () {
   var app = document.getElementById("app");
   var names = document.currentScript;
   if (!app || !names || app.hasAttribute("data-started")) return;
@@ -14,7 +14,7 @@
   document.head.appendChild(style);
   var script = document.createElement("script");
   script.src = names.getAttribute("data-script");
-  script.onerror = () => {
+  script.onerror = function () {
     var broken = document.getElementById("broken");
     if (broken) broken.removeAttribute("hidden");
   };

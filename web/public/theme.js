@@ -1,5 +1,5 @@
 // A classic script in the head: it runs before the first paint, so that a chosen theme never flashes in the other one.
-(() => {
+(function () {
   var dataset = document.documentElement.dataset;
   var contrast = null;
   var theme = null;
