@@ -17,8 +17,9 @@ from support.waiting import wait_until
 MAX_ERROR_RATE = 0.3
 PATIENCE_S = 90.0
 LACKING = """
-["fetch", "Request", "Response", "Headers", "AbortController", "AbortSignal", "ResizeObserver", "IntersectionObserver",
- "PointerEvent", "structuredClone", "queueMicrotask", "MediaRecorder", "AudioWorkletNode", "AudioWorklet"].forEach(function (name) { delete window[name]; });
+["AbortController", "AbortSignal", "ResizeObserver", "IntersectionObserver",
+ "PointerEvent", "structuredClone", "queueMicrotask", "MediaRecorder", "AudioWorkletNode", "AudioWorklet"
+].forEach(function (name) { delete window[name]; });
 ["allSettled", "any"].forEach(function (name) { delete Promise[name]; });
 ["at", "flat", "flatMap", "findLast", "includes"].forEach(function (name) { delete Array.prototype[name]; });
 ["at", "replaceAll", "matchAll", "padStart", "padEnd", "trimStart", "trimEnd"].forEach(function (name) {
@@ -41,8 +42,8 @@ delete Node.prototype.isConnected;
 delete Node.prototype.getRootNode;
 delete BaseAudioContext.prototype.audioWorklet;
 """
-"""Roughly what Chrome 49 has not got. What has no name that could be taken away, as grids, stays, and `globalThis`, which
-Playwright needs."""
+"""Roughly what Chrome 49 has not got. What has no name that could be taken away, as grids, stays, and `globalThis`,
+which Playwright needs."""
 
 
 PAGES = ("record", "library", "trash", "transcript", "models", "settings", "help", "not-found")
