@@ -85,13 +85,17 @@ def is_built() -> bool:
 
 def _taken(scope: Scope) -> set[str]:
     """The content codings that somebody names and does not refuse (RFC 9110, 12.5.3)."""
-    offers = [offer.replace(" ", "").lower().split(";") for offer in Headers(scope=scope).get("accept-encoding", "").split(",")]
+    offers = [
+        offer.replace(" ", "").lower().split(";")
+        for offer in Headers(scope=scope).get("accept-encoding", "").split(",")
+    ]
     return {coding for coding, *weights in offers if not any(re.fullmatch(r"q=0(\.0*)?", weight) for weight in weights)}
 
 
 def _page(path: str) -> str | None:
-    """Which of the app's pages has this address."""
-    return next((page for page, pattern in _PATTERNS.items() if pattern.fullmatch(f"/{path}")), None)
+    """Which of the app's pages has this address; that of the first one is `.` here."""
+    address = "/" if path == "." else f"/{path}"
+    return next((page for page, pattern in _PATTERNS.items() if pattern.fullmatch(address)), None)
 
 
 def _with_preloads(response: Response, page: str, request: Request) -> Response:
