@@ -27,7 +27,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_recording_that_does_not_fit_is_refused_and_the_next_one_is_transcribed(
     small_disk: Path, model_store: Path, speech: Path
 ) -> None:
-    with running_service(small_disk, model_store) as service:
+    small = {"DISK__LOW_BYTES": "0", "DISK__FULL_BYTES": "0"}
+    with running_service(small_disk, model_store, **small) as service:
         large = service.client.post(
             "/v1/audio/transcriptions", files={"file": bytes(30_000_000)}, data={"model": "base"}
         )

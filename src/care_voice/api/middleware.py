@@ -35,7 +35,8 @@ _SECURITY_HEADERS = {
     ),
 }
 _QUIET_ROUTES = frozenset({
-    "/health/live", "/health/ready", "/health/startup", "/metrics", "/api/v1/status", "/api/v1/models",
+    "/health", "/health/live", "/health/ready", "/health/startup", "/health/models/{name}", "/metrics",
+    "/api/v1/status", "/api/v1/models",
 })  # fmt: skip
 """Asked every few seconds by probes, which are told the reason when they fail: logged for debugging only."""
 

@@ -24,6 +24,10 @@ class ApiSettings:
     """Addresses or networks (10.0.0.0/8) of proxies whose X-Forwarded-For is believed, separated by commas. It tells
     clients apart, between whom the work is shared fairly."""
 
+    operator_token: str = field(default="", repr=False)
+    """What whoever runs the service sends as `Authorization: Bearer TOKEN` to see health and metrics in full from
+    another machine. Empty for the one in `operator.token` in the data directory, which is made at the first start."""
+
     max_body_bytes: int = 2 * 1024**3
     """Largest request body; about 6 hours of recorded WAV at 48 kHz mono."""
 

@@ -85,10 +85,8 @@ def is_built() -> bool:
 
 def _taken(scope: Scope) -> set[str]:
     """The content codings that somebody names and does not refuse (RFC 9110, 12.5.3)."""
-    offers = [
-        offer.replace(" ", "").lower().split(";")
-        for offer in Headers(scope=scope).get("accept-encoding", "").split(",")
-    ]
+    accepted = Headers(scope=scope).get("accept-encoding", "").replace(" ", "").lower()
+    offers = [offer.split(";") for offer in accepted.split(",")]
     return {coding for coding, *weights in offers if not any(re.fullmatch(r"q=0(\.0*)?", weight) for weight in weights)}
 
 

@@ -14,6 +14,7 @@ import typer
 from care_voice.cli.background import is_served
 from care_voice.cli.common import errors_explained
 from care_voice.config import Settings, load_settings
+from care_voice.service.disk_watch import DiskWatch
 from care_voice.service.intake import Intake
 from care_voice.service.library import Library
 from care_voice.service.transcripts import Transcripts
@@ -34,6 +35,11 @@ class Kept:
     db: Database
     audio: AudioStore
     intake: Intake
+
+    @property
+    def disk(self) -> DiskWatch:
+        """Room for what can wait."""
+        return DiskWatch(self.settings.disk_places, self.settings.disk, Metrics())
 
     @property
     def library(self) -> Library:

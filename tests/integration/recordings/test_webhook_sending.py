@@ -26,8 +26,8 @@ from care_voice.store import events, recordings
 from care_voice.store.database import Connection, Database
 from care_voice.telemetry.metrics import Metrics
 from support import receiver as acts
+from support.ports import free_port
 from support.receiver import receiving
-from support.server import free_port
 from support.stored_speech import keep, keep_recording, transcript_of
 from support.tls import own_certificate
 from support.waiting import until

@@ -162,7 +162,7 @@ function startSources(stream: MediaStream, heard: (Graph & { tap: Tap }) | null,
       samples.flush();
     },
     stop: async () => {
-      await encoder?.stop();
+      await Promise.all([encoder?.stop(), pcm?.settled()]);
       tell({ type: "stopped" });
       pcm?.close();
       samples.flush();

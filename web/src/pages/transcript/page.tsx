@@ -1,28 +1,28 @@
-import { useNavigate, useParams } from "@solidjs/router";
+import { useParams } from "@solidjs/router";
 import { createEffect, createSignal, type JSX, lazy, Match, on, onCleanup, Show, Suspense, Switch } from "solid-js";
 import { getRecording } from "../../api/recordings";
-import { changeJob, type Recording, restoreRecording, transcribeAgain, trashRecording } from "../../api/transcripts";
+import { changeJob, type Recording, restoreRecording, transcribeAgain } from "../../api/transcripts";
 import { Button } from "../../design/button";
 import { Loaded } from "../../design/loaded";
-import { Menu } from "../../design/menu";
 import { Notice } from "../../design/notice";
 import { Page } from "../../design/page";
 import { EmptyState, ErrorState, Skeleton } from "../../design/states";
 import { t } from "../../i18n/locale";
-import { PATHS, recordingPath } from "../../lib/pages";
+import { PATHS } from "../../lib/pages";
 import { isUnsaved } from "../../lib/transcript/editing";
 import { isActive, type JobView } from "../../lib/transcript/jobs";
 import { followRecording } from "../../state/following";
 import { warnBeforeLeaving } from "../../state/leaving";
 import { createListening } from "../../state/listening";
 import { createLoad, type Load } from "../../state/load";
-import { showToast } from "../../state/toasts";
 import { createDocument, type Document } from "../../state/transcript";
 import { About, EditTitle, TitleForm } from "./about";
+import { keepDraft } from "./kept-draft";
 import { createKeys } from "./keys";
 import { Lines } from "./lines";
 import { Player } from "./player";
 import { createReading, ReadingContext } from "./reading";
+import { RecordingMenu } from "./recording-menu";
 import { tellRefusal } from "./refusals";
 import { Tools } from "./toolbar";
 import { Work } from "./work";
@@ -58,7 +58,7 @@ function RecordingPage(props: { id: string }): JSX.Element {
           {(known) => (
             <>
               <EditTitle onClick={() => setRenaming(true)} />
-              <RecordingMenu recording={known()} />
+              <RecordingMenu recording={known()} onChange={load.set} />
             </>
           )}
         </Show>
@@ -83,40 +83,6 @@ function RecordingPage(props: { id: string }): JSX.Element {
   );
 }
 
-/** What can be done with the recording as a whole. */
-function RecordingMenu(props: { recording: Recording }): JSX.Element {
-  const navigate = useNavigate();
-  const restore = async (): Promise<void> => {
-    if (tellRefusal(await restoreRecording(props.recording.id), null, t().recording.restored)) {
-      navigate(recordingPath(props.recording.id));
-    }
-  };
-  const remove = async (): Promise<void> => {
-    if (!tellRefusal(await trashRecording(props.recording.id), null)) return;
-    showToast({ text: t().recording.removed, action: { label: t().states.undo, run: () => void restore() } });
-    navigate(PATHS.library);
-  };
-  return (
-    <Menu
-      label={t().recording.more}
-      icon="more"
-      iconOnly
-      align="end"
-      testid="recording-menu"
-      items={[
-        {
-          label: t().recording.remove,
-          icon: "trash",
-          danger: true,
-          testid: "trash",
-          disabled: props.recording.legal_hold || props.recording.trashed_at !== null,
-          onSelect: () => void remove(),
-        },
-      ]}
-    />
-  );
-}
-
 interface ReadProps {
   id: string;
   recording: Recording;
@@ -133,6 +99,7 @@ function Read(props: ReadProps): JSX.Element {
   setTimeout(() => setBegun(true));
   createKeys(reading);
   warnBeforeLeaving(() => isUnsaved(reading.editor.state()));
+  keepDraft(reading, page.show);
   stopFollowingByHand(reading.setFollow, reading.listening.playing);
   return (
     <ReadingContext.Provider value={reading}>
@@ -153,18 +120,7 @@ function Read(props: ReadProps): JSX.Element {
       <Show when={page.work()}>
         {(job) => <Work job={job()} now={following.now()} onDismiss={() => page.dismiss(job().id)} />}
       </Show>
-      <Show when={page.fresh()}>
-        {(number) => (
-          <Notice tone="info" icon="text">
-            <div class="fresh">
-              {t().versions.fresh(String(number()))}
-              <Button onClick={() => page.show(number())} data-testid="show-fresh">
-                {t().versions.show}
-              </Button>
-            </div>
-          </Notice>
-        )}
-      </Show>
+      <Show when={page.fresh()}>{(number) => <Fresh number={number()} onShow={page.show} />}</Show>
       <Switch fallback={<Skeleton lines={6} />}>
         <Match when={page.comparing() && transcript.head()}>
           {(head) => (
@@ -199,6 +155,20 @@ function Read(props: ReadProps): JSX.Element {
         <Player recording={props.id} durationS={props.recording.duration_s ?? transcript.head()?.duration ?? 0} />
       </Show>
     </ReadingContext.Provider>
+  );
+}
+
+/** Another version has come than the one that is shown. */
+function Fresh(props: { number: number; onShow: (number: number) => void }): JSX.Element {
+  return (
+    <Notice tone="info" icon="text">
+      <div class="fresh">
+        {t().versions.fresh(String(props.number))}
+        <Button onClick={() => props.onShow(props.number)} data-testid="show-fresh">
+          {t().versions.show}
+        </Button>
+      </div>
+    </Notice>
   );
 }
 
