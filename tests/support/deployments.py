@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
@@ -31,12 +31,16 @@ QUICK = {
 _READY_S = 90.0
 _STOP_S = 120.0
 _TESTS = Path(__file__).resolve().parents[1]
+S = TypeVar("S", bound="Stewarded")
 
 
 class Stewarded:
     """Everything of one data directory."""
 
-    def __init__(self, data_dir: Path, model_store: Path, settings: Mapping[str, str]) -> None:
+    def __init__(
+        self, data_dir: Path, model_store: Path, settings: Mapping[str, str], variables: Mapping[str, str] | None = None
+    ) -> None:
+        """`variables` of the environment are above the test's own."""
         self.data_dir = data_dir
         data_dir.mkdir(parents=True, exist_ok=True)
         names = ("ENTRANCE__PORT", "ENTRANCE__BLUE_PORT", "ENTRANCE__GREEN_PORT", "ENTRANCE__METRICS_PORT")
@@ -44,7 +48,9 @@ class Stewarded:
         ports = {name: str(port) for name, port in self.ports.items()}
         values = {**ports, **QUICK, "ENTRANCE__ENABLED": "true", **settings}
         self.environment = environment(
-            data_dir, model_store, {f"CARE_VOICE_{name}": value for name, value in values.items()}
+            data_dir,
+            model_store,
+            {**(variables or {}), **{f"CARE_VOICE_{name}": value for name, value in values.items()}},
         )
         self.url = f"http://127.0.0.1:{self.ports['ENTRANCE__PORT']}"
         self.client = httpx.Client(base_url=self.url, timeout=120)
@@ -127,7 +133,13 @@ class Stewarded:
 @contextmanager
 def stewarded(data_dir: Path, model_store: Path, **settings: str) -> Iterator[Stewarded]:
     """A service behind its entrance, ready."""
-    made = Stewarded(data_dir, model_store, settings)
+    with kept_running(Stewarded(data_dir, model_store, settings)) as made:
+        yield made
+
+
+@contextmanager
+def kept_running(made: S) -> Iterator[S]:
+    """Start it, and end it in any case."""
     try:
         made.start()
         yield made

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -114,13 +115,18 @@ def stop() -> None:
     """Let the service finish what it has in hand, then end it, with its entrance."""
     data_dir = data_dir_of(os.environ)
     folder, run_dirs = DeployFolder(data_dir), run_dirs_of(data_dir)
-    if not folder.is_stewarded and not is_served(run_dirs):
+    with errors_explained():
+        contained = not folder.is_stewarded and _has_containers(folder)
+    if not folder.is_stewarded and not contained and not is_served(run_dirs):
         typer.echo("Care Voice is not running.")
         return
     typer.echo("Care Voice is finishing its work.")
     timeout_s = _drain_timeout_s() + _STOP_MARGIN_S
     with errors_explained():
-        stopped = _stop_stewarded(folder, timeout_s) if folder.is_stewarded else _stop_each(data_dir, timeout_s)
+        if contained:
+            stopped = _stop_containers(folder, data_dir, timeout_s)
+        else:
+            stopped = _stop_stewarded(folder, timeout_s) if folder.is_stewarded else _stop_each(data_dir, timeout_s)
     if not stopped:
         typer.echo("Error: it is still running.", err=True)
         raise typer.Exit(1)
@@ -135,6 +141,26 @@ def _stop_stewarded(folder: DeployFolder, timeout_s: float) -> bool:
         if not folder.is_stewarded:
             return True
         time.sleep(_POLL_S)
+    return False
+
+
+def _has_containers(folder: DeployFolder) -> bool:
+    """Whether there may be containers that a steward has left behind; only a steward can tell. Raises DeployError."""
+    deployment = folder.load()
+    if deployment is None or deployment.stopping:
+        return False
+    try:
+        return load_settings().deploy.host == "container"
+    except SettingsInvalid:
+        return False
+
+
+def _stop_containers(folder: DeployFolder, data_dir: Path, timeout_s: float) -> bool:
+    """What a steward left behind that was killed, by one more, which starts nothing."""
+    folder.leave(Intent(new_id("intent", time.time()), "stop"))
+    process = PidFile(run_dirs_of(data_dir)[0], "steward").spawn("steward")
+    with suppress(subprocess.TimeoutExpired):
+        return process.wait(timeout_s) == 0
     return False
 
 
@@ -164,7 +190,9 @@ def _wait_until_ready(base: str, process: subprocess.Popen[bytes] | None, status
         if process is not None and process.poll() is not None:
             return False
         stages = _get(f"{base}/health/startup")
-        if stages is not None and stages["complete"] and _get(f"{base}/health/ready", ok_only=True) is not None:
+        # A container takes this machine for anybody, and tells the stages to operators alone.
+        complete = stages is not None and stages.get("complete", True)
+        if complete and _get(f"{base}/health/ready", ok_only=True) is not None:
             return True
         line = _line(stages)
         if line != shown:

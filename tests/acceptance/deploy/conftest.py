@@ -10,7 +10,7 @@ import pytest
 
 from care_voice.models.report import Verified
 from care_voice.service.selftest import CLIP
-from support.constant_load import Load, constant_load
+from support.constant_load import MANY, Load, constant_load
 from support.deployments import Stewarded, stewarded
 from support.parrot import save_parrot
 from support.waiting import wait_until
@@ -38,10 +38,16 @@ def deployed(parrot_store: Path, tmp_path_factory: pytest.TempPathFactory) -> It
         yield made
 
 
+@pytest.fixture(scope="module")
+def users() -> tuple[str, ...]:
+    """What those do who use the service all the time."""
+    return MANY
+
+
 @pytest.fixture
-def load(deployed: Stewarded) -> Iterator[Load]:
+def load(deployed: Stewarded, users: tuple[str, ...]) -> Iterator[Load]:
     """Users all the time; none of them may notice anything."""
-    with constant_load(deployed.url, KNOWN, WORDS) as load:
+    with constant_load(deployed.url, KNOWN, WORDS, users) as load:
         wait_until(lambda: load.failed or all(load.done[each] for each in ALL), "everybody has got something")
         assert load.failed == []
         yield load

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Thread
 
@@ -95,7 +96,7 @@ class Steward:
         self._clock = clock
         self._slots = {slot: _Slot() for slot in SLOTS}
         self._weights: Mapping[SlotName, int] = {}
-        self._trouble = ""
+        self._trouble: dict[str, str] = {}
         self._migrations_due = True
         self.deployment = replace(folder.load() or Deployment(), stopping=False)
 
@@ -116,11 +117,9 @@ class Steward:
         want = wanted(self.deployment, ready)
         # Whoever is to stop must get no traffic any more.
         self._tend_entrance(want)
-        for slot in SLOTS:
-            self._tend(slot, want, ready.get(slot, False))
-        self._finish_migrations(ready)
+        self._tend_slots(want, ready)
         self._comparison.ask(self._question())
-        return not (self.deployment.stopping and self._all_ended())
+        return not self._has_stopped()
 
     # --- what is asked ------------------------------------------------------------------------------------------------
 
@@ -182,6 +181,17 @@ class Steward:
         return take_back(deployment, "rolled back by hand", now)
 
     # --- what is done -------------------------------------------------------------------------------------------------
+
+    def _tend_slots(self, want: Wanted, ready: Mapping[SlotName, bool]) -> None:
+        for slot in SLOTS:
+            try:
+                self._tend(slot, want, ready.get(slot, False))
+            except DeployError as error:
+                self._say_trouble(slot, error)
+            else:
+                self._trouble.pop(slot, None)
+        with suppress(DeployError):
+            self._finish_migrations(ready)
 
     def _tend(self, slot: SlotName, want: Wanted, ready: bool) -> None:
         mine, release = self._slots[slot], None if self.deployment.stopping else want.slots[slot]
@@ -253,22 +263,22 @@ class Steward:
                 self._entrance.set_weights(want.weights)
                 self._weights = want.weights
         except DeployError as error:
-            self._say_trouble(error)
+            self._say_trouble("entrance", error)
         else:
-            self._trouble = ""
+            self._trouble.pop("entrance", None)
 
     def _ask_entrance(self) -> Mapping[SlotName, ServerStats]:
         try:
             return self._entrance.stats() if self._entrance.running else {}
         except DeployError as error:
-            self._say_trouble(error)
+            self._say_trouble("entrance", error)
             return {}
 
-    def _say_trouble(self, error: DeployError) -> None:
+    def _say_trouble(self, where: str, error: DeployError) -> None:
         """Once, and not at each look."""
-        if self._trouble != error.message:
-            log.error("entrance_trouble", code=error.code, detail=error.message, hint=error.advice)
-        self._trouble = error.message
+        if self._trouble.get(where) != error.message:
+            log.error("trouble", where=where, code=error.code, detail=error.message, hint=error.advice)
+        self._trouble[where] = error.message
 
     # --- what is compared, and remembered -----------------------------------------------------------------------------
 
@@ -298,8 +308,8 @@ class Steward:
     def _finish_migrations(self, ready: Mapping[SlotName, bool]) -> None:
         """What an older release could not live with is applied once none runs any more; beside all else."""
         active, beside = self.deployment.active, other(self.deployment.active)
-        alone = self.deployment.slots[beside] is None and self._host.running(beside) is None
-        if self._migrations_due and alone and ready.get(active):
+        due = self._migrations_due and ready.get(active) and self.deployment.slots[beside] is None
+        if due and self._host.running(beside) is None:
             self._migrations_due = False
             Thread(target=self._migrate, args=(active,), name="migrations", daemon=True).start()
 
@@ -309,8 +319,18 @@ class Steward:
         except DeployError as error:
             log.error("migrations_unfinished", code=error.code, detail=error.message, why=str(error.__cause__))
 
+    def _has_stopped(self) -> bool:
+        if not self.deployment.stopping or not self._all_ended():
+            return False
+        for slot in SLOTS:
+            self._host.clear(slot)
+        return True
+
     def _all_ended(self) -> bool:
-        return all(self._host.running(slot) is None for slot in SLOTS)
+        try:
+            return all(self._host.running(slot) is None for slot in SLOTS)
+        except DeployError:
+            return False
 
 
 def _alone_now(before: Deployment, after: Deployment) -> bool:
