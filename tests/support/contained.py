@@ -15,7 +15,7 @@ from support.faulty_release import FAULT_VARIABLE
 
 _OPTIONS = ("--memory=2g", "--pids-limit=512")
 _PATIENT = {"DEPLOY__HANG_S": "30", "DEPLOY__LATENCY_RATIO": "20", "DEPLOY__PROBE_EVERY_S": "0.5"}
-"""A real model is slow on a machine that does other things too; what is slow is a question of the tests of processes."""
+"""A real model is slow where much else goes on; what is too slow is a question of the tests of processes."""
 
 
 class Contained(Stewarded):

@@ -53,7 +53,6 @@ class Stewarded:
             {**(variables or {}), **{f"CARE_VOICE_{name}": value for name, value in values.items()}},
         )
         self.url = f"http://127.0.0.1:{self.ports['ENTRANCE__PORT']}"
-        self.client = httpx.Client(base_url=self.url, timeout=120)
 
     def run(self, *arguments: str, check: bool = True, timeout_s: float = 180.0) -> subprocess.CompletedProcess[str]:
         """`care-voice ARGUMENTS`."""
@@ -69,10 +68,12 @@ class Stewarded:
         wait_until(self.is_ready, "the entrance passes requests on", _READY_S)
 
     def is_ready(self) -> bool:
-        try:
-            return self.client.get("/health/ready").status_code == 200
-        except httpx.TransportError:
-            return False
+        """Whether the entrance says so."""
+        return _is_ready(self.ports["ENTRANCE__PORT"])
+
+    def answers(self, slot: str) -> bool:
+        """Whether a slot itself is ready."""
+        return _is_ready(self.ports[f"ENTRANCE__{slot.upper()}_PORT"])
 
     def deploy(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """`care-voice deploy ARGUMENTS`, to its end."""
@@ -125,7 +126,6 @@ class Stewarded:
 
     def end(self) -> None:
         """Whatever happened: nothing stays behind."""
-        self.client.close()
         done = self.run("stop", check=False, timeout_s=_STOP_S)
         assert done.returncode == 0, done.stdout + done.stderr
 
@@ -148,6 +148,13 @@ def kept_running(made: S) -> Iterator[S]:
         raise
     finally:
         made.end()
+
+
+def _is_ready(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/health/ready").status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 def installation(folder: Path, fault: str = "") -> Path:

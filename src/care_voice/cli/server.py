@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +60,7 @@ def _start_alone(settings: Settings, timeout: float) -> None:
     if process is None and pid_file.address() not in ("", probed):
         # It was started with other settings, and answers where those said.
         probed = address = pid_file.address()
-    _say_and_wait(_Started(address, probed, pid_file.log_path, process), timeout)
+    _say_and_wait(_Started(address, lambda: probed, pid_file.log_path, process), timeout)
 
 
 def _start_stewarded(settings: Settings, timeout: float) -> None:
@@ -72,9 +73,11 @@ def _start_stewarded(settings: Settings, timeout: float) -> None:
     scheme = "https" if entrance.certificate else "http"
     # A slot is asked itself how far it is: through the entrance nobody is told more than whether it is ready.
     _say_and_wait(
-        _Started(f"{scheme}://localhost:{entrance.port}", _slot_address(folder, entrance), pid_file.log_path, process),
+        _Started(
+            f"{scheme}://localhost:{entrance.port}", lambda: _slot_address(folder, entrance), pid_file.log_path, process
+        ),
         timeout,
-    )
+    )  # fmt: skip
 
 
 def _slot_address(folder: DeployFolder, entrance: EntranceSettings) -> str:
@@ -88,10 +91,10 @@ def _has_entrance(settings: Settings) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Started:
-    """What was started, or runs already (`process` is None): where people find it, and where it is asked how it is."""
+    """What was started, or runs already (`process` is None): where people find it, and where it is asked how it is now."""
 
     address: str
-    probed: str
+    probed: Callable[[], str]
     log_path: Path
     process: subprocess.Popen[bytes] | None
 
@@ -183,12 +186,15 @@ def _drain_timeout_s() -> float:
         return LifecycleSettings().drain_timeout_s
 
 
-def _wait_until_ready(base: str, process: subprocess.Popen[bytes] | None, status: Status, timeout_s: float) -> bool:
+def _wait_until_ready(
+    probed: Callable[[], str], process: subprocess.Popen[bytes] | None, status: Status, timeout_s: float
+) -> bool:
     deadline = time.monotonic() + timeout_s
     shown = ""
     while time.monotonic() < deadline:
         if process is not None and process.poll() is not None:
             return False
+        base = probed()
         stages = _get(f"{base}/health/startup")
         # A container takes this machine for anybody, and tells the stages to operators alone.
         complete = stages is not None and stages.get("complete", True)

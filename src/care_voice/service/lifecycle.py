@@ -70,6 +70,7 @@ class Lifecycle:
         self._settings = settings
         self._metrics = metrics
         self._task: asyncio.Task[None] | None = None
+        self._tried = asyncio.Event()
         stages = REMOTE_STAGES if self._local is None else WORK_STAGES
         self.board = StartupBoard([check.name for check in checks] + list(stages))
         self.self_test = SelfTestWatch(transcriber, settings)
@@ -122,6 +123,12 @@ class Lifecycle:
         """Let work in, or say why not. Raises as `Readiness.admit`."""
         self.readiness.admit()
 
+    async def started(self) -> None:
+        """Wait while the service tries to start for the first time, but not for long."""
+        if self._task is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._tried.wait(), self._settings.start_wait_s)
+
     def start(self) -> None:
         """Begin, in the background."""
         self._task = asyncio.create_task(self._run(), name="lifecycle")
@@ -129,6 +136,7 @@ class Lifecycle:
     async def stop(self) -> None:
         """Drain, then end the workers."""
         self.readiness.draining = True
+        self._tried.set()
         drained = await self._transcriber.drain(self._settings.drain_timeout_s)
         log.info("drained" if drained else "drain_timed_out")
         await self.close()
@@ -186,6 +194,8 @@ class Lifecycle:
             self.readiness.trouble = CareVoiceError()
             log.exception("start_failed", code=CareVoiceError.code)
             return False
+        finally:
+            self._tried.set()
         return True
 
     async def _start_once(self, leave: Leave) -> None:

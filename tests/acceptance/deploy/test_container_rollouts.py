@@ -81,13 +81,15 @@ def test_a_steward_that_is_killed_finds_its_containers_again(deployed: Contained
 
 
 def test_no_container_is_left_after_a_stop_with_and_without_a_steward(deployed: Contained) -> None:
-    assert deployed.left
+    before = deployed.state
     deployed.kill(deployed.steward_pid)
     assert deployed.is_ready()
     assert "has stopped" in deployed.run("stop").stdout
     assert deployed.left == []
     assert "not running" in deployed.run("stop").stdout
     deployed.start()
-    assert len(deployed.left) == 1
+    wait_until(lambda: all(map(deployed.answers, ("blue", "green"))), "both are there again", _AGAIN_S)
+    after = deployed.state
+    assert (after["active"], after["rollout"]) == (before["active"], before["rollout"])
     deployed.run("stop")
     assert deployed.left == []

@@ -53,6 +53,8 @@ log = structlog.get_logger(__name__)
 LOOK_EVERY_S = 0.25
 _FIRST_RESTART_S, _MAX_RESTART_S, _STEADY_S = 1.0, 60.0, 60.0
 _STOP_LIMIT_S = 180.0
+_GOODBYE_S = 2.0
+"""For the entrance when no slot is left: only idle connections can be open still."""
 _ANSWERS_KEPT = 20
 _COMPARED = frozenset({Phase.WARMING, Phase.CANARY})
 _WATCHED = frozenset({Phase.PROMOTING, Phase.PROMOTED})
@@ -253,7 +255,7 @@ class Steward:
     def _tend_entrance(self, want: Wanted) -> None:
         if self.deployment.stopping:
             if self._all_ended():
-                self._entrance.stop(self._settings.drain_s)
+                self._entrance.stop(_GOODBYE_S)
             return
         try:
             if self._entrance.ensure():
@@ -289,7 +291,9 @@ class Steward:
         new, moment = rollout.candidate, (rollout.id, rollout.phase.value, str(rollout.step))
         if rollout.phase in _COMPARED:
             return Question(moment, new, {slot: self._model_in(slot) for slot in (other(new), new)})
-        if rollout.phase in _WATCHED and self.deployment.slots[other(new)] is not None:
+        # One that starts anew with the machine cannot answer yet; whoever is kept takes over meanwhile.
+        watched = rollout.phase in _WATCHED and self._slots[new].ready_since is not None
+        if watched and self.deployment.slots[other(new)] is not None:
             return Question((rollout.id, "all"), new, {new: self._model_in(new)}, alone=True)
         return None
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from care_voice.domain.deploy_errors import DeployError, ReleaseInvalid
+from care_voice.domain.deploy_errors import ContainersUnknown, DeployError, ReleaseInvalid
 from care_voice.ops.deploy.releases import Release, SlotName
 
 _COMMAND_S = 60.0
