@@ -16,6 +16,7 @@ from secrets import token_hex
 
 import httpx
 
+from care_voice.service.selftest import known_clip
 from support.events import read_events
 from support.forms import send
 
@@ -25,6 +26,9 @@ _UPLOADS, _RECORDINGS = "/api/v1/uploads", "/api/v1/recordings"
 _PIECES = 6
 _PAUSE_S = 0.25
 _PATIENCE_S = 90.0
+KNOWN = known_clip()
+WORDS = "what you can do for your country"
+"""What is said in the known clip."""
 MANY = ("request", "request", "upload", "live session", "live session", "page")
 """Two who ask, one who uploads, two who record, one who looks at pages."""
 FEW = ("request", "upload", "live session", "page")

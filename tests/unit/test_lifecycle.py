@@ -98,3 +98,28 @@ async def test_requests_are_told_of_a_remote_engine_that_is_set_up_wrongly() -> 
     with pytest.raises(RemoteMisconfigured, match="401"):
         lifecycle.admit()
     await lifecycle.close()
+
+
+async def test_requests_wait_for_the_end_of_the_first_try_to_start_and_for_no_more_than_that() -> None:
+    workers, media = Refused(), Readers()
+    models = SimpleNamespace(default=SimpleNamespace(pool=workers, local=None), close=workers.close)
+    transcriber = cast("Any", SimpleNamespace(models=models))
+    lifecycle = Lifecycle([], cast("Any", media), transcriber, LifecycleSettings(), Metrics())
+    await lifecycle.started()
+    assert lifecycle.state == "starting"
+    lifecycle.start()
+    await lifecycle.started()
+    assert lifecycle.state == "degraded"
+    await lifecycle.close()
+
+
+async def test_a_start_that_takes_long_keeps_no_request_waiting_for_its_end() -> None:
+    workers = Workers()
+    models = SimpleNamespace(default=SimpleNamespace(pool=workers, local=None), close=workers.close)
+    transcriber = cast("Any", SimpleNamespace(models=models))
+    settings = LifecycleSettings(start_wait_s=0.01)
+    lifecycle = Lifecycle([], cast("Any", workers), transcriber, settings, Metrics())
+    lifecycle.start()
+    await lifecycle.started()
+    assert lifecycle.state == "starting"
+    await lifecycle.close()

@@ -76,7 +76,7 @@ class ApiServices:
         return [*served, *(alias for alias in aliases if alias not in served)]
 
     async def admit(self, request: Request) -> Caller:
-        """Let a request in before its body is read, and say whose it is. One that comes during the start waits a little.
+        """Let a request in before its body is read, and say whose it is. During the start it waits.
 
         Raises:
             NotReady, Draining, Overloaded: Why it is not taken now.

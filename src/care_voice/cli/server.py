@@ -91,7 +91,7 @@ def _has_entrance(settings: Settings) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Started:
-    """What was started, or runs already (`process` is None): where people find it, and where it is asked how it is now."""
+    """What was started, or runs already (`process` is None): where people find it, and where it is asked how it is."""
 
     address: str
     probed: Callable[[], str]

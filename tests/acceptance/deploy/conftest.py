@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 from care_voice.models.report import Verified
-from care_voice.service.selftest import CLIP
-from support.constant_load import MANY, Load, constant_load
+from support.constant_load import KNOWN, MANY, WORDS, Load, constant_load
 from support.deployments import Stewarded, stewarded
-from support.parrot import save_parrot
+from support.parrot import save_parrot_store
 from support.waiting import wait_until
 
-KNOWN = files("care_voice.service").joinpath(CLIP).read_bytes()
 ALL = ("request", "upload", "live session", "stream", "page")
-WORDS = "what you can do for your country"
 
 
 @pytest.fixture(scope="module")
 def parrot_store(verified_model: Verified, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that costs milliseconds, so that two releases and their users fit into a small machine."""
-    folder = tmp_path_factory.mktemp("parrot")
-    store = folder / "store"
-    store.mkdir()
-    parrot = save_parrot(folder / "parrot", verified_model.view)
-    (store / "models.toml").write_text(f'[models.parrot]\ndirectory = "{parrot}"\n', encoding="utf-8")
-    return store
+    return save_parrot_store(tmp_path_factory.mktemp("parrot"), verified_model.view)
 
 
 @pytest.fixture(scope="module")
