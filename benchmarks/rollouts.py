@@ -18,9 +18,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_hex
 
 from care_voice.models.build import build_puller
 from care_voice.models.settings import ModelSettings
+from care_voice.ops.deploy.state_file import DeployFolder, Intent
 from measure import machine, table
 from support.constant_load import FEW, KNOWN, MANY, WORDS, Load, constant_load
 from support.contained import Contained, faulty_image
@@ -71,7 +73,9 @@ class World:
 
     def aborted(self) -> str:
         self._until_canary()
-        self.made.deploy("abort", check=False)
+        # Past the command line, whose start may take longer than a step where much else goes on.
+        DeployFolder(self.made.data_dir).ask(Intent(token_hex(8), "abort"))
+        self.made.wait_phase("aborted", "promoted")
         return self.phase
 
     def failing(self, fault: str) -> Callable[[], str]:
