@@ -56,7 +56,9 @@ class ContainerFailed(AssertionError):
 
 def why_no_containers() -> str | None:
     """Why containers cannot run here; None where they can be expected to."""
-    missing = [program for program in ("podman", "runc", "mmdebstrap", "git") if shutil.which(program) is None]
+    missing = [
+        program for program in ("podman", "buildah", "runc", "mmdebstrap", "git") if shutil.which(program) is None
+    ]
     if missing:
         return f"{', '.join(missing)} missing"
     return None if os.geteuid() == 0 else "Podman is set up for root alone here"
@@ -152,7 +154,9 @@ class ContainerLab:
             self._run([str(PROJECT / "scripts" / "base-image"), "--tag", BASE], _BUILD_S)
 
     def _prune(self) -> None:
-        """Drop the layers of builds before the last few; those that a named image stands on stay."""
+        """Drop what builds left that were killed, and layers of builds before the last few; those that a named image
+        stands on stay."""
+        self._run(["buildah", "rm", "--all"], _COMMAND_S)
         if len(self.podman("images", "--quiet", "--filter", "dangling=true").split()) > _MOST_UNNAMED:
             self.podman("image", "prune", "--force", timeout_s=_BUILD_S)
 

@@ -78,6 +78,11 @@ class Stewarded:
         state: dict[str, Any] = json.loads(self.run("deploy", "status", "--json").stdout)
         return state
 
+    @property
+    def active(self) -> str:
+        slot: str = self.state["active"]
+        return slot
+
     def wait_phase(self, *phases: str) -> None:
         """Until the rollout is in one of these phases; read from the file, as it may be a short one."""
         path = self.data_dir / "deploy" / "state.json"

@@ -30,6 +30,7 @@ from care_voice.ops.deploy.releases import SLOTS, Release, SlotName, other
 from care_voice.ops.deploy.rollout import (
     Deployment,
     Phase,
+    Refusal,
     Rollout,
     Seen,
     Wanted,
@@ -128,10 +129,11 @@ class Steward:
         if intent is None:
             return
         if intent.id not in self.deployment.answered:
+            refusal = None
             try:
-                changed, refusal = self._obey(intent), ""
+                changed = self._obey(intent)
             except CareVoiceError as error:
-                changed, refusal = self.deployment, error.code
+                changed, refusal = self.deployment, Refusal(error.code, error.message, error.advice)
                 log.warning("intent_refused", verb=intent.verb, code=error.code, detail=error.message)
             answers = {**changed.answered, intent.id: refusal}
             kept = dict(list(answers.items())[-_ANSWERS_KEPT:])
