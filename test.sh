@@ -3,13 +3,39 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 source scripts/setup.sh
+source scripts/beside.sh
 source scripts/system-packages.sh
+source scripts/deploy-tools.sh
+
+# These measure memory and keep all cores busy: they have the machine to themselves.
+ALONE=(tests/chaos)
+# Tests wait a lot: for workers that start, for a browser, for a disk.
+WORKERS=${TEST_WORKERS:-$(($(nproc) + 1))}
+
+# One after the other: apt does one thing at a time.
+install_debian_packages() {
+  install_system_packages
+  unpack_debian_tools
+}
+
+pytest() { "$VENV/bin/python" -m pytest "$@"; }
+
+beside system-packages install_debian_packages
 setup_venv
 install_locked requirements-dev.lock
-setup_web
-install_system_packages
+beside deploy-tools install_python_tools
 setup_node
+beside model "$VENV/bin/care-voice" models pull base
+setup_web
 install_web_packages
 in_web test --silent
-"$VENV/bin/care-voice" models pull base
-exec "$VENV/bin/python" -m pytest "$@"
+joined model system-packages deploy-tools
+if [ $# -gt 0 ]; then
+  pytest "$@"
+  exit
+fi
+failed=()
+# A module's tests stay together, as they share its services. The order puts those that take long before `unit`.
+pytest "${ALONE[@]/#/--ignore=}" --numprocesses "$WORKERS" --dist loadscope --no-loadscope-reorder || failed+=(shared)
+pytest "${ALONE[@]}" || failed+=(alone)
+[ ${#failed[@]} -eq 0 ] || { say "Tests failed: ${failed[*]}"; exit 1; }

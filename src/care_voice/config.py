@@ -54,6 +54,7 @@ _LISTS = frozenset(
         "trusted_proxies",
         "also_served",
         "steps",
+        "container_options",
     }
 )
 

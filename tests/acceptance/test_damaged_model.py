@@ -15,7 +15,8 @@ from care_voice.models.build import build_puller
 from care_voice.models.report import Verified
 from care_voice.models.settings import ModelSettings
 from support.hub import Hub, serving_hub
-from support.server import Service, free_port
+from support.ports import free_port
+from support.server import Service
 from support.waiting import wait_until
 
 StartService = Callable[..., Service]

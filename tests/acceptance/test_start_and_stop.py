@@ -10,8 +10,9 @@ from pathlib import Path
 
 import httpx
 
+from support.ports import free_port
 from support.processes import is_running
-from support.server import environment, free_port
+from support.server import environment
 from support.waiting import wait_until
 
 

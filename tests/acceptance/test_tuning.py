@@ -20,7 +20,8 @@ from care_voice.models.settings import ModelSettings
 from care_voice.service.tuning_policy import EnginePlan, Measurement
 from care_voice.service.tuning_record import TuningStore, fingerprint_of, record_of
 from care_voice.supervisor.settings import EngineSettings
-from support.server import Service, environment, free_port
+from support.ports import free_port
+from support.server import Service, environment
 from support.waiting import wait_until
 
 pytestmark = [

@@ -34,19 +34,34 @@ def playwright() -> Iterator[Playwright]:
         yield running
 
 
-@pytest.fixture
-def launch(playwright: Playwright, chromium: str) -> Iterator[Callable[..., Browser]]:
-    """Start a browser with extra command-line flags."""
-    started: list[Browser] = []
+@pytest.fixture(scope="module")
+def browsers(playwright: Playwright, chromium: str) -> Iterator[Callable[..., Browser]]:
+    """Browsers by their command-line flags, each for all tests of a module: to start one takes a second."""
+    started: dict[tuple[str, ...], Browser] = {}
 
-    def start(*flags: str) -> Browser:
-        browser = playwright.chromium.launch(executable_path=chromium, args=[*QUIET, *flags])
-        started.append(browser)
-        return browser
+    def take(*flags: str) -> Browser:
+        if flags not in started or not started[flags].is_connected():
+            started[flags] = playwright.chromium.launch(executable_path=chromium, args=[*QUIET, *flags])
+        return started[flags]
 
-    yield start
-    for browser in started:
+    yield take
+    for browser in started.values():
         browser.close()
+
+
+@pytest.fixture
+def launch(browsers: Callable[..., Browser]) -> Iterator[Callable[..., Browser]]:
+    """A browser with extra command-line flags. Only its contexts are the test's own, and closed with the test."""
+    used: list[Browser] = []
+
+    def take(*flags: str) -> Browser:
+        used.append(browsers(*flags))
+        return used[-1]
+
+    yield take
+    for browser in used:
+        for context in browser.contexts:
+            context.close()
 
 
 @pytest.fixture(scope="session")

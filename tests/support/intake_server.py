@@ -14,7 +14,8 @@ from care_voice.api.server import ApiServer, ApiServices, create_app
 from care_voice.api.settings import ApiSettings
 from care_voice.app import Application
 from care_voice.config import load_settings
-from support.server import environment, free_port
+from support.ports import free_port
+from support.server import environment
 
 
 @dataclass(frozen=True, slots=True)

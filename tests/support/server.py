@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -16,6 +15,7 @@ from typing import Any
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
+from support.ports import free_port
 from support.processes import is_running, workers_of
 from support.waiting import wait_until
 
@@ -158,11 +158,3 @@ def environment(data_dir: Path, model_store: Path, settings: Mapping[str, str]) 
         "CARE_VOICE_ENTRANCE__ENABLED": "false",
         **settings,
     }
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

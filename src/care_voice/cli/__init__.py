@@ -26,10 +26,11 @@ VERBS = {
     "db": "db",
     "steward": "stewarding",
     "deploy": "deploy",
+    "entrance": "entrance",
 }
 """Name of a command -> module of this package that holds it."""
 
-_GROUPS = frozenset({"models", "recordings", "webhooks", "db", "deploy"})
+_GROUPS = frozenset({"models", "recordings", "webhooks", "db", "deploy", "entrance"})
 """Commands that have commands of their own."""
 
 

@@ -13,8 +13,7 @@ from rich.table import Table
 
 from care_voice.cli.common import errors_explained, give_up
 from care_voice.config import PREFIX, load_settings
-from care_voice.domain import deploy_errors
-from care_voice.domain.deploy_errors import DeployError, NoRollout, ReleaseInvalid, StewardNotRunning
+from care_voice.domain.deploy_errors import NoRollout, StewardNotRunning
 from care_voice.domain.errors import SettingsInvalid
 from care_voice.domain.ids import new_id
 from care_voice.ops.deploy.releases import SLOTS, Release, SlotName
@@ -86,6 +85,19 @@ def rollback(follow: Follow = True) -> None:
     _ask_and_follow("rollback", follow=follow, wanted=(Phase.ABORTED, Phase.ROLLED_BACK))
 
 
+@app.command()
+def unused(
+    directory: Annotated[Path, typer.Argument(help="Where installations are, each in a directory of its own.")],
+) -> None:
+    """List the installations of a directory that no slot needs any more."""
+    with errors_explained():
+        deployment = _folder().load() or Deployment()
+    needed = {release.target for release in deployment.slots.values() if release is not None}
+    for path in sorted(directory.resolve().iterdir()):
+        if path.is_dir() and str(path) not in needed:
+            typer.echo(path)
+
+
 def _ask_and_follow(verb: Verb, *, follow: bool, wanted: tuple[Phase, ...] = (Phase.PROMOTED,)) -> None:
     with errors_explained():
         folder = _folder()
@@ -101,20 +113,10 @@ def _folder() -> DeployFolder:
 def _ask(
     folder: DeployFolder, verb: Verb, release: Release | None = None, steps: tuple[int, ...] | None = None
 ) -> None:
-    """Raises DeployError where the steward refuses it."""
+    """Exits with 1 where the steward refuses it. Raises DeployError where there is none."""
     refusal = folder.ask(Intent(new_id("rollout", time.time()), verb, release, steps))
-    if refusal:
-        raise _refused(refusal, folder)
-
-
-def _refused(code: str, folder: DeployFolder) -> DeployError:
-    """The steward's refusal, as it is worded there."""
-    running = (folder.load() or Deployment()).running
-    values = {"release": running.release.name, "phase": running.phase.value} if running else {"phase": "none runs"}
-    found = {cls.code: cls for cls in DeployError.__subclasses__() if cls.__module__ == deploy_errors.__name__}
-    if code not in found or found[code] is ReleaseInvalid:
-        return ReleaseInvalid(target="it", why="the steward cannot run it", advice="Its log says why.")
-    return found[code](**values)
+    if refusal is not None:
+        give_up(refusal.message, refusal.hint)
 
 
 def _target(text: str) -> str:

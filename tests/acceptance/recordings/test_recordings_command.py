@@ -20,7 +20,8 @@ from care_voice.store.database import Connection, Database
 from care_voice.store.migrate import migrate
 from care_voice.store.opening import open_database
 from care_voice.store.settings import StoreSettings
-from support.server import environment, free_port
+from support.ports import free_port
+from support.server import environment
 from support.stored_speech import keep, keep_recording, transcript_of
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

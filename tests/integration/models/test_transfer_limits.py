@@ -199,7 +199,7 @@ from care_voice.models.store import ModelStore
 from support.stores import model_of
 from support.transfers import new_key
 
-SIZE, place = 300_000_000, Path(sys.argv[1])
+SIZE, place = 150_000_000, Path(sys.argv[1])
 folder = place / "folders" / "one"
 folder.mkdir(parents=True)
 (folder / "config.json").write_bytes(b"{}")

@@ -17,7 +17,7 @@ from care_voice.service.webhook_courier import WebhookCourier
 from care_voice.service.webhooks import Webhooks, WebhookWish
 from care_voice.store.database import Database
 from care_voice.telemetry.metrics import Metrics
-from support.server import free_port
+from support.ports import free_port
 from support.waiting import PATIENCE_S
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "webhooks.md"

@@ -9,7 +9,7 @@ import pytest
 
 from care_voice.domain.deploy_errors import DeploymentUnreadable, StewardNotRunning
 from care_voice.ops.deploy.releases import Release
-from care_voice.ops.deploy.rollout import Deployment, begin
+from care_voice.ops.deploy.rollout import Deployment, Refusal, begin
 from care_voice.ops.deploy.settings import DeploySettings, parse_steps
 from care_voice.ops.deploy.state_file import DeployFolder, Intent
 
@@ -54,15 +54,15 @@ def test_nobody_answers_where_there_is_no_steward(folder: DeployFolder) -> None:
 
 def test_whoever_asks_gets_the_answer(folder: DeployFolder, tmp_path: Path) -> None:
     folder.become_steward()
-    answers: list[str] = []
+    answers: list[Refusal | None] = []
     asking = threading.Thread(target=lambda: answers.append(DeployFolder(tmp_path).ask(Intent("intent_1", "abort"))))
     asking.start()
     while (intent := folder.take_intent()) is None:
         asking.join(0.01)
-    folder.save(Deployment(answered={intent.id: "no_rollout"}))
+    folder.save(Deployment(answered={intent.id: Refusal("no_rollout", "None.", "")}))
     folder.forget_intent()
     asking.join(10)
-    assert answers == ["no_rollout"]
+    assert answers == [Refusal("no_rollout", "None.", "")]
 
 
 def test_an_intent_that_cannot_be_read_is_dropped(folder: DeployFolder) -> None:

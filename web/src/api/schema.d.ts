@@ -1507,11 +1507,10 @@ export interface components {
                 start_s: number | null;
                 end_s: number | null;
             }[];
-            /** @description With `summary`. */
+            /** @description The current transcript in short. With `summary`. */
             summary?: {
                 language: string | null;
                 beginning: string;
-                job: components["schemas"]["Job"] | null;
             };
         };
         FoundRecordings: {
@@ -1553,6 +1552,12 @@ export interface components {
             next: string | null;
         };
         TrashedOrReceipt: components["schemas"]["Recording"] | components["schemas"]["Receipt"];
+        Hold: {
+            recording_id: string;
+            legal_hold: boolean;
+            reason: string;
+            version: number;
+        };
         Retention: {
             trash_days: number;
             items: {
@@ -2646,6 +2651,8 @@ export interface operations {
                 trashed?: boolean;
                 /** @description Those that have one, or have none. */
                 has_transcript?: boolean;
+                /** @description Those that are held, or are not. */
+                legal_hold?: boolean;
                 /** @description Those whose newest transcription is so; `none`: nobody asked for one. */
                 transcription?: "none" | "queued" | "running" | "done" | "failed" | "cancelled";
                 /** @description relevance needs q. */
@@ -2656,7 +2663,7 @@ export interface operations {
                 limit?: number;
                 /** @description Count them too: `total`, exact up to 1,000. */
                 count?: boolean;
-                /** @description With each its `summary`: language and beginning of the transcript, and the last job that makes one. */
+                /** @description With each its `summary`: language and beginning of the current transcript. */
                 summary?: boolean;
             };
             header?: never;
@@ -3082,9 +3089,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["Hold"];
                 };
             };
             /** @description A field does not fit. */
@@ -3133,9 +3138,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["Hold"];
                 };
             };
             /** @description There is no such recording. */

@@ -86,6 +86,14 @@ class Rollout(msgspec.Struct, frozen=True):
         return self.phase in ENDED
 
 
+class Refusal(msgspec.Struct, frozen=True):
+    """Why the steward does not do what it was asked for."""
+
+    code: str
+    message: str
+    hint: str
+
+
 class Deployment(msgspec.Struct, frozen=True):
     """Everything that is remembered. `slots` holds what should run in each; None for nothing."""
 
@@ -97,8 +105,8 @@ class Deployment(msgspec.Struct, frozen=True):
     rollout: Rollout | None = None
     past: tuple[Rollout, ...] = ()
     stopping: bool = False
-    answered: dict[str, str] = {}
-    """Intents that were taken up, by id, with the code of the refusal or nothing; the last ones."""
+    answered: dict[str, Refusal | None] = {}
+    """Intents that were taken up, by id, and why they were refused; the last ones."""
 
     format: str = FORMAT
 

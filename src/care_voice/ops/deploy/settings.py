@@ -16,6 +16,18 @@ class DeploySettings:
     runtime: str = "podman"
     """Program that runs containers: podman or docker."""
 
+    image: str = ""
+    """Image of the first slot; later ones are named with `care-voice deploy start IMAGE`."""
+
+    volume: str = "care-voice"
+    """Volume, or directory of user 10001, for the data that containers share."""
+
+    container_options: tuple[str, ...] = ()
+    """Further options of `podman run`, separated by commas: --memory=3g,--device=nvidia.com/gpu=all."""
+
+    prefix: str = "care-voice"
+    """Containers are called PREFIX-blue and PREFIX-green."""
+
     steps: tuple[str, ...] = ("5", "25", "50")
     """Shares of the traffic in percent, separated by commas, that the new release gets one after the other before it
     gets all of it."""

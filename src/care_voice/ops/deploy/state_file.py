@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 
 from care_voice.domain.deploy_errors import DeploymentUnreadable, StewardNotRunning
 from care_voice.ops.deploy.releases import Release
-from care_voice.ops.deploy.rollout import FORMAT, Deployment
+from care_voice.ops.deploy.rollout import FORMAT, Deployment, Refusal
 
 FOLDER = "deploy"
 Verb = Literal["start", "promote", "abort", "rollback", "stop"]
@@ -84,8 +84,8 @@ class DeployFolder:
         """It was taken up, and the deployment with the answer is saved."""
         self._intent.unlink(missing_ok=True)
 
-    def ask(self, intent: Intent, timeout_s: float = 30.0) -> str:
-        """Ask the steward, and wait until it has taken that up; the code of its refusal, or nothing.
+    def ask(self, intent: Intent, timeout_s: float = 30.0) -> Refusal | None:
+        """Ask the steward, and wait until it has taken that up; its refusal, or None.
 
         Raises:
             StewardNotRunning: There is none, or it did not answer in time.

@@ -30,6 +30,7 @@ from care_voice.ops.deploy.releases import SLOTS, Release, SlotName, other
 from care_voice.ops.deploy.rollout import (
     Deployment,
     Phase,
+    Refusal,
     Rollout,
     Seen,
     Wanted,
@@ -128,10 +129,11 @@ class Steward:
         if intent is None:
             return
         if intent.id not in self.deployment.answered:
+            refusal = None
             try:
-                changed, refusal = self._obey(intent), ""
+                changed = self._obey(intent)
             except CareVoiceError as error:
-                changed, refusal = self.deployment, error.code
+                changed, refusal = self.deployment, Refusal(error.code, error.message, error.advice)
                 log.warning("intent_refused", verb=intent.verb, code=error.code, detail=error.message)
             answers = {**changed.answered, intent.id: refusal}
             kept = dict(list(answers.items())[-_ANSWERS_KEPT:])
@@ -296,15 +298,14 @@ class Steward:
     def _finish_migrations(self, ready: Mapping[SlotName, bool]) -> None:
         """What an older release could not live with is applied once none runs any more; beside all else."""
         active, beside = self.deployment.active, other(self.deployment.active)
-        release = self.deployment.slots[active]
         alone = self.deployment.slots[beside] is None and self._host.running(beside) is None
-        if self._migrations_due and alone and release is not None and ready.get(active):
+        if self._migrations_due and alone and ready.get(active):
             self._migrations_due = False
-            Thread(target=self._migrate, args=(release,), name="migrations", daemon=True).start()
+            Thread(target=self._migrate, args=(active,), name="migrations", daemon=True).start()
 
-    def _migrate(self, release: Release) -> None:
+    def _migrate(self, slot: SlotName) -> None:
         try:
-            self._host.finish_migrations(release)
+            self._host.finish_migrations(slot)
         except DeployError as error:
             log.error("migrations_unfinished", code=error.code, detail=error.message, why=str(error.__cause__))
 

@@ -51,6 +51,7 @@ class Entrance:
         Raises:
             EntranceFailed: The settings do not fit, a port is taken, or it does not come up.
         """
+        self._haproxy.trim_log()
         text, pid = self._text(), self._haproxy.settled()
         if pid is not None and self._runs(text):
             return False
@@ -106,7 +107,7 @@ class Entrance:
         """The configuration, and a digest of it by which a running HAProxy is known to have it."""
         ports: dict[SlotName, int] = {"blue": self._settings.blue_port, "green": self._settings.green_port}
         slots = {slot: f"127.0.0.1:{port}" for slot, port in ports.items()}
-        layout = Layout(slots, str(self._admin), str(self._sockets / "door.sock"), str(self._state))
+        layout = Layout.within(self._sockets, self._state, slots)
         text = rendered(self._settings, layout)
         certificate = _content(self._settings.certificate) if self._settings.certificate else b""
         digest = hashlib.sha256(text.encode() + certificate).hexdigest()

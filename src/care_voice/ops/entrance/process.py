@@ -30,7 +30,7 @@ class Haproxy:
         self._pid_path = run_dir / "haproxy.pid"
         self._log = run_dir / "haproxy.log"
         self._socket = sockets / "master.sock"
-        self._started: subprocess.Popen[bytes] | None = None
+        self._child = 0
 
     @property
     def pid(self) -> int | None:
@@ -65,13 +65,21 @@ class Haproxy:
     def start(self) -> None:
         """In a session of its own, so that it lives on without whoever started it. What hangs is ended first."""
         self._end_hung()
-        if self._log.exists() and self._log.stat().st_size > _LARGEST_LOG_BYTES:
-            self._log.unlink()
         command = [self._program, "-W", "-S", str(self._socket), "-f", str(self.config), "-p", str(self._pid_path)]
-        with self._log.open("ab") as log:
-            self._started = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-            )
+        streams = [
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ]
+        # Not a Popen, which takes one that lives on without it for a mistake.
+        self._child = os.posix_spawnp(command[0], command, os.environ, file_actions=streams, setsid=True)
+
+    def trim_log(self) -> None:
+        """Begin the log anew when it is large, and keep the old one beside it. HAProxy goes on in the same file."""
+        with suppress(FileNotFoundError):
+            if self._log.stat().st_size > _LARGEST_LOG_BYTES:
+                shutil.copyfile(self._log, self._log.with_suffix(".log.1"))
+                os.truncate(self._log, 0)
 
     def reload(self, pid: int) -> None:
         """Take the file anew; connections and what is under way are kept."""
@@ -81,7 +89,7 @@ class Haproxy:
         """Whether it holds in time; at once False when the process that was started here has ended."""
         deadline = time.monotonic() + timeout_s
         while not (condition() and self.pid):
-            if time.monotonic() > deadline or (self._started is not None and self._started.poll() is not None):
+            if time.monotonic() > deadline or self._has_ended():
                 return False
             time.sleep(_POLL_S)
         return True
@@ -127,13 +135,23 @@ class Haproxy:
 
     def _is_ours(self, pid: int) -> bool:
         """By its command line, which is empty once it has ended."""
-        if self._started is not None:
-            self._started.poll()  # else it would stay behind as a zombie
+        self._has_ended()
         try:
             command = Path(f"/proc/{pid}/cmdline").read_bytes()
         except OSError:
             return False
         return os.fsencode(self.config) in command.split(b"\0")
+
+    def _has_ended(self) -> bool:
+        """Whether the process that was started here has ended just now; else it would stay behind as a zombie."""
+        if not self._child:
+            return False
+        try:
+            ended, _ = os.waitpid(self._child, os.WNOHANG)
+        except ChildProcessError:
+            ended = self._child
+        self._child = self._child if not ended else 0
+        return bool(ended)
 
 
 def _alerts(output: str) -> str:

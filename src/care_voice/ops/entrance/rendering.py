@@ -5,19 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
+from pathlib import Path
+from typing import Self
 
 from care_voice.ops.entrance import pages
-from care_voice.ops.entrance.resending import resending_rules
+from care_voice.ops.entrance.resending import NOT_AGAIN, resending_rules
 from care_voice.ops.entrance.settings import EntranceSettings, SlotName
 from care_voice.ops.entrance.words import address, milliseconds, quoted
 
 PAIR, SINGLE, DOOR = "pair", "single", "door"
 """Two slots that take work; one that does; none that is known to."""
 
+_ONCE = "once"
+
 BUFFER_BYTES = 1 << 20
 """What is kept of a request to send it again. HAProxy keeps as much of each that is under way."""
 
 _CHECKED = "check inter 500 fall 2 rise 2 observe layer4 error-limit 2 on-error mark-down"
+_OTHERS = 100
+"""Connections that are none of clients': metrics, commands. A client's may go through HAProxy twice."""
+
 _KNOCK_MS = 250
 """How often a slot that accepts no connection is tried again while a request waits."""
 
@@ -29,7 +36,14 @@ class Layout:
     slots: Mapping[SlotName, str]
     admin_socket: str
     door_socket: str
+    once_socket: str
     servers_state: str
+
+    @classmethod
+    def within(cls, sockets: Path, servers_state: Path, slots: Mapping[SlotName, str]) -> Self:
+        """With the sockets in one directory, under the names that they have."""
+        admin, door, once = (str(sockets / f"{name}.sock") for name in ("admin", DOOR, _ONCE))
+        return cls(slots, admin, door, once, str(servers_state))
 
 
 def rendered(settings: EntranceSettings, layout: Layout) -> str:
@@ -42,6 +56,8 @@ def rendered(settings: EntranceSettings, layout: Layout) -> str:
         *([("frontend without-tls", _redirect(settings))] if settings.certificate and settings.http_port else []),
         *([("frontend metrics", _metrics(settings))] if settings.metrics_port else []),
         *_tables(),
+        (f"backend {_ONCE}", _once(layout)),
+        (f"frontend sent-{_ONCE}", _sent_once(layout)),
         (f"backend {PAIR}", _pair(layout)),
         (f"backend {SINGLE}", _single(layout)),
         (f"listen {DOOR}", _door(settings, layout)),
@@ -51,7 +67,7 @@ def rendered(settings: EntranceSettings, layout: Layout) -> str:
 
 def _global(settings: EntranceSettings, layout: Layout) -> list[str]:
     return [
-        f"maxconn {settings.max_connections}",
+        f"maxconn {2 * settings.max_connections + _OTHERS}",
         f"nbthread {settings.threads}",
         f"tune.bufsize {BUFFER_BYTES}",
         f"tune.h2.initial-window-size {BUFFER_BYTES}",
@@ -78,7 +94,7 @@ def _defaults(settings: EntranceSettings) -> list[str]:
         "option idle-close-on-response",
         "option http-no-delay",
         "# A slot that ends closes its idle connections, perhaps just when a request is sent on one.",
-        "http-reuse never",
+        "option http-server-close",
         "retries 3",
         "load-server-state-from-file global",
         f"timeout http-request {milliseconds(settings.head_s)}",
@@ -102,13 +118,41 @@ _LOG_LINE = (
 def _frontend(settings: EntranceSettings) -> list[str]:
     return [
         _bind(settings),
-        *_limits(settings),
+        f"maxconn {settings.max_connections}",
+        *_connections(settings),
         *_identity(settings),
+        *_limits(settings),
         *_hidden(),
         *resending_rules(settings.body_s, BUFFER_BYTES),
-        f"use_backend {PAIR} if {{ nbsrv({PAIR}) gt 1 }}",
-        f"default_backend {SINGLE}",
+        f"use_backend {_ONCE} if {NOT_AGAIN}",
+        *_TO_SLOTS,
     ]
+
+
+_TO_SLOTS = (f"use_backend {PAIR} if {{ nbsrv({PAIR}) gt 1 }}", f"default_backend {SINGLE}")
+
+
+def _once(layout: Layout) -> list[str]:
+    return ["retry-on none", f"server {_ONCE} unix@{layout.once_socket}"]
+
+
+def _sent_once(layout: Layout) -> list[str]:
+    """Where a slot breaks off, HAProxy closes a connection of the client that had carried a request before, without a
+    word, and a browser then sends anything again by itself. Here each request has a connection to itself, so that it is
+    answered with 502."""
+    return [
+        f"bind unix@{layout.once_socket} mode 600",
+        *_KNOWN,
+        "http-request disable-l7-retry",
+        *_TO_SLOTS,
+    ]
+
+
+_KNOWN = (
+    "http-request set-var(txn.path) path",
+    f"http-request set-var({pages.REQUEST_ID}) req.hdr(x-request-id)",
+)
+"""Of a request that comes from the frontend, for the log and for pages."""
 
 
 def _bind(settings: EntranceSettings) -> str:
@@ -116,50 +160,57 @@ def _bind(settings: EntranceSettings) -> str:
     return f"bind {address(settings.host, settings.port)}{tls}"
 
 
-def _limits(settings: EntranceSettings) -> Iterator[str]:
-    """In order: what is refused before a byte is read, and what is answered."""
+def _connections(settings: EntranceSettings) -> Iterator[str]:
+    """What is refused before a byte is read. Proxies that are trusted have a connection for each of their clients."""
     if settings.trusted_proxies:
         yield f"acl proxied src {' '.join(settings.trusted_proxies)}"
-    but = " !proxied" if settings.trusted_proxies else ""
-    most = settings.max_connections_per_address
-    if most:
+    if settings.max_connections_per_address:
         unless = " unless proxied" if settings.trusted_proxies else ""
         yield f"tcp-request connection track-sc0 src table connections{unless}"
-        yield f"tcp-request connection reject if {{ sc0_conn_cur(connections) gt {2 * most} }}{but}"
+        over = 2 * settings.max_connections_per_address
+        yield f"tcp-request connection reject if {{ sc0_conn_cur(connections) gt {over} }}"
+
+
+def _identity(settings: EntranceSettings) -> Iterator[str]:
+    """Whose request it is, and what the service is told of it: nothing that a client could have made up."""
     yield "http-request set-var(txn.path) path"
     yield f"http-request set-var({pages.REQUEST_ID}) req.hdr(x-request-id) if {{ req.hdr(x-request-id) -m reg {_ID} }}"
     yield f"http-request set-var({pages.REQUEST_ID}) uuid() unless {{ var({pages.REQUEST_ID}) -m found }}"
-    if most:
-        over = f"{{ sc0_conn_cur(connections) gt {most} }}{but}"
-        yield pages.returned(pages.TOO_MANY_CONNECTIONS, over)
+    yield f"http-request set-header X-Request-ID %[var({pages.REQUEST_ID})]"
+    kept = " unless proxied { req.hdr(x-forwarded-proto) -m found }" if settings.trusted_proxies else ""
+    yield f"http-request set-header X-Forwarded-Proto {'https' if settings.certificate else 'http'}{kept}"
     if settings.trusted_proxies:
         yield "http-request set-src hdr_ip(x-forwarded-for,-1) if proxied { req.hdr(x-forwarded-for) -m found }"
-    if settings.max_requests_per_address:
-        yield "http-request track-sc1 src table requests"
-        over = f"{{ sc1_http_req_rate(requests) gt {settings.max_requests_per_address} }}"
-        yield pages.returned(pages.TOO_MANY_REQUESTS, over)
+    yield "http-request set-header X-Forwarded-For %[src]"
+    for name in ("Forwarded", "X-Real-IP", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Prefix"):
+        yield f"http-request del-header {name}"
+
+
+def _limits(settings: EntranceSettings) -> Iterator[str]:
+    """What is answered at the entrance."""
     for part in ("req.hdrs,length", "url,length"):
-        yield pages.returned(pages.HEAD_TOO_LARGE, f"{{ {part} gt {settings.max_header_bytes} }}")
+        yield from _refused(pages.HEAD_TOO_LARGE, f"{{ {part} gt {settings.max_header_bytes} }}")
+    if most := settings.max_connections_per_address:
+        yield from _refused(pages.TOO_MANY_CONNECTIONS, f"{{ sc0_conn_cur(connections) gt {most} }}")
+    if most := settings.max_requests_per_address:
+        yield "http-request track-sc1 src table requests"
+        yield from _refused(pages.TOO_MANY_REQUESTS, f"{{ sc1_http_req_rate(requests) gt {most} }}")
 
 
 _ID = "^[A-Za-z0-9._-]{1,128}$"
 
 
-def _identity(settings: EntranceSettings) -> Iterator[str]:
-    """What the service is told of the client: nothing that the client could have made up."""
-    for name in ("Forwarded", "X-Real-IP", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Prefix"):
-        yield f"http-request del-header {name}"
-    kept = " unless proxied { req.hdr(x-forwarded-proto) -m found }" if settings.trusted_proxies else ""
-    yield f"http-request set-header X-Forwarded-Proto {'https' if settings.certificate else 'http'}{kept}"
-    yield "http-request set-header X-Forwarded-For %[src]"
-    yield f"http-request set-header X-Request-ID %[var({pages.REQUEST_ID})]"
+def _refused(page: pages.Page, condition: str) -> Iterator[str]:
+    """Without a line in the log, which whoever sends thousands could fill the disk with."""
+    yield f"http-request set-log-level silent if {condition}"
+    yield pages.returned(page, condition)
 
 
 def _hidden() -> Iterator[str]:
     """What a slot tells those who run it. It decodes the path once, and so does this."""
     yield "acl inner path,url_dec -m beg /metrics /health/"
     yield "acl probe path -m str /health/live /health/ready /health/startup"
-    yield pages.returned(pages.HIDDEN, "inner !probe")
+    yield from _refused(pages.HIDDEN, "inner !probe")
 
 
 def _redirect(settings: EntranceSettings) -> list[str]:
@@ -175,7 +226,7 @@ _HTTPS_PORT = 443
 
 def _metrics(settings: EntranceSettings) -> list[str]:
     return [
-        f"bind 127.0.0.1:{settings.metrics_port}",
+        f"bind {address(settings.metrics_host, settings.metrics_port)}",
         "http-request use-service prometheus-exporter if { path /metrics }",
         "http-request return status 404",
     ]
@@ -213,6 +264,7 @@ def _door(settings: EntranceSettings, layout: Layout) -> list[str]:
     the service works while its engine does not. `leastconn`, since round robin does not wait between two tries."""
     return [
         f"bind unix@{layout.door_socket} mode 600",
+        *_KNOWN,
         "balance leastconn",
         f"timeout connect {_KNOCK_MS}",
         f"retries {round(settings.wait_s * 1000 / _KNOCK_MS)}",

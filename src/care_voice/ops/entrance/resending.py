@@ -43,7 +43,6 @@ def resending_rules(body_s: float, buffer_bytes: int) -> Iterator[str]:
     ):
         yield f"http-request set-var({_AGAIN}) bool(true) if {condition}"
     again = f"{{ var({_AGAIN}) -m bool }}"
-    yield f"http-request disable-l7-retry unless {again}"
     whole = f"{{ req.hdr(content-length) -m int 1:{buffer_bytes - _HEAD_ROOM_BYTES} }}"
     small = f"{{ req.hdr(content-length) -m int 1:{_PART_BYTES} }}"
     for kept in (f"{whole} !part", f"{small} part"):
@@ -51,3 +50,5 @@ def resending_rules(body_s: float, buffer_bytes: int) -> Iterator[str]:
 
 
 _AGAIN = "txn.again"
+NOT_AGAIN = f"!{{ var({_AGAIN}) -m bool }}"
+"""The condition of what is sent once."""

@@ -41,13 +41,16 @@ class EntranceSettings:
     """Port of the slot green on this machine."""
 
     metrics_port: int = 3003
-    """Port of this machine alone at which HAProxy tells its own metrics, at /metrics. 0 for none."""
+    """Port at which HAProxy tells its own metrics, at /metrics. 0 for none."""
+
+    metrics_host: str = "127.0.0.1"
+    """Address of that port: of this machine alone, since it tells how busy the service is."""
 
     threads: int = 2
     """Threads of HAProxy; it passes on what others compute."""
 
-    max_connections: int = 4000
-    """Connections of clients at a time; more wait until others end. Each takes two file descriptors."""
+    max_connections: int = 2000
+    """Connections of clients at a time; more wait until others end. Each may take four file descriptors."""
 
     max_connections_per_address: int = 1000
     """Connections of one address at a time; requests on more are answered with 429, and twice as many are refused.

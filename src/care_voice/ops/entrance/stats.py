@@ -50,15 +50,23 @@ def _of(rows: list[dict[str, str]]) -> ServerStats:
         raise ValueError("HAProxy does not know the slot")
     return ServerStats(
         sessions=_sum(rows, "scur"),
-        requests=_sum(rows, "stot"),
+        requests=sum(map(_requests, rows)),
         failures=sum(map(_failures, rows)),
         state=_state(first["status"]),
         weight=int(first["weight"] or 0),
     )
 
 
+def _requests(row: dict[str, str]) -> int:
+    """At the door each knock of one that waits counts as a connection, so those that were answered count there."""
+    return _sum([row], "req_tot" if row["pxname"] == DOOR else "stot")
+
+
 def _failures(row: dict[str, str]) -> int:
-    return _sum([row], "econ", "eresp", "hrsp_5xx", "wretr")
+    """A request that is sent again counts as a retry, and where it goes to the other server as a redispatch too, or as
+    a redispatch alone where it had not been sent yet. At the door a retry is but a knock of one that waits."""
+    again = 0 if row["pxname"] == DOOR else max(_sum([row], "wretr"), _sum([row], "wredis"))
+    return again + _sum([row], "econ", "eresp", "hrsp_5xx")
 
 
 def _sum(rows: Iterable[dict[str, str]], *names: str) -> int:

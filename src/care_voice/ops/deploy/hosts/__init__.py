@@ -39,6 +39,6 @@ class Host(Protocol):
         """End it now."""
         ...
 
-    def finish_migrations(self, release: Release) -> None:
-        """Apply what no older release could live with, now that none runs. Raises DeployError."""
+    def finish_migrations(self, slot: SlotName) -> None:
+        """Apply what no older release could live with, now that the slot's is the only one. Raises DeployError."""
         ...

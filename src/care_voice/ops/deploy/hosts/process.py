@@ -75,10 +75,11 @@ class ProcessHost:
         """End it now."""
         self._signal(slot, signal.SIGKILL)
 
-    def finish_migrations(self, release: Release) -> None:
-        """Apply what no older release could live with, now that none runs. Raises DeployError, ReleaseInvalid."""
+    def finish_migrations(self, slot: SlotName) -> None:
+        """Apply what no older release could live with, by the program in the slot. Raises DeployError."""
+        release = self.running(slot) or Release()
         command = [*_program(release), "db", "migrate", "--after"]
-        environment = {**os.environ, **self._common, **release.settings}
+        environment = self._environment(slot, release)
         try:
             subprocess.run(command, env=environment, check=True, capture_output=True, timeout=_MIGRATION_S)
         except (OSError, subprocess.SubprocessError) as error:
