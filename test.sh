@@ -7,8 +7,8 @@ source scripts/beside.sh
 source scripts/system-packages.sh
 source scripts/deploy-tools.sh
 
-# These measure memory, fill all cores or listen in real time: they have the machine to themselves.
-ALONE=(tests/chaos tests/browser/engines tests/browser/recording)
+# These measure memory and keep all cores busy: they have the machine to themselves.
+ALONE=(tests/chaos)
 # Tests wait a lot: for workers that start, for a browser, for a disk.
 WORKERS=${TEST_WORKERS:-$(($(nproc) + 1))}
 

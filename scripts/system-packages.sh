@@ -1,7 +1,7 @@
 # Sourced by start.sh, test.sh and .ci/run. From the system's package manager: the proxy that stands before the service; for
 # the tests browsers, fonts, a microphone, a PostgreSQL server, containers and systemd's own tools.
 
-BROWSER=(chromium fonts-noto-cjk fontconfig)
+BROWSER=(chromium fonts-noto-cjk fonts-thai-tlwg fontconfig)
 MICROPHONE=(pulseaudio pulseaudio-utils)
 FIREFOX=(firefox-esr)
 # WebKit decodes and records by GStreamer, keeps its pages in a sandbox, and needs a display, of which Xvfb makes one.
@@ -11,7 +11,8 @@ WEBKIT=(webkit2gtk-driver libwebkit2gtk-4.1-0 xvfb xauth dbus bubblewrap xdg-dbu
 CONTAINERS=(podman buildah runc mmdebstrap iptables)
 ENTRANCE=(haproxy)
 
-has_browser() { command -v chromium >/dev/null && fc-list :lang=zh 2>/dev/null | grep -q .; }
+has_browser() { command -v chromium >/dev/null && has_font zh && has_font th; }
+has_font() { fc-list ":lang=$1" 2>/dev/null | grep -q .; }
 has_microphone() { command -v pulseaudio >/dev/null && command -v paplay >/dev/null && command -v pactl >/dev/null; }
 has_firefox() { command -v firefox-esr >/dev/null || command -v firefox >/dev/null; }
 has_webkit() {

@@ -3,19 +3,20 @@ import { defineConfig } from "vitest/config";
 import { compressed } from "./build/compressed";
 import { firstPageBudget } from "./build/first-page";
 import { installable } from "./build/installable";
+import { legacy } from "./build/legacy";
 import { preloads } from "./build/preloads";
 
 const SERVER = "http://localhost:3000";
 
 // Care homes keep phones and desktops for years: these are the oldest engines that load modules when they are needed. Vite's
 // default target would leave out about 2 % of the users in Taiwan. What they lack comes from src/polyfills.ts.
-const OLDEST = ["chrome64", "edge79", "firefox67", "safari11.1"];
+const OLDEST = ["chrome71", "edge79", "firefox69", "safari14"];
 
 const PARTS =
   /rolldown\/runtime|src\/(?:design\/(?:page|field|confirm|progress-bar|badge|notice)|lib\/languages|state\/(?:visible|appearance)|io\/files)\.tsx?$/;
 
 export default defineConfig({
-  plugins: [solid(), firstPageBudget(), installable(), preloads(), compressed()],
+  plugins: [solid(), firstPageBudget(), legacy(), installable(), preloads(), compressed()],
   css: { transformer: "lightningcss" },
   build: {
     target: OLDEST,

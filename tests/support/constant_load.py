@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from secrets import token_hex
 from typing import Any
 
 import httpx
@@ -40,6 +41,9 @@ class Load:
     failed: list[str] = field(default_factory=list)
     reconnected: int = 0
     """Followers whose stream ended, and who went on behind the last event that they had, as browsers do."""
+
+    resumed: int = 0
+    """Parts of uploads whose answer was lost, and that the service had all the same."""
 
     _ends: threading.Event = field(default_factory=threading.Event)
     _guard: threading.Lock = field(default_factory=threading.Lock)
@@ -89,7 +93,8 @@ class Load:
 
     def _begin(self, client: httpx.Client, length: dict[str, str]) -> str:
         named = f"filename {base64.b64encode(b'visit.ogg').decode()},language {base64.b64encode(b'en').decode()}"
-        answer = client.post(_UPLOADS, headers={**TUS, **length, "Upload-Metadata": named})
+        key = {"Idempotency-Key": token_hex(16)}
+        answer = client.post(_UPLOADS, headers={**TUS, **length, **key, "Upload-Metadata": named})
         _require(answer, 201)
         return httpx.URL(answer.headers["Location"]).path
 
@@ -98,7 +103,12 @@ class Load:
         for offset in range(0, len(self.clip), size):
             piece = self.clip[offset : offset + size]
             answer = client.patch(place, content=piece, headers={**_APPEND, "Upload-Offset": str(offset)})
-            _require(answer, 204)
+            if answer.status_code == 409:
+                # It was sent again by the entrance, and had arrived the first time; tus clients ask how far it came.
+                answer = client.head(place, headers=TUS)
+                with self._guard:
+                    self.resumed += 1
+            assert answer.is_success, f"PATCH {offset}: {answer.status_code} {answer.text[:200]}"
             assert answer.headers["Upload-Offset"] == str(offset + len(piece))
             self._ends.wait(pause_s)
 

@@ -58,12 +58,11 @@ class Talk:
 
     async def answer(self, status: int, body: bytes, **headers: str) -> None:
         named = {"Content-Length": str(len(body)), **{name.replace("_", "-"): text for name, text in headers.items()}}
-        await self.head(status, named)
-        await self.send(body)
+        # In one piece: an answer that has begun when its slot is killed cannot be mended by anybody.
+        await self.send(_head(status, named) + body)
 
     async def head(self, status: int, headers: Mapping[str, str]) -> None:
-        lines = [f"HTTP/1.1 {status} {_REASONS.get(status, 'Other')}", *(f"{k}: {v}" for k, v in headers.items())]
-        await self.send("\r\n".join([*lines, "", ""]).encode())
+        await self.send(_head(status, headers))
 
     async def send(self, data: bytes) -> None:
         self.writer.write(data)
@@ -72,6 +71,11 @@ class Talk:
     def cut(self) -> None:
         """As a process that was killed."""
         self.writer.transport.abort()
+
+
+def _head(status: int, headers: Mapping[str, str]) -> bytes:
+    lines = [f"HTTP/1.1 {status} {_REASONS.get(status, 'Other')}", *(f"{k}: {v}" for k, v in headers.items())]
+    return "\r\n".join([*lines, "", ""]).encode()
 
 
 Act = Callable[[Talk], Awaitable[None]]

@@ -91,8 +91,9 @@ def _taken(scope: Scope) -> set[str]:
 
 
 def _page(path: str) -> str | None:
-    """Which of the app's pages has this address."""
-    return next((page for page, pattern in _PATTERNS.items() if pattern.fullmatch(f"/{path}")), None)
+    """Which of the app's pages has this address; that of the first one is `.` here."""
+    address = "/" if path == "." else f"/{path}"
+    return next((page for page, pattern in _PATTERNS.items() if pattern.fullmatch(address)), None)
 
 
 def _with_preloads(response: Response, page: str, request: Request) -> Response:

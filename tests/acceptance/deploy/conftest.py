@@ -46,4 +46,4 @@ def load(deployed: Stewarded) -> Iterator[Load]:
         assert load.failed == []
         yield load
     assert load.failed == []
-    print(dict(load.done), "reconnected", load.reconnected)
+    print(f"{dict(load.done)}, followers reconnected {load.reconnected}, parts that were there {load.resumed}")

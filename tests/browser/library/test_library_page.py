@@ -284,3 +284,16 @@ def test_long_shelves_come_page_by_page(launch: Callable[..., Browser], model_st
             expect(rows(page).nth(before)).to_be_attached()
         names = page.locator(".recording__link").all_text_contents()
         assert names == [f"Talk {number}" for number in range(119, -1, -1)]
+
+
+def test_the_rows_down_to_what_is_underway_are_asked_for_soon(page: Page, shelves: Service) -> None:
+    made = shelve(shelves.data_dir, job="running", title="Still underway")
+    shelve(shelves.data_dir, job="cancelled", title="Newer than that")
+    with page.expect_request(lambda request: "limit=2&" in request.url):
+        page.reload()
+    total = page.get_by_test_id("total").text_content()
+    later = shelve(shelves.data_dir, job="cancelled", title="Newest")
+    expect(rows(page).first).to_contain_text("Newest")
+    expect(page.get_by_test_id("total")).not_to_have_text(total or "")
+    for one in (made, later):
+        shelves.client.delete(f"/api/v1/recordings/{one}").raise_for_status()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -88,10 +89,14 @@ def test_haproxy_takes_the_entrance_that_prepare_writes(tmp_path: Path) -> None:
     written = tmp_path / "haproxy.cfg"
     script = (FOLDER / "prepare").read_text(encoding="utf-8")
     options = [word.split("=", 1) for word in script.split() if word.startswith("CARE_VOICE_ENTRANCE__")]
-    environment = os.environ | {name: value.rstrip(")") for name, value in options if "certificates" not in value}
+    environment = os.environ | {name: value for name, value in options if "certificates" not in value}
     environment |= {"CARE_VOICE_DATA_DIR": str(tmp_path), "PYTHONPATH": str(PROJECT / "src")}
-    written.write_text(checked(sys.executable, FOLDER / "entrance_config.py", env=environment), encoding="utf-8")
+    verb = re.search(r"entrance config .*?(?= >)", script)
+    assert verb is not None
+    command = [sys.executable, "-m", "care_voice", *verb[0].split()]
+    written.write_text(checked(*command, env=environment), encoding="utf-8")
     assert "bind 0.0.0.0:3000" in written.read_text(encoding="utf-8")
+    assert "server green green:3000" in written.read_text(encoding="utf-8")
     checked(tool("haproxy"), "-c", "-f", written, "-f", FOLDER / "entrance-metrics.cfg")
 
 

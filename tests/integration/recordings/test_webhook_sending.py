@@ -136,8 +136,10 @@ async def test_an_endpoint_that_does_not_answer_is_tried_again(
             await post.happen()
             _, log = await post.ended(webhook)
 
-    assert [(each.status, each.error) for each in log] == [(None, error), (204, "")]
-    assert post.tries("no_answer") == 1
+    assert (log[0].status, log[0].error) == (None, error)
+    assert (log[-1].status, log[-1].error) == (204, "")
+    # On a busy machine its right answer may be too late as well, and is waited for again.
+    assert post.tries("no_answer") == len(log) - 1
 
 
 async def test_an_endpoint_that_is_down_gets_it_when_it_is_back(sqlite_database: Database) -> None:

@@ -6,26 +6,26 @@ import pytest
 
 from care_voice.ops.entrance.stats import ServerStats, read_stats
 
-HEAD = "# pxname,svname,scur,stot,econ,eresp,wretr,wredis,status,weight,hrsp_5xx,"
+HEAD = "# pxname,svname,scur,stot,req_tot,econ,eresp,wretr,wredis,status,weight,hrsp_5xx,"
 
 
 def text_of(*rows: str) -> str:
-    return "\n".join([HEAD, "entrance,FRONTEND,1,9,,,,,OPEN,,1,", *rows, ""])
+    return "\n".join([HEAD, "entrance,FRONTEND,1,9,9,,,,,OPEN,,1,", *rows, ""])
 
 
 def both(status: str, weight: int = 1) -> tuple[str, str]:
-    return f"pair,blue,0,0,0,0,0,0,{status},{weight},0,", "pair,green,0,0,0,0,0,0,MAINT,1,0,"
+    return f"pair,blue,0,0,0,0,0,0,0,{status},{weight},0,", "pair,green,0,0,0,0,0,0,0,MAINT,1,0,"
 
 
 def test_the_three_ways_to_a_slot_are_added_up() -> None:
     text = text_of(
-        "pair,blue,1,10,1,2,3,4,UP,90,5,",
-        "pair,green,0,0,0,0,0,0,DRAIN,10,0,",
-        "pair,door,7,7,0,0,0,0,UP,1,7,",
-        "single,blue,2,20,0,0,1,1,UP,1,0,",
-        "single,green,0,0,0,0,0,0,DRAIN,1,0,",
-        "door,blue,4,40,0,0,60,0,no check,90,1,",
-        "door,green,0,0,0,0,0,0,DRAIN,10,0,",
+        "pair,blue,1,10,6,1,2,3,4,UP,90,5,",
+        "pair,green,0,0,0,0,0,0,0,DRAIN,10,0,",
+        "pair,door,7,7,7,0,0,0,0,UP,1,7,",
+        "single,blue,2,20,19,0,0,1,1,UP,1,0,",
+        "single,green,0,0,0,0,0,0,0,DRAIN,1,0,",
+        "door,blue,4,100,40,0,0,60,0,no check,90,1,",
+        "door,green,0,0,0,0,0,0,0,DRAIN,10,0,",
     )
 
     assert read_stats(text) == {

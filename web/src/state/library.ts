@@ -51,17 +51,16 @@ export function createLibrary(filters: Accessor<Filters>) {
     const cursor = next();
     if (!cursor || loading()) return;
     setLoading("more");
-    await asked({ ...filters(), limit: PAGE, cursor }, (page) => put(page, [...items, ...newTo(items, page.items)]));
+    await asked({ ...filters(), limit: PAGE, cursor }, (page) => put(page, [...items, ...without(page.items, items)]));
   };
   /** The same again; what stands behind the longest page that the server gives stays as it was. */
   const refresh = async (): Promise<void> => {
     if (loading()) return;
     const limit = Math.min(LONGEST_PAGE, Math.max(PAGE, items.length));
     await asked({ ...filters(), limit, count: true }, (page) => {
-      const behind = items.length > limit ? items.slice(limit) : [];
-      const fresh = new Set(page.items.map(({ id }) => id));
+      const behind = items.slice(limit);
       const cursor = behind.length > 0 ? next() : page.next;
-      put({ ...page, next: cursor }, [...page.items, ...behind.filter(({ id }) => !fresh.has(id))]);
+      put({ ...page, next: cursor }, [...page.items, ...without(behind, page.items)]);
     });
   };
   /** How far those are that are underway; the rows below the last of them are not asked for. */
@@ -88,14 +87,14 @@ export function createLibrary(filters: Accessor<Filters>) {
   return { items, next, total, problem, loading, more, refresh, remove, retry: () => load(filters()) };
 }
 
-function newTo(items: readonly FoundRecording[], page: readonly FoundRecording[]): FoundRecording[] {
-  const known = new Set(items.map(({ id }) => id));
-  return page.filter(({ id }) => !known.has(id));
-}
-
 /** The place of the last one; `findLastIndex` is missing in browsers before 2022. */
 function lastOf<T>(all: readonly T[], is: (one: T) => boolean): number {
   return all.reduce((last, one, index) => (is(one) ? index : last), -1);
+}
+
+function without(some: readonly FoundRecording[], others: readonly FoundRecording[]): FoundRecording[] {
+  const known = new Set(others.map(({ id }) => id));
+  return some.filter(({ id }) => !known.has(id));
 }
 
 function haveSameIds(some: readonly FoundRecording[], others: readonly FoundRecording[]): boolean {

@@ -50,11 +50,16 @@ def _of(rows: list[dict[str, str]]) -> ServerStats:
         raise ValueError("HAProxy does not know the slot")
     return ServerStats(
         sessions=_sum(rows, "scur"),
-        requests=_sum(rows, "stot"),
+        requests=sum(map(_requests, rows)),
         failures=sum(map(_failures, rows)),
         state=_state(first["status"]),
         weight=int(first["weight"] or 0),
     )
+
+
+def _requests(row: dict[str, str]) -> int:
+    """At the door each knock of one that waits counts as a connection, so those that were answered count there."""
+    return _sum([row], "req_tot" if row["pxname"] == DOOR else "stot")
 
 
 def _failures(row: dict[str, str]) -> int:
