@@ -6,8 +6,8 @@ source scripts/setup.sh
 source scripts/beside.sh
 source scripts/system-packages.sh
 
-# These measure memory and keep all cores busy: they have the machine to themselves.
-ALONE=(tests/chaos)
+# These measure memory, keep all cores busy or record in real time: they have the machine to themselves.
+ALONE=(tests/chaos tests/browser/recording tests/browser/engines/test_{every_engine_records,newcomer}.py)
 # Tests wait a lot: for workers that start, for a browser, for a disk.
 WORKERS=${TEST_WORKERS:-$(($(nproc) + 1))}
 
