@@ -9,15 +9,25 @@ const require = createRequire(new URL("../web/package.json", import.meta.url));
 const { agents, feature, features, region } = require("caniuse-lite");
 
 const ENOUGH_PERCENT = 99.9;
-const CONFIG = readFileSync(new URL("../web/vite.config.ts", import.meta.url), "utf8");
-const SCRIPTS = ["es6-module", "es6-module-dynamic-import"];
+const source = (path) => readFileSync(new URL(`../web/${path}`, import.meta.url), "utf8");
+/** Of the build for browsers without modules; what else it needs, it brings. */
+const SCRIPTS = ["proxy", "promises", "let", "arrow-functions", "es6-class"];
+const MODULES = ["es6-module", "es6-module-dynamic-import"];
 
-// The oldest version that runs the page: those for which it is built, the iPhone's as Safari, and the releases of others
-// that stand on the same Chromium. A browser that is not here has to have the language features alone.
-const BUILT_FOR = Object.fromEntries(
-  JSON.parse(/OLDEST = (\[[^\]]*\])/.exec(CONFIG)[1]).map((one) => [/^\D+/.exec(one)[0], Number(/\d.*/.exec(one)[0])]),
-);
-const OLDEST = { ...BUILT_FOR, ios_saf: BUILT_FOR.safari, opera: BUILT_FOR.chrome - 14, samsung: 9 };
+// The oldest version that runs the page: those for which the older of its two builds is made, the iPhone's as Safari, and
+// the releases of others that stand on the same Chromium. A browser that is not here has to have the language features alone.
+const versions = (text, name) =>
+  Object.fromEntries(
+    JSON.parse(new RegExp(`${name} = (\\[[^\\]]*\\])`).exec(text)[1]).map((one) => [
+      /^\D+/.exec(one)[0],
+      Number(/\d.*/.exec(one)[0]),
+    ]),
+  );
+const BUILT_FOR = versions(source("build/legacy.ts"), "LEGACY");
+const MODERN = versions(source("vite.config.ts"), "OLDEST");
+const withKin = (built, opera, samsung) => ({ ...built, ios_saf: built.safari, opera, samsung });
+const OLDEST = withKin(BUILT_FOR, 36, 5);
+const OLDEST_MODERN = withKin(MODERN, 58, 10.1);
 
 const WAYS = [
   {
@@ -52,9 +62,9 @@ function has({ agent, version }, ...names) {
   });
 }
 
-function runsPage(browser) {
-  return Number.parseFloat(browser.version) >= (OLDEST[browser.agent] ?? 0) && has(browser, ...SCRIPTS);
-}
+const since = (oldest, { agent, version }) => Number.parseFloat(version) >= (oldest[agent] ?? 0);
+const runsPage = (browser) => since(OLDEST, browser) && has(browser, ...SCRIPTS);
+const runsModern = (browser) => since(OLDEST_MODERN, browser) && has(browser, ...MODULES);
 
 /** Every version that somebody uses; the data of a country calls the newest one of some browsers 0. */
 function browsersIn(usage) {
@@ -85,12 +95,15 @@ const inPage = (browser) => [WAYS[0].name, WAYS[1].name].includes(wayOf(browser)
 const engineOf = (browser) =>
   inPage(browser) ? (Object.keys(ENGINES).find((name) => ENGINES[name].includes(browser.agent)) ?? "none") : "none";
 
+const buildOf = (browser) => inPage(browser) && (runsModern(browser) ? "modern" : "older");
+
 const places = [
   browsersIn(Object.fromEntries(Object.entries(agents).map(([agent, { usage_global }]) => [agent, usage_global]))),
   browsersIn(region(require("caniuse-lite/data/regions/TW.js"))),
 ];
 const ways = places.map((browsers) => shares(browsers, wayOf));
 const engines = places.map((browsers) => shares(browsers, engineOf));
+const builds = places.map((browsers) => shares(browsers, buildOf));
 const percent = (share) => `${(Math.floor(share * 100) / 100).toFixed(2)} %`;
 const row = (...cells) => console.log(`| ${cells.join(" | ")} |`);
 
@@ -100,5 +113,6 @@ for (const { name, tested } of WAYS) row(name, tested, ...ways.map(({ of }) => p
 const covered = ways.map(({ of }) => WAYS.reduce((sum, { name }) => sum + of(name), 0));
 row("**A tested way**", "", ...covered.map((share) => `**${percent(share)}**`));
 for (const name of Object.keys(ENGINES)) row(`of which the page in the family of ${name}`, "", ...engines.map(({ of }) => percent(of(name))));
+row("of which the page by its build for older browsers", "", ...builds.map(({ of }) => percent(of("older"))));
 row("Tracked at all, of everybody", "", ...ways.map(({ tracked }) => percent(tracked)));
 if (covered.some((share) => share < ENOUGH_PERCENT)) process.exitCode = 1;

@@ -19,10 +19,13 @@ from care_voice.domain.values import BadValue, made
 from care_voice.models.settings import ModelSettings
 from care_voice.notify.settings import WebhookSettings
 from care_voice.ops.backup_settings import BackupSettings
+from care_voice.ops.deploy.settings import DeploySettings
+from care_voice.ops.entrance.settings import EntranceSettings
 from care_voice.remote.settings import RemoteSettings
 from care_voice.scheduler.settings import SchedulerSettings
 from care_voice.service.audio_upkeep import AudioUpkeepSettings
 from care_voice.service.derive_job import RecordingSettings
+from care_voice.service.disk_watch import DiskSettings
 from care_voice.service.intake import IntakeSettings
 from care_voice.service.job_settings import JobSettings
 from care_voice.service.lifecycle import LifecycleSettings
@@ -37,6 +40,7 @@ PREFIX = "CARE_VOICE_"
 SEPARATOR = "__"
 CONFIG_VARIABLE = "CARE_VOICE_CONFIG"
 _RUN = "run"
+ENTRANCE_FOLDER = "entrance"
 CONFIG_NAME = "care-voice.toml"
 _LISTS = frozenset(
     {
@@ -49,6 +53,8 @@ _LISTS = frozenset(
         "allowed_hosts",
         "trusted_proxies",
         "also_served",
+        "steps",
+        "container_options",
     }
 )
 
@@ -67,6 +73,10 @@ class Settings:
     also_served: tuple[str, ...] = ()
     """Other models that requests may name, separated by commas; each is loaded at its first request."""
 
+    slot: Literal["", "blue", "green"] = ""
+    """Which of two services on one data directory this is, behind one entrance; set by the steward. Empty for one that
+    is alone."""
+
     log_format: Literal["auto", "json", "text"] = "auto"
     """auto writes text on a terminal and JSON elsewhere."""
 
@@ -82,6 +92,7 @@ class Settings:
     transcription: TranscriptionSettings = field(default_factory=TranscriptionSettings)
     lifecycle: LifecycleSettings = field(default_factory=LifecycleSettings)
     scrub: ScrubSettings = field(default_factory=ScrubSettings)
+    disk: DiskSettings = field(default_factory=DiskSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     backup: BackupSettings = field(default_factory=BackupSettings)
@@ -91,11 +102,13 @@ class Settings:
     recordings: RecordingSettings = field(default_factory=RecordingSettings)
     jobs: JobSettings = field(default_factory=JobSettings)
     webhooks: WebhookSettings = field(default_factory=WebhookSettings)
+    deploy: DeploySettings = field(default_factory=DeploySettings)
+    entrance: EntranceSettings = field(default_factory=EntranceSettings)
 
     @property
     def incoming_dir(self) -> Path:
-        """Uploads while they are being transcribed."""
-        return self.data_dir / "incoming"
+        """Uploads while they are being transcribed; a slot's own, as each service clears it when it starts."""
+        return self._own_dir / "incoming"
 
     @property
     def tuning_dir(self) -> Path:
@@ -105,7 +118,32 @@ class Settings:
     @property
     def run_dir(self) -> Path:
         """Pid file and log of a server in the background."""
-        return self.data_dir / _RUN
+        return self._own_dir / _RUN
+
+    @property
+    def run_dirs(self) -> tuple[Path, ...]:
+        """The same of all services that may run on this data directory."""
+        return run_dirs_of(self.data_dir)
+
+    @property
+    def entrance_dir(self) -> Path:
+        """What the entrance keeps."""
+        return self.data_dir / ENTRANCE_FOLDER
+
+    @property
+    def disk_places(self) -> tuple[Path, ...]:
+        """Where recordings, the database and the files of transcriptions lie on this machine."""
+        own = self.audio.directory if self.audio.kind == "directory" else None
+        return (self.data_dir, own) if own is not None else (self.data_dir,)
+
+    @property
+    def _own_dir(self) -> Path:
+        return slot_dir(self.data_dir, self.slot)
+
+
+def slot_dir(data_dir: Path, slot: str) -> Path:
+    """Where a service keeps what another one on the same data directory must not touch."""
+    return data_dir / "slots" / slot if slot else data_dir
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -116,7 +154,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """
     environment = os.environ if environment is None else environment
     flat = {name: value for name, value in environment.items() if name.startswith(PREFIX) and name != CONFIG_VARIABLE}
-    data_dir = _data_dir(environment)
+    data_dir = data_dir_of(environment)
     values = _merged(_read_file(environment, data_dir), _nested(flat))
     values["data_dir"] = data_dir
     values.setdefault("models", {}).setdefault("directory", data_dir / "models")
@@ -128,6 +166,21 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     if settings.engine.kind == "remote" and not settings.remote.url:
         raise SettingsInvalid(name=f"{PREFIX}REMOTE{SEPARATOR}URL", why="a remote engine needs it")
     return settings
+
+
+def address_hint(environment: Mapping[str, str]) -> tuple[str, int]:
+    """Host and port at which the service would most likely listen, whatever the other settings are worth."""
+    try:
+        filed = _read_file(environment, data_dir_of(environment)).get("api", {})
+        named = _nested({name: value for name, value in environment.items() if name.startswith(f"{PREFIX}API__")})
+        values = {**filed, **named.get("api", {})}
+    except (SettingsInvalid, TypeError):
+        values = {}
+    usual = ApiSettings()
+    try:
+        return str(values.get("host", usual.host)), int(values.get("port", usual.port))
+    except (TypeError, ValueError):
+        return usual.host, usual.port
 
 
 def setting_names() -> list[tuple[str, Any, str]]:
@@ -147,12 +200,13 @@ def _names_of(cls: type, prefix: str) -> list[tuple[str, Any, str]]:
     return names
 
 
-def run_dir_of(environment: Mapping[str, str]) -> Path:
-    """Where the pid file of a server is, whatever the other settings are worth."""
-    return _data_dir(environment) / _RUN
+def run_dirs_of(data_dir: Path) -> tuple[Path, ...]:
+    """Where the pid files are of all services that may run on a data directory."""
+    return data_dir / _RUN, *(slot_dir(data_dir, slot) / _RUN for slot in ("blue", "green"))
 
 
-def _data_dir(environment: Mapping[str, str]) -> Path:
+def data_dir_of(environment: Mapping[str, str]) -> Path:
+    """Where everything is kept, whatever the other settings are worth."""
     return Path(environment.get(f"{PREFIX}DATA_DIR") or _default_data_dir(environment)).expanduser().absolute()
 
 

@@ -138,7 +138,7 @@ def test_bench_downloads_nothing(tmp_path: Path) -> None:
 def test_a_wrong_setting_is_named(tmp_path: Path, model_store: Path) -> None:
     (tmp_path / "care-voice.toml").write_text("[api]\nprot = 80\n", encoding="utf-8")
     done = care_voice(tmp_path, model_store, "serve")
-    assert done.returncode == 1
+    assert done.returncode == 78
     assert "CARE_VOICE_API__PROT" in done.stderr
 
 

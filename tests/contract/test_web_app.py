@@ -6,6 +6,7 @@ import importlib.util
 import re
 from pathlib import Path
 
+import httpx
 import pytest
 
 from care_voice.api.static import PAGES, is_built
@@ -57,11 +58,53 @@ def test_what_does_not_exist_is_told_to_readers_by_the_app_and_to_programs_by_a_
 def test_scripts_are_sent_compressed_to_who_takes_them(service: Service) -> None:
     address = re.search(r'src="(/assets/[^"]+\.js)"', service.client.get("/", headers=A_READER).text)
     assert address is not None
-    packed = service.client.get(address[1], headers={"Accept-Encoding": "gzip, br"})
+    packed = service.client.get(address[1], headers={"Accept-Encoding": "gzip, br; q=0"})
     plain = service.client.get(address[1], headers={"Accept-Encoding": "identity"})
     assert packed.headers["content-encoding"] == "gzip"
     assert packed.headers["content-type"] == plain.headers["content-type"]
     assert int(packed.headers["content-length"]) < int(plain.headers["content-length"]) / 2
     assert packed.content == plain.content
     assert {packed.headers["vary"], plain.headers["vary"]} == {"Accept-Encoding"}
-    assert packed.headers["etag"] != plain.headers["etag"]
+    smallest = service.client.head(address[1], headers={"Accept-Encoding": "gzip, deflate, br"})
+    assert smallest.headers["content-encoding"] == "br"
+    assert smallest.headers["content-type"] == plain.headers["content-type"]
+    assert int(smallest.headers["content-length"]) < int(packed.headers["content-length"])
+    assert len({answer.headers["etag"] for answer in (packed, plain, smallest)}) == 3
+
+
+def linked(answer: httpx.Response) -> list[str]:
+    return re.findall(r"<([^>]+)>", answer.headers.get("link", ""))
+
+
+@pytest.mark.skipif(not is_built(), reason="the web app is not built")
+@pytest.mark.parametrize("page", PAGES)
+def test_each_page_names_what_it_needs(service: Service, page: str) -> None:
+    answer = service.client.get(page.replace(":id", "rec_1"), headers=A_READER)
+    links = linked(answer)
+    assert len(links) == len(set(links)) >= 3
+    assert not [link for link in links if link in answer.text], "the page names these itself"
+    for link in links:
+        assert service.client.get(link).status_code == 200
+    assert {"Accept-Language", "Cookie"} <= {name.strip() for name in answer.headers["vary"].split(",")}
+
+
+@pytest.mark.skipif(not is_built(), reason="the web app is not built")
+def test_the_texts_come_in_the_language_that_the_app_will_speak(service: Service) -> None:
+    def texts(**headers: str) -> list[str]:
+        links = linked(
+            service.client.get(
+                "/help", headers=A_READER | {name.replace("_", "-"): value for name, value in headers.items()}
+            )
+        )
+        return [name[1] for link in links if (name := re.match(r"/assets/(zh-tw|en|ja|id|vi|fil|th)-", link))]
+
+    assert texts(accept_language="tl;q=0.5, vi") == ["vi"]
+    assert texts(accept_language="tl-PH, en") == ["fil"]
+    assert texts(accept_language="nl") == ["zh-tw"]
+    assert texts(accept_language="vi", cookie="care-voice.locale=th") == ["th"]
+
+
+@pytest.mark.skipif(not is_built(), reason="the web app is not built")
+def test_the_service_worker_keeps_a_page_that_names_nothing(service: Service) -> None:
+    """It answers every page with the one that it has kept."""
+    assert "link" not in service.client.get("/", headers={"Accept": "*/*"}).headers

@@ -21,6 +21,7 @@ SHORT_TEXT = "he has known her all her life and has a good influence over her"
 SHORT_ENDS_S = 6
 """The clip of 4.5 s begins half a second after the microphone."""
 normalised = EnglishTextNormalizer()
+_CLOCK_IS_PAST = """wanted => (document.querySelector("[data-testid=timer]")?.innerText ?? "") >= wanted"""
 
 
 def open_page(browser: Browser, service: Service, **options: object) -> Page:
@@ -38,10 +39,16 @@ def open_in(context: BrowserContext, service: Service) -> Page:
 
 
 def record_until(page: Page, seconds: int) -> None:
-    """Record, if that has not begun, until the page's clock shows so much."""
+    """Record, if that has not begun, until the page's clock shows so much or, where the page is busy, more."""
     if page.get_by_test_id("record").count():
         page.get_by_test_id("record").click()
-    expect(page.get_by_test_id("timer")).to_contain_text(f"0:{seconds:02}", timeout=PATIENCE_MS)
+    page.wait_for_function(_CLOCK_IS_PAST, arg=f"0:{seconds:02}", timeout=PATIENCE_MS)
+
+
+def shown_s(page: Page) -> int:
+    """Seconds that the page's clock shows while it records."""
+    minutes, seconds = page.get_by_test_id("timer").inner_text().split(":")
+    return 60 * int(minutes) + int(seconds)
 
 
 def transcript_of(page: Page) -> str:

@@ -155,5 +155,6 @@ def environment(data_dir: Path, model_store: Path, settings: Mapping[str, str]) 
         "CARE_VOICE_LOG_FORMAT": "json",
         "CARE_VOICE_ENGINE__RUNTIME": "ctranslate2",
         "CARE_VOICE_ENGINE__WORKERS": "1",
+        "CARE_VOICE_ENTRANCE__ENABLED": "false",
         **settings,
     }

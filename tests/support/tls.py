@@ -28,6 +28,14 @@ def own_certificate(folder: Path, name: str) -> tuple[ssl.SSLContext, Path]:
     return context, trusted
 
 
+def certificate_of(folder: Path, name: str) -> tuple[Path, ssl.SSLContext]:
+    """A certificate with its key in one file, as HAProxy reads it, and a client that trusts it."""
+    _, trusted = own_certificate(folder, name)
+    both = folder / "with-key.pem"
+    both.write_bytes(trusted.read_bytes() + (folder / f"{name}.key").read_bytes())
+    return both, ssl.create_default_context(cafile=str(trusted))
+
+
 def _named(name: str) -> x509.GeneralName:
     try:
         return x509.IPAddress(ip_address(name))

@@ -30,6 +30,15 @@ def test_without_any_setting_everything_has_its_default(base: dict[str, str], tm
     assert settings.incoming_dir == tmp_path / "incoming"
 
 
+def test_a_slot_keeps_its_own_uploads_and_pid_apart(base: dict[str, str], tmp_path: Path) -> None:
+    alone, green = load_settings(base), load_settings({**base, "CARE_VOICE_SLOT": "green"})
+
+    assert green.incoming_dir == tmp_path / "slots" / "green" / "incoming"
+    assert green.data_dir == alone.data_dir
+    assert alone.run_dir != green.run_dir
+    assert {alone.run_dir, green.run_dir} < set(alone.run_dirs) == set(green.run_dirs)
+
+
 def test_without_a_data_directory_an_installed_service_uses_the_users(tmp_path: Path) -> None:
     settings = load_settings({"XDG_DATA_HOME": str(tmp_path)})
 

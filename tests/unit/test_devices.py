@@ -151,6 +151,8 @@ def nvml(**changes: object) -> SimpleNamespace:
         "NVMLError": NvmlError,
         "nvmlInit": lambda: None,
         "nvmlShutdown": lambda: None,
+        "nvmlSystemGetDriverVersion": lambda: b"570.86.15",
+        "nvmlSystemGetCudaDriverVersion_v2": lambda: 12080,
         "nvmlDeviceGetCount": lambda: 1,
         "nvmlDeviceGetHandleByIndex": lambda index: index,
         "nvmlDeviceGetMemoryInfo": lambda _handle: SimpleNamespace(total=40 * GB, free=30 * GB, used=10 * GB),
@@ -168,7 +170,17 @@ def fails(*_arguments: object) -> None:
 def test_gpus_are_read_from_nvml(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setitem(sys.modules, "pynvml", nvml())
-    assert find_gpus() == [gpu(0, 30)]
+    assert find_gpus() == [replace(gpu(0, 30), driver="570.86.15", cuda=12080)]
+
+
+def test_a_driver_that_is_too_old_is_named_and_one_that_is_not_is_shown() -> None:
+    def told(cuda: int) -> str:
+        found = [replace(gpu(), driver="470.82", cuda=cuda)]
+        return Placing(EngineSettings(), GpuGate(lambda: found)).describe(BASE)
+
+    assert told(12020).startswith("driver 470.82 for CUDA up to 12.2: cuda:0")
+    with pytest.raises(PreflightFailed, match=r"470\.82 runs CUDA 11\.4, and 12\.0 is needed"):
+        told(11040)
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,13 @@ import string
 import pytest
 
 from care_voice.api.problems import headers_of, openai_body, problem_body, status_of
-from care_voice.domain import errors, store_errors
+from care_voice.domain import deploy_errors, errors, store_errors
 from care_voice.domain.errors import CareVoiceError, RequestError
 
 
 def tree(cls: type[CareVoiceError] = CareVoiceError) -> list[type[CareVoiceError]]:
-    children = [child for child in cls.__subclasses__() if child.__module__ in (errors.__name__, store_errors.__name__)]
+    modules = {each.__name__ for each in (errors, store_errors, deploy_errors)}
+    children = [child for child in cls.__subclasses__() if child.__module__ in modules]
     return [cls, *(each for child in children for each in tree(child))]
 
 

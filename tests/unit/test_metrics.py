@@ -54,6 +54,8 @@ def test_the_page_parses_and_has_every_metric_before_anything_happened() -> None
         "care_voice_webhooks_disabled_created",
         "care_voice_recordings_stored_bytes",
         "care_voice_recordings_free_bytes",
+        "care_voice_disk_free_bytes",
+        "care_voice_disk_level",
         "care_voice_recordings_objects_deleted",
         "care_voice_recordings_objects_deleted_created",
         "care_voice_recordings_objects_doomed",

@@ -10,10 +10,11 @@ import pytest
 from care_voice.domain.errors import PreflightFailed, UnknownCatalogueModel
 from care_voice.models.catalogue import Catalogue
 from care_voice.ops import preflight
-from care_voice.ops.preflight import Preflight
+from care_voice.ops.preflight import Preflight, Room
 from care_voice.supervisor import memory
 from care_voice.supervisor.memory import available_memory
 
+MIB = 1024**2
 BASE = Catalogue.load().get("base")
 
 
@@ -22,7 +23,8 @@ def machine(tmp_path: Path) -> Callable[..., dict[str, Callable[[], str]]]:
     """The checks by name, for a machine with the given peculiarities."""
 
     def build(*directories: Path, workers: int = 1, installed: bool = True) -> dict[str, Callable[[], str]]:
-        checks = Preflight(lambda: BASE, workers, directories, tmp_path, lambda: installed).checks()
+        room = Room(for_data=400 * MIB, beside_models=500 * MIB)
+        checks = Preflight(lambda: BASE, workers, directories, tmp_path, lambda: installed, room).checks()
         return {check.name: check.run for check in checks}
 
     return build
@@ -37,7 +39,7 @@ def test_the_checks_run_in_the_order_in_which_they_help(machine: Machine) -> Non
 
 def test_the_settings_check_names_the_model(machine: Machine, tmp_path: Path) -> None:
     assert "model base" in machine()["settings"]()
-    unknown = Preflight(lambda: Catalogue.load().get("nope"), 1, (), tmp_path, lambda: True)
+    unknown = Preflight(lambda: Catalogue.load().get("nope"), 1, (), tmp_path, lambda: True, Room(0, 0))
     with pytest.raises(UnknownCatalogueModel):
         unknown.checks()[0].run()
 
@@ -61,23 +63,48 @@ def test_a_file_in_the_place_of_a_directory_is_named(machine: Machine, tmp_path:
 
 
 def test_a_full_disk_is_found_before_anything_is_downloaded(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    free = BASE.total_bytes + 600 * 1024**2
-    usage = type("Usage", (), {"free": free})
-    monkeypatch.setattr(preflight.shutil, "disk_usage", lambda _: usage)
+    free = [BASE.total_bytes + 500 * MIB]
+    monkeypatch.setattr(preflight, "free_bytes", lambda _: free[0])
 
     assert "free" in machine(installed=False)["disk"]()
-    usage.free = BASE.total_bytes
+    free[0] -= 1
     with pytest.raises(PreflightFailed) as caught:
         machine(installed=False)["disk"]()
     assert caught.value.fields["name"] == "disk"
 
 
 def test_a_model_that_is_there_needs_no_space_of_its_own(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preflight.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 600 * 1024**2}))
+    free = [400 * MIB]
+    monkeypatch.setattr(preflight, "free_bytes", lambda _: free[0])
 
     assert "free" in machine(installed=True)["disk"]()
     with pytest.raises(PreflightFailed):
         machine(installed=False)["disk"]()
+    free[0] -= 1
+    with pytest.raises(PreflightFailed):
+        machine(installed=True)["disk"]()
+
+
+def test_models_on_a_read_only_mount_are_enough_where_the_model_is_among_them(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(directory: Path) -> str:
+        if directory == tmp_path:
+            raise PreflightFailed(name="directories", why="read-only", advice="Mount it otherwise.")
+        return str(directory)
+
+    monkeypatch.setattr(preflight, "_probe_directory", refuse)
+    assert "read-only" in machine(tmp_path / "data", installed=True)["directories"]()
+    with pytest.raises(PreflightFailed):
+        machine(tmp_path / "data", installed=False)["directories"]()
+
+
+def test_a_directory_that_is_open_to_everyone_is_named(machine: Machine, tmp_path: Path) -> None:
+    shared = tmp_path / "data"
+    shared.mkdir()
+    shared.chmod(0o777)
+
+    assert "anyone" in machine(shared)["directories"]()
 
 
 def test_memory_is_counted_for_every_worker(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:

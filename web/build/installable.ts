@@ -9,7 +9,7 @@ import { manifestName, manifestOf } from "../src/lib/manifest";
 const WORKER = "service-worker.js";
 const ENTRY = "index.html";
 /** Files of `public` that the app needs when there is no network. */
-const PUBLIC = ["theme.js", "favicon.svg"];
+const PUBLIC = ["theme.js", "old-browsers.js", "favicon.svg"];
 type Bundle = Rolldown.OutputBundle;
 
 /** Emits a manifest in each language, and the service worker with the list of what it keeps. */

@@ -5,6 +5,7 @@ import { PAGES } from "./pages";
 import { DropTarget } from "./shell/drop-target";
 import { Shell } from "./shell/shell";
 import { AppContext, type App as Shared } from "./state/context";
+import { createDrafts } from "./state/drafts";
 import { warnBeforeLeaving } from "./state/leaving";
 import { createPlayer } from "./state/player";
 import { createRecorder } from "./state/recorder";
@@ -14,8 +15,8 @@ import { offerUpdates } from "./state/updates";
 
 export function App(): JSX.Element {
   const shared = createShared();
-  const { session, recorder } = shared;
-  const atRisk = (): boolean => recorder.state().kind !== "idle" || session.atRisk();
+  const { session, recorder, drafts } = shared;
+  const atRisk = (): boolean => recorder.state().kind !== "idle" || session.atRisk() || drafts.any();
   warnBeforeLeaving(atRisk);
   offerUpdates(atRisk);
   return (
@@ -57,5 +58,13 @@ function createShared(): Shared {
       session.entries.select(id);
     },
   });
-  return { service, session, recorder, player: createPlayer(), askingDiscard, setAskingDiscard };
+  return {
+    service,
+    session,
+    recorder,
+    player: createPlayer(),
+    drafts: createDrafts(),
+    askingDiscard,
+    setAskingDiscard,
+  };
 }

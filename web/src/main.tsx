@@ -26,4 +26,9 @@ async function start(root: HTMLElement): Promise<void> {
 
 const root = document.getElementById("app");
 if (!root) throw new Error("index.html has no #app");
+// Browsers that run modules but lack these lack much else: as those without modules, they get the build that brings it.
+// public/old-browsers.js loads that where nothing has begun.
+if (typeof globalThis === "undefined" || typeof ResizeObserver === "undefined")
+  throw new Error("too old for this build");
+root.dataset.started = "";
 void start(root);

@@ -1,19 +1,29 @@
-"""Health and metrics. The probes say a status and a reason; neither needs, nor gives, anything private."""
+"""Health and metrics. Anyone is told a status and a code; whoever runs the service is told everything."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from care_voice.api.health_report import (
+    brief,
+    devices_part,
+    engine_part,
+    model_part,
+    model_status,
+    start_part,
+    status_of_service,
+)
 from care_voice.api.problems import headers_of, problem_body
 from care_voice.api.services import Services
-from care_voice.service.engine_choice import EngineChoice
+from care_voice.domain.errors import CareVoiceError
 
 router = APIRouter(tags=["Health"])
+
+_PROBLEM = "application/problem+json"
 
 
 @router.get("/health/live", summary="Is the process alive?")
@@ -23,63 +33,61 @@ async def live() -> dict[str, str]:
 
 
 @router.get("/health/ready", summary="Does it take work?")
-async def ready(services: Services) -> Response:
-    """200 when the known clip was decoded and an engine worker was heard within seconds; else 503 and the reason.
+async def ready(request: Request, services: Services) -> Response:
+    """200 when the database can be reached, an engine worker was heard within seconds and has proved itself lately,
+    the queue has room and so has the disk; else 503 and the code of the reason.
 
-    `engine` says what decodes: workers here, what runs the model and when that was measured; or a server elsewhere and
-    the state of the circuit breaker towards it. `engines` says on what device, on which GPU and with which arithmetic
-    each engine worker computes; `crash_looping` how many workers of one slot ended unexpectedly within a minute, and
-    why the last one did.
+    Operators also learn why, what to do, and what decodes: workers here, what runs the model and when that was
+    measured; or a server elsewhere and the state of the circuit breaker towards it. `engines` says on what device, on
+    which GPU and with which arithmetic each engine worker computes; `crash_looping` how many workers of one slot ended
+    unexpectedly within a minute, and why the last one did.
     """
-    lifecycle = services.lifecycle
-    reason, loop = lifecycle.reason, lifecycle.crash_loop
-    looping = loop and {"count": loop.count, "last_cause": loop.cause}
-    common = {"crash_looping": looping, "engine": asdict(lifecycle.engine) | _plan(lifecycle.choice)}
+    lifecycle, operator = services.lifecycle, services.operators.is_one(request)
+    state, reason = status_of_service(lifecycle), lifecycle.readiness.unready
+    told = engine_part(lifecycle) if operator else {}
     if reason is not None:
-        body = {**problem_body(reason), "state": lifecycle.state, "status": 503, **common}
-        return JSONResponse(body, 503, headers_of(reason, 503), media_type="application/problem+json")
-    warning = lifecycle.warning
-    shown = warning and {"code": warning.code, "detail": warning.message}
-    engines = [{"device": e.device, "gpu": e.gpu, "compute_type": e.compute_type} for e in lifecycle.engines]
-    return JSONResponse({"status": "ready", "warning": shown, "engines": engines, **common})
-
-
-def _plan(choice: EngineChoice | None) -> dict[str, Any]:
-    """Of an engine here: what runs the model, and when that was measured."""
-    if choice is None:
-        return {}
-    return {
-        "runtime": choice.plan.runtime,
-        "workers": choice.plan.workers,
-        "threads": choice.plan.threads,
-        "graphs": choice.uses_graphs,
-        "measured_at": choice.measured_at,
-        "detail": choice.detail,
-    }
+        return _unready(reason, state, told, operator=operator)
+    if operator:
+        told |= {"warning": brief(lifecycle.warning), "engines": devices_part(lifecycle)}
+    return JSONResponse({"status": state, **told})
 
 
 @router.get("/health/startup", summary="How far is the start?")
-async def startup(services: Services) -> Response:
-    """The stages in order with their times; 503 until all are done."""
+async def startup(request: Request, services: Services) -> Response:
+    """503 until all stages are done. Operators get the stages in order with their times."""
     board = services.lifecycle.board
-    stages: list[dict[str, Any]] = [
-        {
-            "name": stage.name,
-            "state": stage.state,
-            "seconds": round(stage.seconds, 3),
-            "attempts": stage.attempts,
-            "detail": stage.detail,
-            "progress": stage.progress,
-            "error": stage.error
-            and {"code": stage.error.code, "detail": stage.error.message, "hint": stage.error.advice},
-        }
-        for stage in board.stages
-    ]
-    body = {"complete": board.complete, "total_s": board.total_s and round(board.total_s, 3), "stages": stages}
-    return JSONResponse(body, 200 if board.complete else 503)
+    told = start_part(board) if services.operators.is_one(request) else {}
+    return JSONResponse({"status": status_of_service(services.lifecycle), **told}, 200 if board.complete else 503)
+
+
+@router.get("/health", summary="Everything that is known of its health")
+async def everything(request: Request, services: Services) -> Response:
+    """Stages, engine, queue, models, database, disk and jobs for operators, at most a second old; others get the
+    status. 503 where it takes no work."""
+    code = 200 if services.lifecycle.readiness.unready is None else 503
+    if not services.operators.is_one(request):
+        return JSONResponse({"status": status_of_service(services.lifecycle)}, code)
+    return JSONResponse(await services.health.body(services), code)
+
+
+@router.get("/health/models/{name}", summary="Does a model take work?")
+async def model(name: str, request: Request, services: Services) -> Response:
+    """Of a model that is served: `unloaded` is one that the next request for it loads. 503 where it takes no work.
+    Operators learn what runs it, what waits for it and what is known of its files."""
+    served = services.model_named(name)
+    status = model_status(services, served)
+    told = await model_part(services, served.name) if services.operators.is_one(request) else {}
+    return JSONResponse({"status": status, **told}, 200 if status in ("ready", "unloaded") else 503)
 
 
 @router.get("/metrics", summary="Metrics for Prometheus")
-async def metrics(services: Services) -> Response:
-    """The text exposition format."""
+async def metrics(request: Request, services: Services) -> Response:
+    """The text exposition format, for operators."""
+    services.operators.require(request)
     return Response(services.metrics.render(), media_type=CONTENT_TYPE_LATEST)
+
+
+def _unready(reason: CareVoiceError, state: str, told: dict[str, Any], *, operator: bool) -> Response:
+    whole = {**problem_body(reason), "status": 503}
+    shown = whole if operator else {name: whole[name] for name in ("type", "title", "status", "code")}
+    return JSONResponse({**shown, "state": state, **told}, 503, headers_of(reason, 503), media_type=_PROBLEM)

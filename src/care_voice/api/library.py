@@ -11,7 +11,6 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from care_voice.api.bodies import json_body
-from care_voice.api.jobs import job_shape
 from care_voice.api.openapi_library import (
     BULK_DOCS,
     CHANGE_DOCS,
@@ -37,7 +36,7 @@ router = APIRouter(prefix="/api/v1", tags=["Library"])
 _USUAL_PAGE = 50
 _KNOWN = frozenset({
     "q", "tag", "tag[]", "state", "client", "language", "source", "from", "to", "trashed", "has_transcript",
-    "transcription", "order", "cursor", "limit", "count", "summary",
+    "legal_hold", "transcription", "order", "cursor", "limit", "count", "summary",
 })  # fmt: skip
 _ETAG = re.compile(r'(?:W/)?"(\d{1,18})"')
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -143,6 +142,7 @@ def _filters(query: Fields) -> Filters:
         until=_time(query, "to", end_of_day=True),
         trashed=query.flag("trashed"),
         has_transcript=query.flag("has_transcript") if query.present("has_transcript") else None,
+        legal_hold=query.flag("legal_hold") if query.present("legal_hold") else None,
     )
 
 
@@ -199,8 +199,7 @@ def _shape(recording: Recording, job: Job | None) -> dict[str, Any]:
 
 
 def _summary(summary: Summary) -> dict[str, Any]:
-    job = summary.job and job_shape(summary.job)
-    return {"language": summary.language, "beginning": summary.beginning, "job": job}
+    return {"language": summary.language, "beginning": summary.beginning}
 
 
 def _match(match: Match) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from care_voice.telemetry.metrics import Metrics
 
 log = structlog.get_logger("care_voice.access")
 
-_WAVEFORM_STYLE = "GDz2FZP0i7VZaDhs1mgc43IRUXU2xajPIjvThHvZvbs="
+_WAVEFORM_STYLE = "9SfrHdOLGeJ9IEr71EpmpCjtP/RYIJ2yGgDBKCLmeEE="
 """SHA-256 of the style sheet that wavesurfer.js puts beside its waveform (web/src/pages/transcript/waveform.tsx): it
 depends on its version and on the waveform's height. No other style that stands within a page counts."""
 _SECURITY_HEADERS = {
@@ -35,7 +35,8 @@ _SECURITY_HEADERS = {
     ),
 }
 _QUIET_ROUTES = frozenset({
-    "/health/live", "/health/ready", "/health/startup", "/metrics", "/api/v1/status", "/api/v1/models",
+    "/health", "/health/live", "/health/ready", "/health/startup", "/health/models/{name}", "/metrics",
+    "/api/v1/status", "/api/v1/models",
 })  # fmt: skip
 """Asked every few seconds by probes, which are told the reason when they fail: logged for debugging only."""
 

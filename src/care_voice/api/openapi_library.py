@@ -52,6 +52,7 @@ LIST_DOCS: dict[str, Any] = {
             _query("to", _TIME, "Created before; a day is included."),
             _query("trashed", {"type": "boolean", "default": False}, "Those in the trash, and no others."),
             _query("has_transcript", {"type": "boolean"}, "Those that have one, or have none."),
+            _query("legal_hold", {"type": "boolean"}, "Those that are held, or are not."),
             _query(
                 "transcription",
                 {"type": "string", "enum": list(TRANSCRIPTIONS)},
@@ -64,7 +65,7 @@ LIST_DOCS: dict[str, Any] = {
             _query(
                 "summary",
                 {"type": "boolean", "default": False},
-                "With each its `summary`: language and beginning of the transcript, and the last job that makes one.",
+                "With each its `summary`: language and beginning of the current transcript.",
             ),
         ]
     },

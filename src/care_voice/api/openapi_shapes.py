@@ -85,14 +85,8 @@ _MATCH = _object({
     "end_s": _MAYBE_NUMBER,
 })  # fmt: skip
 _SUMMARY = {
-    **_object(
-        {
-            "language": _MAYBE_TEXT,
-            "beginning": _TEXT,
-            "job": {"oneOf": [_ref("Job"), {"type": "null"}]},
-        }
-    ),
-    "description": "With `summary`.",
+    **_object({"language": _MAYBE_TEXT, "beginning": _TEXT}),
+    "description": "The current transcript in short. With `summary`.",
 }
 _RECEIPT = _object({
     "id": _TEXT,
@@ -207,6 +201,7 @@ SHAPES: dict[str, Any] = {
     "Receipt": _RECEIPT,
     "Receipts": _page("Receipt"),
     "TrashedOrReceipt": {"oneOf": [_ref("Recording"), _ref("Receipt")]},
+    "Hold": _object({"recording_id": _TEXT, "legal_hold": _FLAG, "reason": _TEXT, "version": _INTEGER}),
     "Retention": _object({"trash_days": _NUMBER, "items": _many(_RULE), "next": _MAYBE_TEXT}),
     "Tag": _object({"tag": _TEXT, "count": _INTEGER}),
     "Tags": _page("Tag"),
@@ -234,6 +229,8 @@ _ANSWERS: dict[tuple[str, str], tuple[str, ...]] = {
     ("get", _ONE): ("Recording",),
     ("patch", _ONE): ("Recording",),
     ("delete", _ONE): ("TrashedOrReceipt",),
+    ("put", f"{_ONE}/hold"): ("Hold",),
+    ("delete", f"{_ONE}/hold"): ("Hold",),
     ("get", "/api/v1/retention"): ("Retention",),
     ("get", "/api/v1/receipts"): ("Receipts",),
     ("get", "/api/v1/receipts/{receipt_id}"): ("Receipt",),

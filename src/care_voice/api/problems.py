@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from care_voice.api.context import request_id
-from care_voice.domain import errors, store_errors
+from care_voice.domain import deploy_errors, errors, store_errors
 
 log = structlog.get_logger(__name__)
 
@@ -18,6 +18,7 @@ _STATUS: list[tuple[type[errors.CareVoiceError], int]] = [
     (errors.ModelInUse, 409),
     (errors.ModelBusy, 409),
     (errors.BodyTooLarge, 413),
+    (errors.OperatorOnly, 401),
     (errors.ForeignOrigin, 403),
     (errors.ForeignHost, 421),
     (errors.MediaTooLong, 413),
@@ -56,12 +57,14 @@ _STATUS: list[tuple[type[errors.CareVoiceError], int]] = [
     (store_errors.ServiceRunning, 409),
     (store_errors.StoreError, 503),
     (errors.StorageFull, 507),
+    (errors.StorageLow, 507),
     (errors.DeadlineExceeded, 504),
     (errors.ServiceError, 503),
     (errors.BundleInvalid, 422),
     (errors.DecryptionFailed, 422),
     (errors.PinConflict, 422),
     (errors.ModelError, 503),
+    (deploy_errors.DeployError, 503),
 ]
 """First match wins, so the special stands before the general. A file's fault is 422, never a 500."""
 
@@ -81,9 +84,11 @@ def status_of(error: errors.CareVoiceError) -> int:
 
 def headers_of(error: errors.CareVoiceError, status: int | None = None) -> dict[str, str]:
     """`Retry-After` in seconds where trying again can help, which is with a 503; how much there is where a range of it
-    could not be given. `status` is what is answered, where it is not the error's own."""
+    could not be given; how to say who one is. `status` is what is answered, where it is not the error's own."""
     if isinstance(error, store_errors.RangeNotSatisfiable):
         return {"Content-Range": f"bytes */{error.fields['size']}"}
+    if isinstance(error, errors.OperatorOnly):
+        return {"WWW-Authenticate": "Bearer"}
     if (status or status_of(error)) != 503:
         return {}
     return {"Retry-After": str(error.fields.get("retry_after_s", _DEFAULT_RETRY_AFTER_S))}

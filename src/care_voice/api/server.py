@@ -28,6 +28,7 @@ from care_voice.api import (
     web,
     webhooks,
 )
+from care_voice.api.binding import bind, cannot_listen, url
 from care_voice.api.middleware import BodyLimit, RequestContext, SameSite, WholeAddresses
 from care_voice.api.openapi import SCHEMAS
 from care_voice.api.openapi_shapes import describe_answers
@@ -114,12 +115,13 @@ class ApiServer:
         self._server = _Server(config)
 
     async def run(self, sockets: list[socket.socket] | None = None) -> None:
-        """Serve until `stop`.
-
-        Raises:
-            OSError: The address is taken or not allowed.
-        """
+        """Serve until `stop`. Raises CannotListen."""
         sockets = sockets or [bind(self._settings)]
+        try:
+            for sock in sockets:
+                sock.listen()
+        except OSError as error:  # somebody has bound the address as well, and listens
+            raise cannot_listen(self._settings, error) from error
         log.info("listening", url=url(self._settings))
         await self._server.serve(sockets)
 
@@ -127,25 +129,6 @@ class ApiServer:
         """Answer what is in hand and end; `at_once` cuts it off."""
         self._server.should_exit = True
         self._server.force_exit = at_once
-
-
-def bind(settings: ApiSettings) -> socket.socket:
-    """The listening socket. Raises OSError."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    sock = socket.socket(family)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        sock.bind((settings.host, settings.port))
-    except OSError:
-        sock.close()
-        raise
-    return sock
-
-
-def url(settings: ApiSettings) -> str:
-    """Where a person on this machine opens it."""
-    host = "localhost" if settings.host in ("127.0.0.1", "0.0.0.0", "::", "::1") else settings.host  # noqa: S104
-    return f"http://{host}:{settings.port}"
 
 
 async def _on_error(request: Request, error: Exception) -> Response:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends, Request
 
 from care_voice.api.callers import caller_of
+from care_voice.api.health_report import HealthReport
+from care_voice.api.operators import Operators
 from care_voice.api.settings import ApiSettings
 from care_voice.domain.errors import UnknownModel
 from care_voice.scheduler.work import Caller
 from care_voice.service.database_watch import DatabaseWatch
+from care_voice.service.disk_watch import DiskWatch
 from care_voice.service.event_feed import EventFeed
 from care_voice.service.intake import Intake
 from care_voice.service.jobs import Jobs
@@ -45,6 +49,9 @@ class RecordingServices:
     feed: EventFeed
     transcripts: Transcripts
     webhooks: Webhooks
+    disk: DiskWatch
+    standing_by: Callable[[], bool]
+    """Whether this node takes no jobs now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,8 @@ class ApiServices:
     metrics: Metrics
     recordings: RecordingServices
     incoming_dir: Path
+    operators: Operators = field(default_factory=Operators)
+    health: HealthReport = field(default_factory=HealthReport)
 
     @property
     def models(self) -> list[str]:

@@ -26,6 +26,7 @@ from care_voice.domain.languages import LANGUAGES, language_name
 from care_voice.domain.transcript import Segment, Transcript
 from care_voice.scheduler.work import Caller
 from care_voice.service.options import Task, TranscriptionOptions
+from care_voice.service.startup import Stage
 from care_voice.service.transcription import Event, Finished, Progress, SegmentReady
 
 router = APIRouter(prefix="/api/v1", tags=["Web app"])
@@ -41,17 +42,18 @@ class _Wish:
 
 
 @router.get("/status", summary="State of the service")
-async def status(services: Services) -> dict[str, Any]:
-    """What the app shows at its top, and what it may offer."""
+async def status(request: Request, services: Services) -> dict[str, Any]:
+    """What the app shows at its top, and what it may offer. Operators get the reason in words, others its code."""
     lifecycle, settings = services.lifecycle, services.settings
     reason, stage = lifecycle.reason or lifecycle.warning, lifecycle.board.current
+    operator = services.operators.is_one(request)
     multilingual = services.transcriber.models.default.multilingual
     return {
         "version": __version__,
         "ready": lifecycle.state == "ready",
         "state": lifecycle.state,
-        "reason": reason and {"code": reason.code, "message": reason.message, "hint": reason.advice},
-        "stage": stage and {"name": stage.name, "detail": stage.detail, "progress": stage.progress},
+        "reason": reason and _reason(reason, operator=operator),
+        "stage": stage and _stage(stage, operator=operator),
         "model": services.transcriber.models.default.name,
         "models": services.models,
         "engine": lifecycle.engine.kind,
@@ -62,6 +64,17 @@ async def status(services: Services) -> dict[str, Any]:
             "max_duration_s": services.transcriber.settings.max_duration_s,
         },
     }
+
+
+def _reason(error: CareVoiceError, *, operator: bool) -> dict[str, str]:
+    told = (error.message, error.advice) if operator else ("", "")
+    return {"code": error.code, "message": told[0], "hint": told[1]}
+
+
+def _stage(stage: Stage, *, operator: bool) -> dict[str, Any]:
+    """Names of files are for operators; what is being done with them is not."""
+    detail = stage.detail if operator else stage.detail.partition(" ")[0]
+    return {"name": stage.name, "detail": detail, "progress": stage.progress}
 
 
 @router.post("/transcriptions", openapi_extra=WEB_DOCS, summary="Transcribe with progress")

@@ -6,9 +6,10 @@ import asyncio
 import os
 import shutil
 import signal
+import socket
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from importlib import import_module
@@ -21,7 +22,7 @@ from care_voice.config import Settings
 from care_voice.domain.errors import CareVoiceError, ModelDamaged
 from care_voice.engine.protocol import LoadEngine, LoadMedia
 from care_voice.models.build import build_puller
-from care_voice.ops.preflight import Preflight
+from care_voice.ops.preflight import Preflight, Room
 from care_voice.scheduler.scheduler import Scheduler
 from care_voice.service.calibration import Calibrator
 from care_voice.service.engine_choice import Board, EngineChoice, Limits, Load, Loadable, Machine
@@ -29,6 +30,7 @@ from care_voice.service.lifecycle import Check, Lifecycle
 from care_voice.service.model_keeper import GraphsKeeper, ModelKeeper
 from care_voice.service.model_library import ModelLibrary
 from care_voice.service.placing import Placing
+from care_voice.service.readiness import Watches
 from care_voice.service.scrub import Scrubber
 from care_voice.service.selftest import known_window, wrong_words
 from care_voice.service.served_models import LocalEngine, ServedModel, ServedModels
@@ -84,11 +86,19 @@ class Application:
             self.transcriber,
             settings.lifecycle,
             self.metrics,
-            notices=self._notices,
-            watched=lambda: self.recordings.watch.trouble,
+            watches=self._watches(),
         )
         self.scrubber = Scrubber(
             self.puller.store, self._mend, lambda: self.transcriber.idle_s, settings.scrub, self.metrics
+        )
+
+    def _watches(self) -> Watches:
+        """What is looked at beside the engine."""
+        disk, database = self.recordings.disk, self.recordings.watch
+        return Watches(
+            refusing=(lambda: disk.refusal,),
+            diverting=(lambda: database.trouble,),
+            warning=(lambda: disk.warning, lambda: next(iter(self._notices), None)),
         )
 
     def _admit_jobs(self) -> None:
@@ -112,7 +122,8 @@ class Application:
     def clear_incoming(self) -> None:
         """Delete what a killed service left behind: its clients saw the connection break and still hold their files."""
         shutil.rmtree(self.settings.incoming_dir, ignore_errors=True)
-        self.settings.incoming_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with suppress(OSError):  # the start says what is wrong with the directory, and goes on trying
+            self.settings.incoming_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     async def stop(self) -> None:
         """Finish what transcribes, and pull no models meanwhile: what has arrived of them is kept."""
@@ -127,18 +138,18 @@ class Application:
     def _checks(self) -> list[Check]:
         """What is looked at before anything is loaded."""
         local, checks = self.models.default.local, list(self._preflight().checks())
-        checks.append(Check("database", self.recordings.prepare))
         if local is not None:
             checks.append(Check("devices", lambda: self._placing.describe(local.keeper.model)))
-        return checks
+        return [*checks, Check("database", self.recordings.prepare)]
 
     def _preflight(self) -> Preflight:
         store, local = self.puller.store, self.models.default.local
         return Preflight(
             model=lambda: local.keeper.model if local is not None else None,
             workers=max(1, self.settings.engine.workers),
-            directories=(self.settings.data_dir, self.settings.models.directory, self.settings.incoming_dir),
+            directories=(*self.settings.disk_places, self.settings.incoming_dir),
             store=self.settings.models.directory,
+            room=Room(self.settings.disk.full_bytes, self.settings.models.keep_free_bytes),
             installed=lambda: any(manifest.name == self.settings.model for manifest in store.installed()),
         )
 
@@ -241,8 +252,21 @@ def usable_cpus() -> int:
 
 
 async def serve(settings: Settings, spawn: Spawn = spawn) -> None:
-    """Run the service until SIGTERM or SIGINT; the first drains, a second one ends it at once."""
-    application = Application(settings, spawn)
+    """Run the service until SIGTERM or SIGINT; the first drains, a second one ends it at once.
+
+    Raises:
+        CannotListen: The address is taken or not allowed.
+        SettingsInvalid: Signatures are required, and nobody is trusted to sign.
+    """
+    from care_voice.api.binding import bind  # noqa: PLC0415 - of the API nothing else is needed yet
+
+    with bind(settings.api) as sock:
+        await _serve_on(sock, Application(settings, spawn))
+
+
+async def _serve_on(sock: socket.socket, application: Application) -> None:
+    settings = application.settings
+    _share_jobs_on_signals(application)
     application.clear_incoming()
     # Forms are spooled where uploads are stored: the system's own temporary directory is often small, or in memory.
     tempfile.tempdir = str(settings.incoming_dir)
@@ -251,7 +275,10 @@ async def serve(settings: Settings, spawn: Spawn = spawn) -> None:
     # The web framework takes most of the parent's start to import; in a thread, so that the start goes on meanwhile.
     with _short_turns():
         await asyncio.to_thread(import_module, "care_voice.api.server")
+    from care_voice.api.operators import Operators, operator_token  # noqa: PLC0415
     from care_voice.api.server import ApiServer, ApiServices, create_app  # noqa: PLC0415
+
+    token = await asyncio.to_thread(operator_token, settings.api.operator_token, settings.data_dir / "operator.token")
 
     services = ApiServices(
         settings=settings.api,
@@ -261,12 +288,13 @@ async def serve(settings: Settings, spawn: Spawn = spawn) -> None:
         metrics=application.metrics,
         recordings=application.recordings.services(),
         incoming_dir=settings.incoming_dir,
+        operators=Operators(token),
     )
     server = ApiServer(create_app(services), settings.api)
     stopping = _stop_on_signals(application, server)
     scrubbing = asyncio.create_task(application.scrubber.run(), name="scrub")
     try:
-        await server.run()
+        await server.run([sock])
     finally:
         stopping.cancel()
         scrubbing.cancel()
@@ -284,6 +312,18 @@ def _short_turns() -> Iterator[None]:
         yield
     finally:
         sys.setswitchinterval(usual)
+
+
+def _share_jobs_on_signals(application: Application) -> None:
+    """SIGUSR1 and SIGUSR2 say which of two services on one data directory takes jobs."""
+    loop, runner = asyncio.get_running_loop(), application.recordings.runner
+
+    def heard(number: signal.Signals, act: Callable[[], None]) -> None:
+        act()
+        log.info("jobs_shared_out", signal=number.name, standing_by=runner.standing_by)
+
+    loop.add_signal_handler(signal.SIGUSR1, heard, signal.SIGUSR1, runner.stand_by)
+    loop.add_signal_handler(signal.SIGUSR2, heard, signal.SIGUSR2, runner.take_part)
 
 
 def _stop_on_signals(application: Application, server: Stoppable) -> asyncio.Task[None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from care_voice.service.audio_upkeep import AudioUpkeep
 from care_voice.service.database_watch import DatabaseWatch
 from care_voice.service.deletion import Deletion
 from care_voice.service.derive_job import DeriveHandler
+from care_voice.service.disk_watch import DiskWatch
 from care_voice.service.event_feed import EventFeed
 from care_voice.service.in_threads import AudioThreads
 from care_voice.service.intake import Intake
@@ -35,6 +37,7 @@ from care_voice.service.webhook_courier import WebhookCourier
 from care_voice.service.webhooks import Webhooks
 from care_voice.store.audio_opening import open_audio
 from care_voice.store.opening import open_database, prepare
+from care_voice.store.settings import StoreSettings
 from care_voice.supervisor.media_pool import MediaPool
 from care_voice.telemetry.metrics import Metrics
 
@@ -61,9 +64,10 @@ class RecordingParts:
     ) -> None:
         """`admit` raises CareVoiceError while the service cannot transcribe."""
         self.db = open_database(settings.store, settings.data_dir)
-        self._store = settings.store
+        self._store = store_settings_of(settings)
         self.node = new_id("node", time.time())
         self.watch = DatabaseWatch(self.db, self.prepare)
+        self.disk = DiskWatch(settings.disk_places, settings.disk, metrics)
         self.audio = open_audio(settings.audio, settings.data_dir, settings.incoming_dir)
         self.audio_threads = AudioThreads(settings.jobs.places + _OTHER_AUDIO_THREADS)
         self.audio_upkeep = AudioUpkeep(self.db, self.audio, settings.audio_upkeep, metrics, threads=self.audio_threads)
@@ -91,7 +95,9 @@ class RecordingParts:
                 threads=self.audio_threads,
             ),
         }
-        self.runner = JobRunner(self.db, self.handlers, settings.jobs, self.seat, metrics, admit=admit)
+        self.runner = JobRunner(
+            self.db, self.handlers, settings.jobs, self.seat, metrics, admit=admit, spare=self.disk.require_spare
+        )  # fmt: skip
         self._tasks: list[asyncio.Task[None]] = []
 
     def prepare(self) -> str:
@@ -101,6 +107,7 @@ class RecordingParts:
     def start(self) -> None:
         """Begin what runs in the background; it waits for the database by itself."""
         self._run("database", self.watch.run())
+        self._run("disk", self.disk.run())
         self._run("retention", self._when_open(self.retention.run))
         self._run("audio_upkeep", self._when_open(self.audio_upkeep.run))
         self._run("intake", self._when_open(self.intake.run))
@@ -124,6 +131,8 @@ class RecordingParts:
             feed=self.feed,
             transcripts=self.transcripts,
             webhooks=self.webhooks,
+            disk=self.disk,
+            standing_by=lambda: self.runner.standing_by,
         )
 
     async def drain(self, timeout_s: float) -> None:
@@ -150,6 +159,12 @@ class RecordingParts:
         task = asyncio.create_task(work, name=name)
         task.add_done_callback(_explain_end)
         self._tasks.append(task)
+
+
+def store_settings_of(settings: Settings) -> StoreSettings:
+    """Beside another release nothing is done to the database that the older one could not live with."""
+    behind_an_entrance = settings.slot != "" and settings.store.migrate == "auto"
+    return replace(settings.store, migrate="before") if behind_an_entrance else settings.store
 
 
 def new_sender(settings: WebhookSettings) -> HttpSender:

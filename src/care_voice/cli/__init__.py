@@ -24,10 +24,13 @@ VERBS = {
     "restore": "backup",
     "verify": "backup",
     "db": "db",
+    "steward": "stewarding",
+    "deploy": "deploy",
+    "entrance": "entrance",
 }
 """Name of a command -> module of this package that holds it."""
 
-_GROUPS = frozenset({"models", "recordings", "webhooks", "db"})
+_GROUPS = frozenset({"models", "recordings", "webhooks", "db", "deploy", "entrance"})
 """Commands that have commands of their own."""
 
 
@@ -47,13 +50,13 @@ def build_app(verb: str | None = None) -> typer.Typer:
 
 def main() -> None:
     """Entry point of the console script."""
-    if sys.argv[1:] == ["serve"]:
-        _serve()
+    if sys.argv[1:] in (["serve"], ["serve", "--stay"]):
+        _serve(stay="--stay" in sys.argv)
     else:
         build_app(sys.argv[1] if len(sys.argv) > 1 else None)()
 
 
-def _serve() -> None:
+def _serve(*, stay: bool) -> None:
     """The service, whose start is waited for: its workers begin to import before anything else is imported here."""
     from care_voice.supervisor.spawning import HeadStart  # noqa: PLC0415
 
@@ -64,4 +67,4 @@ def _serve() -> None:
     import_structlog()
     from care_voice.cli.serving import serve_from  # noqa: PLC0415
 
-    serve_from(head_start)
+    serve_from(head_start, stay=stay)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -20,15 +21,20 @@ def local_address(host: str, port: int) -> str:
     return f"http://{f'[{reached}]' if ':' in reached else reached}:{port}"
 
 
+def is_served(run_dirs: Iterable[Path]) -> bool:
+    """Whether any service works on the data directory that these belong to."""
+    return any(PidFile(each).running_pid() is not None for each in run_dirs if each.is_dir())
+
+
 class PidFile:
     """One server for one data directory. The lock tells whether it lives; a left-over pid is never trusted."""
 
-    def __init__(self, run_dir: Path) -> None:
+    def __init__(self, run_dir: Path, name: str = "server") -> None:
         run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._path = run_dir / "server.pid"
-        self._address_path = run_dir / "server.address"
-        self._lock = FileLock(run_dir / "server.lock")
-        self.log_path = run_dir / "server.log"
+        self._path = run_dir / f"{name}.pid"
+        self._address_path = run_dir / f"{name}.address"
+        self._lock = FileLock(run_dir / f"{name}.lock")
+        self.log_path = run_dir / f"{name}.log"
 
     def acquire(self, address: str = "") -> bool:
         """Become the server of this directory, which answers at `address`; False when another one is."""
@@ -39,6 +45,10 @@ class PidFile:
         self._path.write_text(str(os.getpid()), encoding="ascii")
         self._address_path.write_text(address, encoding="ascii")
         return True
+
+    def release(self) -> None:
+        """Be the server no more."""
+        self._lock.release()
 
     def address(self) -> str:
         """Where the server that runs answers, whatever the settings say now; empty where that is not known."""
@@ -55,11 +65,11 @@ class PidFile:
         except Timeout:
             return self._read_pid()
 
-    def spawn(self) -> subprocess.Popen[bytes]:
-        """Start `care-voice serve` in a session of its own, with its output in the log."""
+    def spawn(self, verb: str) -> subprocess.Popen[bytes]:
+        """Start `care-voice VERB` in a session of its own, with its output in the log."""
         with self.log_path.open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "care_voice", "serve"],
+                [sys.executable, "-m", "care_voice", verb],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.filesize import decimal
 
-from care_voice.cli.background import PidFile
+from care_voice.cli.background import is_served
 from care_voice.cli.common import errors_explained, give_up
 from care_voice.config import Settings, load_settings
 from care_voice.domain.store_errors import BackupInvalid
@@ -20,11 +20,13 @@ from care_voice.ops.backup import OnObject, back_up
 from care_voice.ops.backup_target import BackupTarget, open_target
 from care_voice.ops.restore import check
 from care_voice.ops.restore import restore as put_back
+from care_voice.service.disk_watch import DiskWatch, same_disk
 from care_voice.store.audio import AudioStore
 from care_voice.store.audio_opening import DIRECTORY_NAME, open_audio
 from care_voice.store.database import Database
 from care_voice.store.migrate import require_current
 from care_voice.store.opening import open_database
+from care_voice.telemetry.metrics import Metrics
 
 _INCOMPLETE = 3
 _STEP_PERCENT = 10
@@ -53,7 +55,7 @@ def backup(
             require_current(database)
             report = back_up(
                 database, audio, place, keep=keep or settings.backup.keep, verify=verify,
-                on_object=_progress(silent=as_json),
+                on_object=_progress(silent=as_json), spare=_spare(settings, target),
             )  # fmt: skip
     if as_json:
         _print_json(report)
@@ -105,9 +107,16 @@ def verify(source: Target, point: Point = None, as_json: Json = False) -> None:
     _say_missing(report.missing)
 
 
+def _spare(settings: Settings, target: str) -> Callable[[int], None]:
+    """Raises StorageLow where a backup would take the room of the recordings, whose disk it lies on."""
+    if target.startswith("s3:") or not same_disk(Path(target).absolute(), settings.disk_places):
+        return lambda _bytes: None
+    return DiskWatch(settings.disk_places, settings.disk, Metrics()).look_for
+
+
 def _require_stopped(settings: Settings) -> None:
     """Exits with 1 while the service of this data directory runs: what it took in meanwhile would be lost."""
-    if PidFile(settings.run_dir).running_pid() is not None:
+    if is_served(settings.run_dirs):
         give_up(
             f"the service with the data directory {settings.data_dir} is running.",
             "Stop it first: `care-voice stop`, or ./stop.sh.",

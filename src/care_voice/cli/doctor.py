@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 from typing import Annotated
 
 import msgspec
@@ -22,10 +23,18 @@ from care_voice.telemetry.logs import configure_logging
 _MARKS = {"done": "[green]ok[/]", "failed": "[red]failed[/]", "pending": "[dim]not reached[/]"}
 
 
-def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False) -> None:
-    """Check this machine: settings, disk, memory, the model's digests, the workers, a known clip. Downloads nothing."""
+def doctor(
+    full: Annotated[
+        bool, typer.Option("--full", help="Read every byte of the model, also where no file has changed.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+) -> None:
+    """Check this machine: settings, disk, memory, devices, database, the model's digests, the workers, a known clip.
+    Downloads nothing."""
     with errors_explained():
         settings = load_settings()
+        if full:
+            settings = replace(settings, models=replace(settings.models, recheck_after_h=0.0))
         configure_logging(settings.log_format, "error")
         stages = asyncio.run(_examine(settings))
     if as_json:

@@ -11,9 +11,10 @@ from typing import TypeVar
 import msgspec
 import typer
 
-from care_voice.cli.background import PidFile
+from care_voice.cli.background import is_served
 from care_voice.cli.common import errors_explained
 from care_voice.config import Settings, load_settings
+from care_voice.service.disk_watch import DiskWatch
 from care_voice.service.intake import Intake
 from care_voice.service.library import Library
 from care_voice.service.transcripts import Transcripts
@@ -36,6 +37,11 @@ class Kept:
     intake: Intake
 
     @property
+    def disk(self) -> DiskWatch:
+        """Room for what can wait."""
+        return DiskWatch(self.settings.disk_places, self.settings.disk, Metrics())
+
+    @property
     def library(self) -> Library:
         return Library(self.db)
 
@@ -46,7 +52,7 @@ class Kept:
     @property
     def is_served(self) -> bool:
         """Whether a server works on the same data directory."""
-        return PidFile(self.settings.run_dir).running_pid() is not None
+        return is_served(self.settings.run_dirs)
 
 
 def with_kept(work: Callable[[Kept], Awaitable[T]]) -> T:

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from care_voice.cli.kept import Kept, print_json, with_kept
 from care_voice.domain.recordings import Wish
+from care_voice.service.disk_watch import DiskWatch
 from care_voice.service.folder_import import Candidate, FolderImport, Imported, ImportWish, candidates
 from care_voice.service.option_texts import to_texts
 from care_voice.service.options import TranscriptionOptions
@@ -42,7 +43,7 @@ def import_folder(
         wish = Wish(transcribe=not no_transcript, options=to_texts(options), bulk=True)
         importing = FolderImport(kept.db, kept.intake, ImportWish(wish, tuple(tag or ()), tag_folders))
         found = await asyncio.to_thread(lambda: list(candidates(folder)))
-        return await _import_all(importing, found, silent=as_json)
+        return await _import_all(importing, found, kept.disk, silent=as_json)
 
     results = with_kept(work)
     if as_json:
@@ -53,10 +54,14 @@ def import_folder(
         raise typer.Exit(1)
 
 
-async def _import_all(importing: FolderImport, found: list[Candidate], *, silent: bool) -> list[Imported]:
+async def _import_all(
+    importing: FolderImport, found: list[Candidate], disk: DiskWatch, *, silent: bool
+) -> list[Imported]:
+    """Raises StorageLow where an import would take room from recordings that are being made."""
     results = []
     with _shown(sum(candidate.size for candidate in found), silent=silent) as (advance, show):
         for candidate in found:
+            await asyncio.to_thread(disk.look_for, candidate.size)
             result = await importing.take(candidate, advance)
             show(result)
             results.append(result)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import time
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
@@ -14,10 +17,14 @@ import typer
 from rich.console import Console
 from rich.status import Status
 
-from care_voice.cli.background import PidFile, local_address
+from care_voice.cli.background import PidFile, is_served, local_address
 from care_voice.cli.common import errors_explained
-from care_voice.config import load_settings, run_dir_of
+from care_voice.config import ENTRANCE_FOLDER, Settings, data_dir_of, load_settings, run_dirs_of
 from care_voice.domain.errors import SettingsInvalid
+from care_voice.domain.ids import new_id
+from care_voice.ops.deploy.rollout import Deployment
+from care_voice.ops.deploy.state_file import DeployFolder, Intent
+from care_voice.ops.entrance.settings import EntranceSettings
 from care_voice.service.lifecycle import LifecycleSettings
 
 _POLL_S = 0.2
@@ -26,41 +33,120 @@ _STOP_MARGIN_S = 15.0
 
 def start(
     timeout: Annotated[float, typer.Option(help="Seconds to wait until the service is ready.")] = 1800.0,
+    alone: Annotated[
+        bool,
+        typer.Option("--alone", help="Without an entrance before it, and so without upgrades that nobody notices."),
+    ] = False,
 ) -> None:
-    """Run the service in the background and wait until it is ready."""
+    """Run the service in the background and wait until it is ready.
+
+    Where HAProxy is installed it runs behind an entrance, so that `care-voice deploy` can exchange it.
+    """
     with errors_explained():
         settings = load_settings()
+    if alone or not _has_entrance(settings) or PidFile(settings.run_dir).running_pid():
+        _start_alone(settings, timeout)
+    else:
+        _start_stewarded(settings, timeout)
+
+
+def _start_alone(settings: Settings, timeout: float) -> None:
     pid_file = PidFile(settings.run_dir)
-    process = None if pid_file.running_pid() else pid_file.spawn()
+    process = None if pid_file.running_pid() else pid_file.spawn("serve")
     probed = local_address(settings.api.host, settings.api.port)
     address = f"http://localhost:{settings.api.port}"
     if process is None and pid_file.address() not in ("", probed):
         # It was started with other settings, and answers where those said.
         probed = address = pid_file.address()
+    _say_and_wait(_Started(address, probed, pid_file.log_path, process), timeout)
+
+
+def _start_stewarded(settings: Settings, timeout: float) -> None:
+    from care_voice.app.stewarding import entrance_settings  # noqa: PLC0415 - only here
+
+    with errors_explained():
+        entrance = entrance_settings(settings)
+    folder, pid_file = DeployFolder(settings.data_dir), PidFile(settings.run_dir, "steward")
+    process = None if folder.is_stewarded else pid_file.spawn("steward")
+    scheme = "https" if entrance.certificate else "http"
+    # A slot is asked itself how far it is: through the entrance nobody is told more than whether it is ready.
+    _say_and_wait(
+        _Started(f"{scheme}://localhost:{entrance.port}", _slot_address(folder, entrance), pid_file.log_path, process),
+        timeout,
+    )
+
+
+def _slot_address(folder: DeployFolder, entrance: EntranceSettings) -> str:
+    active = (folder.load() or Deployment()).active
+    return local_address("127.0.0.1", entrance.blue_port if active == "blue" else entrance.green_port)
+
+
+def _has_entrance(settings: Settings) -> bool:
+    return settings.entrance.enabled and shutil.which(settings.entrance.haproxy) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class _Started:
+    """What was started, or runs already (`process` is None): where people find it, and where it is asked how it is."""
+
+    address: str
+    probed: str
+    log_path: Path
+    process: subprocess.Popen[bytes] | None
+
+
+def _say_and_wait(started: _Started, timeout: float) -> None:
+    process, address = started.process, started.address
     typer.echo(f"Care Voice is {'starting' if process else 'running already'}: {address}")
     with Console(stderr=True).status("starting") as status:
-        ready = _wait_until_ready(probed, process, status, timeout)
+        ready = _wait_until_ready(started.probed, process, status, timeout)
     if ready:
-        typer.echo(f"Ready: {address}   (log: {pid_file.log_path})")
+        typer.echo(f"Ready: {address}   (log: {started.log_path})")
         return
     ended = process is not None and process.poll() is not None
-    typer.echo(f"Error: the service {'ended' if ended else 'is not ready yet'}; see {pid_file.log_path}", err=True)
+    typer.echo(f"Error: the service {'ended' if ended else 'is not ready yet'}; see {started.log_path}", err=True)
     if ended:
-        typer.echo("".join(pid_file.log_path.read_text(encoding="utf-8").splitlines(keepends=True)[-3:]), err=True)
+        typer.echo("".join(started.log_path.read_text(encoding="utf-8").splitlines(keepends=True)[-3:]), err=True)
     raise typer.Exit(1)
 
 
 def stop() -> None:
-    """Let the service finish what it has in hand, then end it."""
-    pid_file = PidFile(run_dir_of(os.environ))
-    if pid_file.running_pid() is None:
+    """Let the service finish what it has in hand, then end it, with its entrance."""
+    data_dir = data_dir_of(os.environ)
+    folder, run_dirs = DeployFolder(data_dir), run_dirs_of(data_dir)
+    if not folder.is_stewarded and not is_served(run_dirs):
         typer.echo("Care Voice is not running.")
         return
     typer.echo("Care Voice is finishing its work.")
-    if not pid_file.stop(_drain_timeout_s() + _STOP_MARGIN_S):
+    timeout_s = _drain_timeout_s() + _STOP_MARGIN_S
+    with errors_explained():
+        stopped = _stop_stewarded(folder, timeout_s) if folder.is_stewarded else _stop_each(data_dir, timeout_s)
+    if not stopped:
         typer.echo("Error: it is still running.", err=True)
         raise typer.Exit(1)
     typer.echo("Care Voice has stopped.")
+
+
+def _stop_stewarded(folder: DeployFolder, timeout_s: float) -> bool:
+    """Raises StewardNotRunning where the steward does not answer."""
+    folder.ask(Intent(new_id("intent", time.time()), "stop"))
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if not folder.is_stewarded:
+            return True
+        time.sleep(_POLL_S)
+    return False
+
+
+def _stop_each(data_dir: Path, timeout_s: float) -> bool:
+    """What runs without a steward: a service alone, or what a steward left behind that was killed."""
+    stopped = [PidFile(each).stop(timeout_s) for each in run_dirs_of(data_dir) if each.is_dir()]
+    entrance_dir = data_dir / ENTRANCE_FOLDER
+    if entrance_dir.is_dir():
+        from care_voice.ops.entrance.keeper import Entrance  # noqa: PLC0415 - only here
+
+        stopped.append(Entrance(EntranceSettings(), entrance_dir).stop(timeout_s))
+    return all(stopped)
 
 
 def _drain_timeout_s() -> float:

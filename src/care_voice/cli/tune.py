@@ -14,7 +14,7 @@ from rich.status import Status
 from rich.table import Table
 
 from care_voice.app import Application
-from care_voice.cli.background import PidFile
+from care_voice.cli.background import is_served
 from care_voice.cli.common import errors_explained
 from care_voice.config import Settings, load_settings
 from care_voice.service.engine_choice import EXHAUSTIVE
@@ -36,7 +36,7 @@ def tune(
     with errors_explained():
         settings = load_settings()
         configure_logging(settings.log_format, "error")
-        if PidFile(settings.run_dir).running_pid() is not None:
+        if is_served(settings.run_dirs):
             typer.echo("The service is running, and the figures suffer from it; stop it for better ones.", err=True)
         record = asyncio.run(_tune(replace(settings, model=model or settings.model)))
     if as_json:

@@ -9,6 +9,7 @@
     │   ├── BodyTooLarge
     │   ├── ForeignOrigin
     │   ├── ForeignHost
+    │   ├── OperatorOnly
     │   ├── ModelInUse
     │   ├── ModelBusy
     │   ├── NotFound                  what is kept (in domain.store_errors, as all down to WebhookUrlRefused)
@@ -84,8 +85,19 @@
     │   ├── BackupUnavailable
     │   ├── ServiceRunning
     │   └── TargetNotEmpty
+    ├── DeployError                   the entrance and its slots (in domain.deploy_errors)
+    │   ├── EntranceFailed
+    │   ├── StewardNotRunning
+    │   ├── RolloutUnderWay
+    │   ├── NoRollout
+    │   ├── NothingKept
+    │   ├── CandidateNotReady
+    │   ├── ReleaseInvalid
+    │   └── DeploymentUnreadable
     ├── SettingsInvalid               the environment or the configuration file
     └── ServiceError                  the service cannot do it now
+        ├── CannotListen
+        ├── AlreadyRunning
         ├── NotReady
         ├── Draining
         ├── Overloaded
@@ -97,6 +109,7 @@
         ├── EngineOutOfMemory
         ├── BatchesReduced
         ├── StorageFull
+        ├── StorageLow
         ├── PreflightFailed
         ├── SelfTestFailed
         ├── WorkerFailed
@@ -202,6 +215,13 @@ class ForeignHost(RequestError):
 
     code = "foreign_host"
     hint = "Use its IP address or localhost, or name the host in CARE_VOICE_API__ALLOWED_HOSTS."
+
+
+class OperatorOnly(RequestError):
+    """This is for whoever runs the service."""
+
+    code = "operator_only"
+    hint = "Ask on the machine itself, or send the operator's token: Authorization: Bearer TOKEN."
 
 
 class ModelInUse(RequestError):
@@ -450,6 +470,20 @@ class ServiceError(CareVoiceError):
     code = "service_error"
 
 
+class CannotListen(ServiceError):
+    """The service cannot listen on {address}: {why}."""
+
+    code = "cannot_listen"
+    hint = "Choose another address with CARE_VOICE_API__HOST and CARE_VOICE_API__PORT, or end what uses this one."
+
+
+class AlreadyRunning(ServiceError):
+    """A server with the data directory {directory} is running already."""
+
+    code = "already_running"
+    hint = "Stop it with `care-voice stop`, or give this one a directory of its own with CARE_VOICE_DATA_DIR."
+
+
 class NotReady(ServiceError):
     """The service is not ready: {why}."""
 
@@ -525,6 +559,13 @@ class StorageFull(ServiceError):
 
     code = "storage_full"
     hint = "Keep the recording and try again later; whoever runs this service must free some space."
+
+
+class StorageLow(ServiceError):
+    """There is little room left for recordings: {free_mb} MB are free."""
+
+    code = "storage_low"
+    hint = "Free some space: imports, backups and copies for listening wait until then, so that recordings go first."
 
 
 class PreflightFailed(ServiceError):

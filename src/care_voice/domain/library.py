@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 from care_voice.domain.errors import CareVoiceError, InvalidParameter
 from care_voice.domain.excerpts import Excerpt, Field
-from care_voice.domain.jobs import Job, JobState
+from care_voice.domain.jobs import JobState
 from care_voice.domain.recordings import Recording
 
 Order = Literal["newest", "oldest", "title", "duration", "relevance"]
@@ -40,6 +40,7 @@ class Filters:
     until: float | None = None
     trashed: bool = False
     has_transcript: bool | None = None
+    legal_hold: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +77,10 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a list says of a recording besides itself: its current transcript in short, and its last transcription.
-
-    `language` is None and `beginning` empty where there is no transcript.
-    """
+    """A recording's current transcript in short; `language` is None and `beginning` empty where there is none."""
 
     language: str | None = None
     beginning: str = ""
-    job: Job | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,14 @@ def build_store(
 ) -> ModelStore:
     """Return the store in `settings.directory`, with the operator's own models. Raises CatalogueInvalid."""
     shipped = catalogue or Catalogue.load()
-    return ModelStore(settings.directory, shipped, _own_models(settings, shipped, on_invalid))
+    own = _own_models(settings, shipped, on_invalid)
+    return ModelStore(
+        settings.directory,
+        shipped,
+        own,
+        recheck_after_h=settings.recheck_after_h,
+        keep_free_bytes=settings.keep_free_bytes,
+    )
 
 
 def build_puller(

@@ -26,8 +26,6 @@ from care_voice.models.transfer import Transfer, TransferSettings, retrying
 
 log = structlog.get_logger(__name__)
 
-_RESERVE_BYTES = 16 * 1024 * 1024
-
 
 class Fetch:
     """The wanted files of one model, each received, verified and published as a blob."""
@@ -149,7 +147,8 @@ class Fetch:
     def _require_space(self, source: Source) -> None:
         directory = self._place.directory
         wanted = sum(each.size - claimed_bytes(self._place.partial_path(each), each.size) for each in self._wanted)
-        needed, free = wanted + source.scratch_bytes(self._model) + _RESERVE_BYTES, free_bytes(directory)
+        needed = wanted + source.scratch_bytes(self._model) + self._place.keep_free_bytes
+        free = free_bytes(directory)
         if free < needed:
             raise DiskFull(path=directory, needed_bytes=needed, free_bytes=free)
 

@@ -37,7 +37,6 @@ from care_voice.models.times import utc_now
 
 log = structlog.get_logger(__name__)
 
-_RESERVE_BYTES = 16 * 1024 * 1024
 
 Accept = Callable[[str, Path, bytes | None], bool]
 """Gets the name of a model, a directory with its verified files and nothing else, and its signature where it has one.
@@ -127,7 +126,7 @@ class Intake:
         for entry in wanted.values():
             # What an interrupted pull left is brought anew: that costs less than finding out what it is worth.
             discard_partial(place.partial_path(entry))
-        needed = sum(entry.size for entry in wanted.values()) + _RESERVE_BYTES
+        needed = sum(entry.size for entry in wanted.values()) + self._store.keep_free_bytes
         if wanted and (free := free_bytes(place.directory)) < needed:
             raise DiskFull(path=self._store.directory, needed_bytes=needed, free_bytes=free)
         for entry in wanted.values():

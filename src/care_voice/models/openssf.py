@@ -33,8 +33,8 @@ from model_signing.manifest import Manifest
 from care_voice.domain.errors import SignatureInvalid, SignatureProblem, SigningFailed
 from care_voice.models.signature_trust import Trust, judge_chain, may_sign, signs_models
 
-Digests = Mapping[str, object]
-"""The digest of each file, by its name below the model's directory."""
+Digests = Mapping[str, str]
+"""The SHA-256 of each file, by its name below the model's directory."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def _signed_digests(name: str, manifest: Manifest) -> Digests:
 
 
 def _digests_in(manifest: Manifest) -> Digests:
-    return {each.identifier: each.digest for each in manifest.resource_descriptors()}
+    return {each.identifier: each.digest.digest_hex for each in manifest.resource_descriptors()}
 
 
 def _manifest_of(view: Path) -> Manifest:

@@ -1,4 +1,7 @@
-"""When a model was last checked, and what was found: for people and for the scrub, never a proof."""
+"""When a model was last checked, and what was found: for people, for the scrub, and for a short start.
+
+`models.belief` says when a record stands for reading every byte again.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,27 @@ from care_voice.models.sealed import encode_sealed
 
 
 @dataclass(frozen=True)
+class SeenFile:
+    """A file as it was when it was hashed, and what came out. Times in nanoseconds."""
+
+    name: str
+    sha256: str
+    device: int
+    inode: int
+    size: int
+    mtime_ns: int
+    changed_ns: int
+
+
+@dataclass(frozen=True)
 class Record:
-    """`verified_at` is in UTC, ISO 8601; `why` says what was wrong, and is empty when nothing was."""
+    """`verified_at` is in UTC, ISO 8601; `why` says what was wrong, and is empty when nothing was. `files` is empty
+    where a later start has to hash again."""
 
     verified_at: str
     verified_ok: bool
     why: str
+    files: tuple[SeenFile, ...] = ()
 
 
 def write_record(path: Path, record: Record) -> None:

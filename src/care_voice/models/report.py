@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -24,39 +25,49 @@ RefetchStates = frozenset({"missing", "wrong_size", "wrong_digest", "unreadable"
 
 @dataclass(frozen=True)
 class FileIdentity:
-    """What a file's stat says; a file that is replaced, resized or written to gets another one."""
+    """What a file's stat says; a file that is replaced, resized or written to gets another one.
+
+    `changed_ns` is the time of the last change of anything, a further link to it too. It does not count where two are
+    compared: `models.belief` alone asks for it.
+    """
 
     device: int
     inode: int
     size: int
     mtime_ns: int
+    changed_ns: int = field(default=0, compare=False)
 
     @classmethod
     def of(cls, stat: os.stat_result) -> FileIdentity:
-        return cls(stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+        return cls(stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
 
 
 @dataclass(frozen=True)
 class FileReport:
-    """The state of one file; `identity` is that of the file in the view, taken before its bytes were hashed."""
+    """The state of one file; `identity` is that of the file in the view, taken before its bytes were hashed to
+    `sha256`. Both are there for a file that is ok."""
 
     name: str
     state: FileState
     identity: FileIdentity | None = None
+    sha256: str = ""
 
 
 @dataclass(frozen=True)
 class Verified:
     """A model whose files had exactly the pinned bytes when they were last hashed.
 
-    Made only by a report in which everything is ok. Keep it in memory: written down, it would be one more thing to
-    trust.
+    Made by a report in which everything is ok, or from the record of one that is believed (`models.belief`).
     """
 
     name: str
     view: Path
     """The directory that an engine opens; it holds the model's files and nothing else."""
     identities: tuple[tuple[str, FileIdentity], ...]
+    digests: Mapping[str, str] = field(default_factory=dict)
+    """SHA-256 of each file."""
+    recorded_at: str = ""
+    """When they were hashed, where that is known from a record; empty where it was done just now."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +79,8 @@ class Report:
     files: tuple[FileReport, ...]
     manifest: ManifestState
     pin: PinState = "ok"
+    began_ns: int = 0
+    """When the check began, in Unix nanoseconds."""
 
     @property
     def ok(self) -> bool:
@@ -98,4 +111,4 @@ class Report:
         identities = tuple((file.name, file.identity) for file in self.files if file.identity is not None)
         if not self.ok or len(identities) != len(self.files):
             raise ModelDamaged(name=self.name, why=self.why)
-        return Verified(self.name, self.view, identities)
+        return Verified(self.name, self.view, identities, {file.name: file.sha256 for file in self.files})

@@ -55,6 +55,14 @@ class ModelSettings:
     """Seconds until pip begins to receive. pip's own timeout is left alone: it also limits reads, so people with a slow
     mirror raise it, and then pip alone would wait for minutes on an index that never answers."""
 
+    recheck_after_h: float = 168.0
+    """Hours for which a full check of a model stands for reading all its bytes again at the start of the service, as
+    long as no file has changed; 0 has every start read them. The scrub reads them meanwhile, and renews this."""
+
+    keep_free_bytes: int = 576 * 1024**2
+    """Bytes that a pull or an import leaves free on the disk of the model store; recordings, which may lie on the same
+    one, go first."""
+
     transfer: TransferSettings = field(default_factory=TransferSettings)
     signatures: SignatureSettings = field(default_factory=SignatureSettings)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -83,8 +83,9 @@ class SignatureVerifier:
         self._settings = settings
         self._now = now
 
-    def check(self, name: str, view: Path, signature: Path) -> Signed:
-        """Check the files of the directory `view` against the signature file of the model `name`.
+    def check(self, name: str, view: Path, signature: Path, known: Mapping[str, str] | None = None) -> Signed:
+        """Check the files of the directory `view` against the signature file of the model `name`. `known` are their
+        digests (SHA-256) where somebody has just made sure of them; nothing is hashed then.
 
         Raises:
             SignatureMissing: There is no signature file. This and the next two only under the policy `require`.
@@ -96,7 +97,7 @@ class SignatureVerifier:
             return Signed("unchecked")
         trust = self._trust
         try:
-            return self._verified(trust, name, view, signature)
+            return self._verified(trust, name, signature, lambda: known or _digests_of(name, view))
         except SignatureProblem as problem:
             if apply_policy(self._settings.policy, problem) == "refuse":
                 raise
@@ -109,22 +110,27 @@ class SignatureVerifier:
 
         return load_trust(self._settings.public_keys, self._settings.certificates)
 
-    def _verified(self, trust: Trust, name: str, view: Path, signature: Path) -> Signed:
+    def _verified(self, trust: Trust, name: str, signature: Path, found: Callable[[], Mapping[str, str]]) -> Signed:
         from care_voice.models import openssf  # noqa: PLC0415 - loads the signing library
 
         now = self._now()
         statement = openssf.authenticate(name, _read_signature(name, signature), trust, now)
-        try:
-            found = openssf.digests_of(view)
-        except (OSError, ValueError) as error:
-            raise SignatureInvalid(name=name, why=f"its files cannot be compared: {error}") from error
-        if why := difference(statement.digests, found):
+        if why := difference(statement.digests, found()):
             raise SignatureInvalid(name=name, why=why)
         if expires_soon(statement.expires_at, now):
             log.warning(
                 "signature_expires_soon", model=name, key=statement.signer, expires_at=str(statement.expires_at)
             )
         return Signed("valid", statement.signer, statement.expires_at)
+
+
+def _digests_of(name: str, view: Path) -> Mapping[str, str]:
+    from care_voice.models import openssf  # noqa: PLC0415 - loads the signing library
+
+    try:
+        return openssf.digests_of(view)
+    except (OSError, ValueError) as error:
+        raise SignatureInvalid(name=name, why=f"its files cannot be compared: {error}") from error
 
 
 def sign_with_key(view: Path, private_key: Path, target: Path, password: str | None = None) -> None:

@@ -12,6 +12,7 @@ from care_voice.domain.errors import SignatureProblem, SourceUnavailable
 from care_voice.models.catalogue import CatalogueModel
 from care_voice.models.files import mapped_errors, write_durably
 from care_voice.models.progress import Watch
+from care_voice.models.report import Verified
 from care_voice.models.rules import Interrupted
 from care_voice.models.signatures import SignatureSettings, SignatureVerifier, Signed
 from care_voice.models.sources.base import Source
@@ -29,14 +30,16 @@ class SigningGate:
         self._off = settings.policy == "off"
         self._verifier = SignatureVerifier(settings)
 
-    def check(self, name: str) -> Signed:
-        """Check an installed model against the signature that is kept for it.
+    def check(self, name: str, verified: Verified | None = None) -> Signed:
+        """Check an installed model against the signature that is kept for it. Where it is `verified`, nothing of it is
+        hashed again.
 
         Raises SignatureProblem and SettingsInvalid.
         """
         if self._off:
             return Signed("unchecked")
-        return self._verifier.check(name, self._store.view_path(name), self._store.signature_path(name))
+        known = verified.digests if verified is not None else None
+        return self._verifier.check(name, self._store.view_path(name), self._store.signature_path(name), known)
 
     def check_or_fetch(self, model: CatalogueModel, sources: Sequence[Source], watch: Watch) -> Signed:
         """Check a model that was just pulled; a signature that is missing, damaged or expired is looked for in the

@@ -38,6 +38,8 @@ class Staging:
         self.name = name
         self.directory = store.incoming / name
         """Where incoming bytes are written."""
+        self.keep_free_bytes = store.keep_free_bytes
+        """What they leave free."""
 
     @contextmanager
     def partial(self, wanted: Wanted) -> Iterator[Partial]:

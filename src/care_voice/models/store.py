@@ -14,14 +14,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
 from filelock import FileLock
 
 from care_voice.domain.errors import ModelNotInstalled, UnknownCatalogueModel
+from care_voice.models.belief import files_in, is_believed, proof, read_own_record, seen_files
 from care_voice.models.catalogue import Catalogue, CatalogueModel, FileEntry
 from care_voice.models.files import hash_file, mapped_errors, remove_entry, write_whole
 from care_voice.models.manifest import Manifest, read_manifest, read_pin_copy
@@ -35,14 +38,27 @@ from care_voice.models.times import utc_now
 
 log = structlog.get_logger(__name__)
 
+LEAST_FREE_BYTES = 16 * 1024 * 1024
+"""Room for the small files of the store."""
+
 
 class ModelStore:
     """Models on disk. Reading and verifying need to write nothing, so a store may be mounted read-only."""
 
     def __init__(
-        self, directory: Path, catalogue: Catalogue | None = None, user_entries: Sequence[CatalogueModel] = ()
+        self,
+        directory: Path,
+        catalogue: Catalogue | None = None,
+        user_entries: Sequence[CatalogueModel] = (),
+        *,
+        recheck_after_h: float = 0.0,
+        keep_free_bytes: int = LEAST_FREE_BYTES,
     ) -> None:
+        """`recheck_after_h`: hours for which `vouched` believes the record of a full check. `keep_free_bytes` are not
+        taken by models that come in."""
         self.directory = directory.absolute()
+        self.keep_free_bytes = max(keep_free_bytes, LEAST_FREE_BYTES)
+        self._recheck_after_h = recheck_after_h
         self._shipped = catalogue or Catalogue.load()
         self._user_entries = tuple(user_entries)
 
@@ -122,9 +138,22 @@ class ModelStore:
     def note(self, report: Report) -> None:
         """Write down what a full check found. A store that cannot be written, such as a read-only mount, is checked
         all the same."""
-        record = Record(utc_now(), report.ok, report.why)
+        record = Record(utc_now(), report.ok, report.why, seen_files(report))
         with suppress(OSError):
             write_record(self.record_path(report.name), record)
+
+    def vouched(self, model: CatalogueModel) -> Verified | None:
+        """The proof of the last full check, where its record is believed and no file has changed since; else None.
+
+        Reads no model's bytes.
+        """
+        record = read_own_record(self.record_path(model.name)) if self._recheck_after_h > 0 else None
+        if record is None or self._manifest_state(model) != "ok" or self._pin_state(model) != "ok":
+            return None
+        view = self.view_path(model.name)
+        if not is_believed(record, model.files, files_in(view), datetime.now(UTC), self._recheck_after_h):
+            return None
+        return proof(record, model.name, view)
 
     def record(self, name: str) -> Record | None:
         """What the last full check of a model found; None when there was none."""
@@ -132,11 +161,12 @@ class ModelStore:
 
     def inspect(self, model: CatalogueModel, watch: Watch) -> Report:
         """Hash every file of a model, installed or not. Raises PullCancelled."""
+        began_ns = time.time_ns()
         files = [self._inspect_file(model, entry, watch) for entry in model.files]
         known = {entry.name for entry in model.files}
         strays = [FileReport(name, "unexpected") for name in _names(self.view_path(model.name)) if name not in known]
         manifest, pin = self._manifest_state(model), self._pin_state(model)
-        return Report(model.name, self.view_path(model.name), (*files, *strays), manifest, pin)
+        return Report(model.name, self.view_path(model.name), (*files, *strays), manifest, pin, began_ns)
 
     def fast_check(self, verified: Verified) -> bool:
         """Whether the view still holds the very files that were hashed, by inode, size and modification time.
@@ -241,7 +271,9 @@ def _inspect_view(view: Path, entry: FileEntry, blob: FileIdentity, watch: Watch
             identity, state = _hashed(view, entry, watch)
     except OSError:
         return FileReport(entry.name, "view_broken")
-    return FileReport(entry.name, "ok", identity) if state == "ok" else FileReport(entry.name, "view_broken")
+    return (
+        FileReport(entry.name, "ok", identity, entry.sha256) if state == "ok" else FileReport(entry.name, "view_broken")
+    )
 
 
 def _identity(path: Path) -> FileIdentity | None:

@@ -70,8 +70,9 @@ def back_up(
     keep: int,
     verify: bool = False,
     on_object: OnObject = lambda _done, _all: None,
+    spare: Callable[[int], None] = lambda _bytes: None,
 ) -> BackupReport:
-    """Add a point to a backup, and drop all but the last `keep`.
+    """Add a point to a backup, and drop all but the last `keep`. `spare` is asked before so many bytes are copied.
 
     Sound that the backup has is not copied again; with `verify` it is read back, and what is damaged copied again.
     Everything new is read back then too. Until its manifest is written, which is last, the backup is what it was.
@@ -81,11 +82,13 @@ def back_up(
         AudioUnavailable: The storage of recordings cannot be read.
         BackupUnavailable: The target cannot be read or written.
         BackupInvalid: The target does not give back what was written to it.
+        CareVoiceError: What `spare` raises.
     """
+    spare(0)
     target.prepare_scratch()
     with TemporaryDirectory(dir=target.scratch, prefix="backup-") as scratch:
         run = _Run(database, audio, target, Path(scratch), on_object)
-        run.verify = verify
+        run.verify, run.spare = verify, spare
         return run.go(keep)
 
 
@@ -93,6 +96,7 @@ class _Run:
     """One backup."""
 
     verify = False
+    spare: Callable[[int], None]
 
     def __init__(
         self, database: Database, audio: AudioStore, target: BackupTarget, scratch: Path, on_object: OnObject
@@ -182,6 +186,7 @@ class _Run:
 
     def _copy(self, ref: ObjectRef) -> AudioObject:
         """Raises AudioMissing."""
+        self.spare(ref.size)
         parts, name = [Part(0, ref.size, ref.key)], audio_name(ref.key)
         with self._audio.local(parts) as path:
             stored = self._target.put(name, path)

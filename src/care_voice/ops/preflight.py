@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
+import stat
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,14 +12,20 @@ from pathlib import Path
 
 from care_voice.domain.errors import PreflightFailed
 from care_voice.models.catalogue import CatalogueModel
+from care_voice.models.files import free_bytes
 from care_voice.service.lifecycle import Check
 from care_voice.supervisor.memory import available_memory
 
-_RESERVE_BYTES = 512 * 1024**2
-"""Left free for uploads and logs."""
-
 _OVERHEAD_BYTES = 400 * 1024**2
 """The parent process and the first media worker, measured at about 190 MB together, with room for a second one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Bytes that must be free: where recordings lie, and beside a model that is still to be pulled."""
+
+    for_data: int
+    beside_models: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +35,11 @@ class Preflight:
     model: Callable[[], CatalogueModel | None]
     workers: int
     directories: tuple[Path, ...]
+    """Where the service writes all the time; the first one has the recordings."""
     store: Path
+    """The models: it may be read-only where the model is there."""
     installed: Callable[[], bool]
+    room: Room
 
     def checks(self) -> list[Check]:
         """In the order in which they run; each raises PreflightFailed."""
@@ -47,18 +56,22 @@ class Preflight:
         return f"{engine}, Python {platform.python_version()}, {os.cpu_count()} CPUs"
 
     def _directories(self) -> str:
-        for directory in self.directories:
-            _probe_directory(directory)
-        return ", ".join(str(directory) for directory in self.directories)
+        found = [_probe_directory(directory) for directory in self.directories]
+        try:
+            found.append(_probe_directory(self.store))
+        except PreflightFailed:
+            if self.model() is not None and not self.installed():
+                raise
+            found.append(f"{self.store} (read-only: a damaged model cannot be mended)")
+        return ", ".join(found)
 
     def _disk(self) -> str:
-        free = shutil.disk_usage(self.store).free
+        data = self.directories[0] if self.directories else self.store
+        told = [_require_free(data, self.room.for_data)]
         model = self.model()
-        needed = _RESERVE_BYTES + (0 if model is None or self.installed() else model.total_bytes)
-        if free < needed:
-            why = f"{_mb(free)} free in {self.store}, {_mb(needed)} needed"
-            raise PreflightFailed(name="disk", why=why, advice="Free some space, or set CARE_VOICE_DATA_DIR.")
-        return f"{_mb(free)} free, {_mb(needed)} needed"
+        if model is not None and not self.installed():
+            told.append(_require_free(self.store, self.room.beside_models + model.total_bytes))
+        return "; ".join(told)
 
     def _memory(self) -> str:
         model = self.model()
@@ -73,18 +86,28 @@ class Preflight:
         return f"{_mb(available)} available, {_mb(needed)} needed"
 
 
-def _probe_directory(directory: Path) -> None:
-    """Create it for this user alone, and write and sync a file in it."""
+def _require_free(place: Path, needed: int) -> str:
+    free = free_bytes(place)
+    if free < needed:
+        why = f"{_mb(free)} free in {place}, {_mb(needed)} needed"
+        raise PreflightFailed(name="disk", why=why, advice="Free some space, or set CARE_VOICE_DATA_DIR.")
+    return f"{_mb(free)} free in {place}, {_mb(needed)} needed"
+
+
+def _probe_directory(directory: Path) -> str:
+    """Create it for this user alone, and write and sync a file in it. Returns what to show."""
     try:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         with tempfile.NamedTemporaryFile(dir=directory, prefix=".probe-") as file:
             file.write(b"care-voice")
             file.flush()
             os.fsync(file.fileno())
+        mode = directory.stat().st_mode
     except OSError as error:
         why = f"{directory} cannot be written: {error.strerror}"
         advice = "Give the service's user write access to it, or set CARE_VOICE_DATA_DIR."
         raise PreflightFailed(name="directories", why=why, advice=advice) from error
+    return f"{directory}{' (anyone on this machine may write there)' if mode & stat.S_IWOTH else ''}"
 
 
 def _mb(count: int) -> str:

@@ -103,6 +103,11 @@ class Scheduler:
         self._admission.leave(ticket)
 
     @property
+    def queued_s(self) -> float:
+        """Audio seconds of recordings that were let in and are still to be done."""
+        return self._admission.ahead_s(max(Priority))
+
+    @property
     def next_leaves_after_s(self) -> int:
         """Whole seconds until about one recording of those in hand is done."""
         return self._admission.next_leaves_after(self._rate.rate)

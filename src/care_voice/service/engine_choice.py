@@ -57,10 +57,12 @@ Measure = Callable[[Sequence[EnginePlan], Load, Limits, Tell], Awaitable[list[Me
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """What settling a plan may do: make or mend the graphs, and measure where that was not done on this machine."""
+    """What a start may do: make or mend the model and the graphs, and measure where that was not done here."""
 
     repair: bool = True
     measure: bool = True
+    doubted: bool = False
+    """The engine failed: every byte is read again, and workers are started anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +269,7 @@ class EngineChoice:
 
     async def _secure_graphs(self, leave: Leave, board: Board) -> Verified:
         if leave.repair:
-            await self._graphs.ensure(shown_on(board, "making graphs for ONNX Runtime: "))
+            await self._graphs.ensure(shown_on(board, "making graphs for ONNX Runtime: "), full=leave.doubted)
         return await self._graphs.require()
 
     async def _whole_graphs(self) -> Verified:
@@ -282,7 +284,7 @@ class EngineChoice:
             log.warning("model_needs_mending", model=self._graphs.name, damage=damage.message)
             try:
                 async with asyncio.timeout(_REMAKE_S):
-                    await self._graphs.ensure()
+                    await self._graphs.ensure(full=True)
             except TimeoutError:
                 why = f"{damage.fields.get('why', damage.message)}; making it again takes too long"
                 raise ModelDamaged(name=self._graphs.name, why=why) from None

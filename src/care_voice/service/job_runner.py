@@ -47,6 +47,17 @@ class Seat(Protocol):
         ...
 
 
+_CAN_WAIT = frozenset({JobKind.DERIVE})
+
+
+def _passes(check: Callable[[], None]) -> bool:
+    try:
+        check()
+    except CareVoiceError:
+        return False
+    return True
+
+
 @dataclass(eq=False, slots=True)
 class _Lane:
     """Places for jobs of a kind and of some priorities."""
@@ -73,8 +84,10 @@ class JobRunner:
         metrics: Metrics,
         *,
         admit: Callable[[], None] = lambda: None,
+        spare: Callable[[], None] = lambda: None,
     ) -> None:
-        """`admit` raises CareVoiceError while this node should take no jobs."""
+        """`admit` raises CareVoiceError while this node should take no jobs, `spare` while it should take none that
+        can wait: copies of recordings need room, and recordings go first."""
         self._database = database
         self._handlers = handlers
         self._settings = settings
@@ -82,10 +95,12 @@ class JobRunner:
         self._seat = seat
         self._metrics = metrics
         self._admit = admit
+        self._spare = spare
         self._news = asyncio.Event()
         self._claiming = asyncio.Lock()
         self._keeping = asyncio.Lock()
         self._draining = False
+        self._standing_by = settings.standby
         self._can_sit = True
         self._trusts_leases_at = time.monotonic() + settings.lease_s
         self._bulk = _Lane(JobKind.TRANSCRIBE, range(JobPriority.BULK, 10), settings.bulk)
@@ -122,6 +137,20 @@ class JobRunner:
             async with self._keeping:
                 await self._database.awrite(lambda c: nodes.forget(c, self._seat.node.id))
 
+    def stand_by(self) -> None:
+        """Take no more jobs until `take_part`; those in hand are finished."""
+        self._standing_by = True
+
+    def take_part(self) -> None:
+        """Take jobs again."""
+        self._standing_by = False
+        self._news.set()
+
+    @property
+    def standing_by(self) -> bool:
+        """Whether no jobs are taken, for now or for good."""
+        return self._standing_by or self._draining
+
     @property
     def _attempts(self) -> list[Attempt]:
         return [attempt for lane in self._lanes for attempt in lane.attempts]
@@ -149,24 +178,18 @@ class JobRunner:
         """Claim as there is room, and rest until there may be more."""
         self._news.clear()
         rest_s = _NOT_READY_S
-        if not self._draining and self._admitted():
+        if not self.standing_by and _passes(self._admit):
             async with self._claiming:
                 for lane in self._lanes:
-                    await self._fill(lane)
+                    if lane.kind not in _CAN_WAIT or _passes(self._spare):
+                        await self._fill(lane)
             due_s = await self._database.aread(jobs.next_start)
             rest_s = min(self._settings.poll_s, max(_LEAST_REST_S, due_s or self._settings.poll_s))
         await came_within(self._news, rest_s)
 
     async def _fill(self, lane: _Lane) -> None:
-        while lane.has_room and not self._draining and (job := await self._claim(lane)) is not None:
+        while lane.has_room and not self.standing_by and (job := await self._claim(lane)) is not None:
             self._begin(job, lane)
-
-    def _admitted(self) -> bool:
-        try:
-            self._admit()
-        except CareVoiceError:
-            return False
-        return True
 
     async def _claim(self, lane: _Lane) -> Job | None:
         owner = self._seat.node.id

@@ -11,6 +11,10 @@ from care_voice.domain.jobs import LeaseRules
 class JobSettings:
     """How this node takes part in the work on recordings."""
 
+    standby: bool = False
+    """Start without taking jobs. SIGUSR2 lets the service take them, SIGUSR1 has it stand by again; what it has in hand
+    it finishes."""
+
     interactive: int = 4
     """Recordings transcribed at a time of those that are short, or of which nobody knows yet how long they are; 0
     leaves them to other nodes."""

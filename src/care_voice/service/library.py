@@ -13,7 +13,6 @@ import structlog
 from care_voice.domain import labels
 from care_voice.domain.errors import InvalidParameter, RequestError, StorageFull
 from care_voice.domain.excerpts import Excerpt, Hit, excerpt, find_hits, relevance
-from care_voice.domain.jobs import JobKind
 from care_voice.domain.languages import LANGUAGES, UNDETERMINED, language_advice
 from care_voice.domain.library import (
     Change,
@@ -32,7 +31,7 @@ from care_voice.domain.recordings import Recording
 from care_voice.domain.scripts import joined
 from care_voice.domain.searching import MAX_QUERY_CHARACTERS, Wanted, parse_query
 from care_voice.domain.store_errors import LegalHold, StoreError, VersionConflict
-from care_voice.store import events, jobs, library, recordings, search
+from care_voice.store import events, library, recordings, search
 from care_voice.store.database import Connection, Database
 from care_voice.store.library import Document, SegmentFound
 
@@ -81,7 +80,7 @@ class Library:
         return Count(min(found, MAX_COUNTED), exact=found <= MAX_COUNTED)
 
     async def summaries(self, ids: Sequence[str]) -> dict[str, Summary]:
-        """What a list says of recordings besides themselves, by id."""
+        """Their current transcripts in short, by id."""
         return await self._db.aread(lambda c: _summaries(c, ids))
 
     async def show(self, recording_id: str) -> Recording:
@@ -227,11 +226,10 @@ def _excerpt_of(recording: Recording, hit: Hit, wanted: Sequence[Wanted]) -> Exc
 
 def _summaries(connection: Connection, ids: Sequence[str]) -> dict[str, Summary]:
     beginnings = library.beginnings(connection, ids, _LINES_OF_A_SUMMARY)
-    last = jobs.latest(connection, ids, JobKind.TRANSCRIBE)
     summaries = {}
     for one in ids:
         language, lines = beginnings.get(one, (None, []))
-        summaries[one] = Summary(language, excerpt(joined(lines), ()).text, last.get(one))
+        summaries[one] = Summary(language, excerpt(joined(lines), ()).text)
     return summaries
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from datetime import datetime
 from typing import Final
 
 import structlog
@@ -41,12 +42,23 @@ class ModelKeeper:
         """The catalogue's entry. Raises UnknownCatalogueModel."""
         return self._puller.entry(self.name)
 
-    async def ensure(self, progress: ProgressCallback | None = None) -> Verified:
-        """Hash the model; pull what is missing or damaged. `progress` is called in a thread.
+    @property
+    def last_check(self) -> str:
+        """How the model was last found whole, for people."""
+        if self._verified is None or not self._verified.recorded_at:
+            return "every byte was read"
+        return f"unchanged since every byte was read at {self._verified.recorded_at}"
+
+    async def ensure(self, progress: ProgressCallback | None = None, *, full: bool = False) -> Verified:
+        """Hash the model, or believe that it was hashed before unless it is to be done in `full`; pull what is missing
+        or damaged. `progress` is called in a thread.
 
         Raises:
             ModelError: No source could deliver it, or the store cannot be written.
         """
+        if not full and await self._is_known_whole():
+            assert self._verified is not None
+            return self._verified
         async with self._mending:
             cancel = threading.Event()
             try:
@@ -64,18 +76,40 @@ class ModelKeeper:
             ModelDamaged: It is not; `ensure` mends it.
             SignatureProblem: The policy requires a signature that is not there, not valid or expired.
         """
-        if not await self.unchanged():
+        if not await self.unchanged() and not await self._believe():
             report = await asyncio.to_thread(self._puller.store.verify, self.name)
             self._verified = report.require()
             self._stamp()
         assert self._verified is not None
-        await self._check_signature()
+        await self._check_signature(self._verified)
         return self._verified
 
-    async def _check_signature(self) -> None:
+    async def _is_known_whole(self) -> bool:
+        """Whether neither a byte has to be read nor a signature to be fetched."""
+        if not await self._believe():
+            return False
+        try:
+            await self.require()
+        except ModelError:
+            return False
+        return self.signature_problem is None
+
+    async def _believe(self) -> bool:
+        """Take what the last full check found, where that may be believed; whether it may."""
+        verified = await asyncio.to_thread(self._vouched)
+        if verified is not None:
+            self._verified = verified
+            checked = datetime.fromisoformat(verified.recorded_at).timestamp()
+            self._metrics.model_verified.labels(self.name).set(checked)
+        return verified is not None
+
+    def _vouched(self) -> Verified | None:
+        return self._puller.store.vouched(self.model)
+
+    async def _check_signature(self, verified: Verified) -> None:
         """Before each load, whatever was found before: a certificate may have expired meanwhile."""
         try:
-            signed = await asyncio.to_thread(self._puller.gate.check, self.name)
+            signed = await asyncio.to_thread(self._puller.gate.check, self.name, verified)
         except SignatureProblem as problem:
             self._board.note_signature(self.name, problem)
             raise
@@ -122,10 +156,18 @@ class GraphsKeeper(ModelKeeper):
 
     async def require(self) -> Verified:
         """As for any model; graphs of another version of their parent do not count as whole."""
-        derived, parent = self.model.derived, self._parent.model
-        if derived is None or derived.parent_digest != parent.digest:
-            raise ModelDamaged(name=self.name, why=f"it was not made from the version of {parent.name} that is served")
+        if not self._is_of_parent:
+            why = f"it was not made from the version of {self._parent.name} that is served"
+            raise ModelDamaged(name=self.name, why=why)
         return await super().require()
+
+    @property
+    def _is_of_parent(self) -> bool:
+        derived = self.model.derived
+        return derived is not None and derived.parent_digest == self._parent.model.digest
+
+    def _vouched(self) -> Verified | None:
+        return super()._vouched() if self._is_of_parent else None
 
     def _pull(self, progress: ProgressCallback, cancel: threading.Event) -> Pulled:
         return self._puller.derive(self._parent.name, GRAPHS, progress, cancel)

@@ -11,6 +11,9 @@ from care_voice.models.catalogue import CatalogueModel
 from care_voice.supervisor.devices import Gpu, GpuGate, GpuNeed, Placement, megabytes
 from care_voice.supervisor.settings import EngineSettings
 
+_LEAST_CUDA = 12000
+"""What CTranslate2 is built for; a driver of the same major version runs it."""
+
 
 class Placing:
     """Asked before each start of an engine worker."""
@@ -40,7 +43,7 @@ class Placing:
         """The devices that there are and the one that the next worker would use, for people.
 
         Raises:
-            PreflightFailed: A GPU is asked for, and there is none.
+            PreflightFailed: A GPU is asked for, and there is none; or the driver is too old for it.
             NotEnoughGpuMemory: The model does not fit on any.
         """
         if not self._may_use_gpu(model):
@@ -49,6 +52,7 @@ class Placing:
         if gpus is None:
             return "NVML tells of no GPU here; CTranslate2 looks for one itself and takes the first, else the cpu"
         if gpus:
+            _require_driver(gpus[0])
             placement = self._gate.place(gpus, self._need(model))
             return f"{_listed(gpus)}; {_chosen(placement)}"
         if self._settings.device == "cuda":
@@ -66,10 +70,23 @@ class Placing:
         return GpuNeed(model.name, model.weights, self._settings.compute_type, self._settings.batch)
 
 
+def _require_driver(gpu: Gpu) -> None:
+    if 0 < gpu.cuda < _LEAST_CUDA:
+        why = f"the NVIDIA driver {gpu.driver} runs CUDA {_version(gpu.cuda)}, and {_version(_LEAST_CUDA)} is needed"
+        advice = "Update the driver, or set CARE_VOICE_ENGINE__DEVICE to cpu."
+        raise PreflightFailed(name="devices", why=why, advice=advice)
+
+
 def _listed(gpus: Sequence[Gpu]) -> str:
-    return ", ".join(
+    gpu = gpus[0]
+    driver = f"driver {gpu.driver} for CUDA up to {_version(gpu.cuda)}: " if gpu.driver else ""
+    return driver + ", ".join(
         f"{gpu.label} with {megabytes(gpu.free_bytes)} of {megabytes(gpu.total_bytes)} free" for gpu in gpus
     )
+
+
+def _version(cuda: int) -> str:
+    return f"{cuda // 1000}.{cuda % 1000 // 10}"
 
 
 def _chosen(placement: Placement | None) -> str:

@@ -37,7 +37,7 @@ class LocalEngine:
         A plan that workers run as it was chosen stands. Otherwise they are ended first: what they hold would count as
         memory that the next plan cannot have, and those that remained would run another plan than the health tells.
         """
-        if self.pool.running and self._opened_for == self.choice.plan:
+        if self.pool.running and self._opened_for == self.choice.plan and not leave.doubted:
             return self.choice.detail
         await self.pool.close()
         detail = await self.choice.settle(leave, board)

@@ -8,7 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
+import structlog
+
 from care_voice.domain.errors import CareVoiceError
+
+log = structlog.get_logger(__name__)
 
 StageState = Literal["pending", "running", "done", "failed"]
 
@@ -42,9 +46,26 @@ class StartupBoard:
         self.stages = [Stage(name) for name in names]
         self.began = time.monotonic()
         self.total_s: float | None = None
+        self._retry_at: float | None = None
 
     def __getitem__(self, name: str) -> Stage:
         return next(stage for stage in self.stages if stage.name == name)
+
+    def begin(self) -> None:
+        """From the first stage on, once more: what was done before is to be done again."""
+        self._retry_at = None
+        for stage in self.stages:
+            if stage.state == "done":
+                stage.state = "pending"
+
+    def retry_in(self, wait_s: float) -> None:
+        """The stage that failed is tried again after so many seconds."""
+        self._retry_at = time.monotonic() + wait_s
+
+    @property
+    def retry_in_s(self) -> float | None:
+        """Seconds until the next try; None while none is waited for."""
+        return None if self._retry_at is None else max(0.0, self._retry_at - time.monotonic())
 
     @contextmanager
     def run(self, name: str) -> Iterator[Stage]:
@@ -58,9 +79,11 @@ class StartupBoard:
         except Exception as error:
             stage.spent_s = time.monotonic() - stage.started
             stage.state, stage.error = "failed", error if isinstance(error, CareVoiceError) else CareVoiceError()
+            log.warning("stage_failed", stage=name, seconds=round(stage.spent_s, 3), code=stage.error.code)
             raise
         stage.spent_s = time.monotonic() - stage.started
         stage.state, stage.progress = "done", None
+        log.info("stage_done", stage=name, seconds=round(stage.spent_s, 3), detail=stage.detail)
 
     @property
     def current(self) -> Stage | None:

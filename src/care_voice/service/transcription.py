@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator
@@ -111,6 +112,8 @@ _UNKNOWN_LENGTH_S = 30.0
 _Pending = deque[tuple[MediaWindow, "asyncio.Task[WindowDecoded]"]]
 
 
+SELF_TEST = "self-test"
+"""The client that asks for the known clip."""
 _LOCAL = Caller()
 _UNKEPT = NoCheckpoint()
 
@@ -130,6 +133,8 @@ class Transcriber:
         self._idle = asyncio.Event()
         self._idle.set()
         self._idle_since = time.monotonic()
+        self.decoded_at = -math.inf
+        """When the default model last decoded something besides the self-test's clip; monotonic, in seconds."""
 
     @asynccontextmanager
     async def run(
@@ -177,6 +182,11 @@ class Transcriber:
                 if isinstance(event, Finished):
                     return event.transcript
         raise AssertionError("the events of a transcription end with Finished or an error")
+
+    @property
+    def active(self) -> int:
+        """Transcriptions that run."""
+        return self._active
 
     @property
     def idle_s(self) -> float:
@@ -258,8 +268,10 @@ class Transcriber:
     def settings(self) -> TranscriptionSettings:
         return self._settings
 
-    def count(self, model: str, decoded: WindowDecoded) -> None:
+    def count(self, model: str, decoded: WindowDecoded, caller: Caller) -> None:
         """Count a window that was decoded."""
+        if model == self.models.default.name and caller.client != SELF_TEST:
+            self.decoded_at = time.monotonic()
         self._metrics.windows.labels(model).inc()
         self._metrics.extra_passes.labels(model).inc(decoded.passes - len(decoded.parts))
         self._metrics.window_seconds.labels(model).observe(decoded.compute_s)
@@ -378,7 +390,7 @@ class _Run:
         errand = Errand(self._caller.client, priority, self._deadline, self._timeout_s, self._continues)
         self._continues = True
         decoded = await self._scheduler.decode(request, errand)
-        self._transcriber.count(self._model, decoded)
+        self._transcriber.count(self._model, decoded, self._caller)
         kept = KnownWindow(window.start_s, window.end_s, decoded, window.bookmark)
         await self._checkpoint.save(window.number, kept)
         return decoded

@@ -106,6 +106,7 @@ def _parameters(connection: Connection, filters: Filters, wanted: Sequence[Wante
         "language": filters.language,
         "transcription": filters.transcription,
         "has_transcript": None if filters.has_transcript is None else int(filters.has_transcript),
+        "legal_hold": None if filters.legal_hold is None else int(filters.legal_hold),
     }
     if not searched(filters):
         return common

@@ -1,7 +1,10 @@
 """Migrations: numbered SQL files, applied in order, each in the transaction that records it.
 
 `0002_name.before.sql` is applied before the version that needs it is deployed, and the version before can live with it;
-`0003_name.after.sql` once no older version runs. What differs between the databases stands in a block:
+`0003_name.after.sql` once no older version runs. A version that meets steps which it does not know works on, unless one
+of them was an `after`: these are recorded apart (`breaking_migrations`).
+
+What differs between the databases stands in a block:
 
     -- only: postgresql
     ...
@@ -81,7 +84,7 @@ def migrate(database: Database, *, after: bool) -> list[Migration]:
     the `before` behind it: they must not depend on it.
 
     Raises:
-        SchemaTooNew: The database was made by a later version.
+        SchemaTooNew: A later version has done what this one cannot live with.
         StoreUnavailable, StoreBusy, StorageFull: Nothing of the step in hand was done.
     """
     done = []
@@ -114,6 +117,9 @@ def apply(connection: Connection, migration: Migration) -> None:
     connection.run(
         "record_migration", number=migration.number, name=migration.name, sha256=migration.sha256, now=connection.now
     )
+    if migration.phase == "after":
+        connection.run("create_breaks")
+        connection.run("record_break", number=migration.number)
 
 
 def _apply_next(connection: Connection, *, after: bool) -> Migration | None:
@@ -126,11 +132,17 @@ def _apply_next(connection: Connection, *, after: bool) -> Migration | None:
     return chosen
 
 
+def _breaking(connection: Connection) -> set[int]:
+    """The applied steps that no version can live with which does not know them."""
+    rows = connection.all("breaking_migrations") if connection.one("breaks_exist") else []
+    return {row["number"] for row in rows}
+
+
 def _status(connection: Connection) -> Status:
     rows = connection.all("applied_migrations") if connection.one("migrations_exist") else []
     known = {migration.number: migration for migration in known_migrations()}
     applied = {row["number"] for row in rows}
-    if applied - known.keys():
+    if _breaking(connection) - known.keys():
         raise SchemaTooNew(found=f"{max(applied):04}", known=f"{max(known):04}")
     return Status(
         applied=tuple(f"{row['number']:04} {row['name']}" for row in rows),

@@ -13,8 +13,8 @@ from care_voice.store.migrate import known_migrations
 PAGE_ROWS = 1000
 _NAME = re.compile(r"[a-z_][a-z0-9_]*\Z")
 _CREATED = re.compile(r"^\s*CREATE (?:VIRTUAL )?TABLE (?:IF NOT EXISTS )?(\w+)", re.MULTILINE)
-_MIGRATIONS = "migrations"
-_LEFT_OUT = frozenset({_MIGRATIONS, "nodes", "doomed_objects", "installation"})
+_RECORDS = frozenset({"migrations", "breaking_migrations"})
+_LEFT_OUT = _RECORDS | {"nodes", "doomed_objects", "installation"}
 """What is true of one installation, or of one moment."""
 _DERIVED = "search_"
 """Tables that are made of others begin so, and are made again."""
@@ -84,7 +84,7 @@ def _drop_all_of_sqlite(connection: Connection) -> None:
 def _own_tables(connection: Connection) -> list[str]:
     """Those that migrations have made, and theirs: a database may hold what is none of our business."""
     text = "\n".join(migration.text for migration in known_migrations())
-    own = {_MIGRATIONS, *_CREATED.findall(text)}
+    own = {*_RECORDS, *_CREATED.findall(text)}
     return [row["name"] for row in connection.all("table_names") if row["name"] in own]
 
 

@@ -33,7 +33,8 @@ _WEIGHT_BYTES: Final = {"int8": 1, "int16": 2, "float16": 2, "bfloat16": 2, "flo
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """A GPU as NVML reports it. `capability` is its compute capability."""
+    """A GPU as NVML reports it. `capability` is its compute capability; `driver` names the version of the driver, and
+    `cuda` the newest CUDA that it runs (12040 for 12.4), where they are known."""
 
     index: int
     uuid: str
@@ -41,6 +42,8 @@ class Gpu:
     total_bytes: int
     free_bytes: int
     capability: tuple[int, int]
+    driver: str = ""
+    cuda: int = 0
 
     @property
     def label(self) -> str:
@@ -196,7 +199,9 @@ def _is_named(gpu: Gpu, entry: str) -> bool:
 
 
 def _listed(nvml: Any) -> list[Gpu]:
-    return [_read(nvml, index) for index in range(nvml.nvmlDeviceGetCount())]
+    driver, cuda = _text(nvml.nvmlSystemGetDriverVersion()), int(nvml.nvmlSystemGetCudaDriverVersion_v2())
+    gpus = [_read(nvml, index) for index in range(nvml.nvmlDeviceGetCount())]
+    return [replace(gpu, driver=driver, cuda=cuda) for gpu in gpus]
 
 
 def _read(nvml: Any, index: int) -> Gpu:

@@ -51,12 +51,21 @@ def _machine_memory() -> int | None:
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), None)
 
 
+def _reclaimable(root: Path) -> int:
+    try:
+        lines = (root / "memory.stat").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("inactive_file ")), 0)
+
+
 def _cgroup_memory(root: Path = Path("/sys/fs/cgroup")) -> int | None:
-    """Version 2 of control groups, as in every container since 2021."""
+    """Version 2 of control groups, as in every container since 2021. Files that were read and are not in use are given
+    back when memory is asked for, and count as free."""
     try:
         limit = (root / "memory.max").read_text(encoding="ascii").strip()
         used = int((root / "memory.current").read_text(encoding="ascii"))
-        return None if limit == "max" else max(0, int(limit) - used)
+        return None if limit == "max" else max(0, int(limit) - max(0, used - _reclaimable(root)))
     except (OSError, ValueError):
         return None
 

@@ -203,6 +203,16 @@ class Metrics:
             "Room for recordings where a directory holds them.",
             registry=self.registry,
         )
+        self.disk_free = Gauge(
+            "care_voice_disk_free_bytes",
+            "Room on the disk with the recordings, the database and the files of transcriptions.",
+            registry=self.registry,
+        )
+        self.disk_level = Gauge(
+            "care_voice_disk_level",
+            "0: enough room; 1: what can wait is put off; 2: nothing is transcribed, recordings are still received.",
+            registry=self.registry,
+        )
         self.objects_deleted = Counter(
             "care_voice_recordings_objects_deleted_total",
             "Objects of the audio storage deleted.",

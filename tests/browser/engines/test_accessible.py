@@ -41,6 +41,11 @@ def open_row_menu(page: Page) -> None:
     page.get_by_test_id("recording").first.get_by_role("button").click()
 
 
+def open_held_row(page: Page) -> None:
+    page.get_by_test_id("recording").filter(has_text="依法保留").get_by_role("button").click()
+
+
+SEE_MISSING = see("[role=dialog] [aria-invalid=true]")
 STATES: Mapping[str, tuple[str, Sequence[Step]]] = {
     "record: while it records": ("record", [click("record"), see("[data-testid=timer]")]),
     "record: paused": ("record", [click("record"), click("pause")]),
@@ -51,6 +56,7 @@ STATES: Mapping[str, tuple[str, Sequence[Step]]] = {
     "library: some chosen": ("library", [choose_first, see("[data-testid=bulk]")]),
     "library: tags": ("library", [choose_first, click("bulk-tags"), see("[role=dialog]")]),
     "library: menu of a row": ("library", [open_row_menu, see("[role=menu]")]),
+    "library: held": ("library", [open_held_row, click("row-trash"), see("[data-testid=hold-reason]")]),
     "trash: for good?": ("trash", [choose_first, click("bulk-delete"), see("[role=dialog], [role=alertdialog]")]),
     "transcript: find": ("transcript", [click("find"), fill("find-text", "Steve"), see("[data-testid=find-count]")]),
     "transcript: doubtful words": ("transcript", [click("doubt"), see("[data-testid=legend]")]),
@@ -61,6 +67,7 @@ STATES: Mapping[str, tuple[str, Sequence[Step]]] = {
     "transcript: versions": ("transcript", [click("more"), click("compare"), see("[data-testid=versions]")]),
     "transcript: again": ("transcript", [click("more"), click("again"), see("[role=dialog]")]),
     "transcript: who speaks": ("transcript", [click("speaker"), see("[role=dialog]")]),
+    "transcript: hold": ("transcript", [click("recording-menu"), click("ask-hold"), click("place-hold"), SEE_MISSING]),
     "transcript: title": ("transcript", [click("edit-title"), see("[data-testid=title-input]")]),
 }
 

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -57,6 +58,15 @@ def choose(page: Page, *names: str) -> None:
 def act(page: Page, name: str, action: str) -> None:
     row(page, name).get_by_role("button", name=re.compile(f"What to do with {name}")).click()
     page.get_by_test_id(action).click()
+
+
+def items(service: Service, **query: object) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = service.client.get("/api/v1/recordings", params=query).json()["items"]
+    return found
+
+
+def held(service: Service) -> list[tuple[str, str]]:
+    return [(each["title"], each["hold_reason"]) for each in items(service, legal_hold=True)]
 
 
 def test_a_row_says_what_a_recording_is(page: Page) -> None:
@@ -132,11 +142,50 @@ def test_many_go_to_the_trash_and_come_back(page: Page, shelves: Service) -> Non
 def test_what_is_held_is_not_deleted_and_says_why(page: Page) -> None:
     act(page, "Incident", "row-trash")
     expect(page.get_by_role("dialog")).to_contain_text(HELD_BECAUSE)
+    expect(page.get_by_test_id("open-held")).to_have_attribute("href", re.compile(r"^/recordings/rec_"))
     page.keyboard.press("Escape")
     choose(page, "Incident")
     page.keyboard.press("Escape")
     expect(page.get_by_test_id("bulk")).to_have_count(0)
     expect(rows(page)).to_have_count(4)
+
+
+def test_a_hold_is_placed_and_released_with_the_keyboard_and_filtered_by(page: Page, shelves: Service) -> None:
+    act(page, "Incident", "row-trash")
+    page.get_by_test_id("open-held").click()
+    page.get_by_test_id("recording-menu").press("Enter")
+    page.get_by_test_id("why-held").press("Enter")
+    expect(page.get_by_role("dialog")).to_contain_text(HELD_BECAUSE)
+    page.get_by_test_id("ask-release-instead").press("Enter")
+    expect(page.get_by_role("dialog", name="Release this recording from its legal hold?")).to_be_visible()
+    page.get_by_test_id("release-hold").press("Enter")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    assert held(shelves) == []
+    expect(page.get_by_text("Legal hold", exact=True)).to_have_count(0)
+    page.get_by_test_id("toast-action").press("Enter")
+    expect(page.get_by_text("Legal hold", exact=True)).to_be_visible()
+    assert held(shelves) == [("Incident", HELD_BECAUSE)]
+
+    page.goto(f"{shelves.url}/library?q=round")
+    row(page, "Morning round").get_by_role("link").first.press("Enter")
+    page.get_by_test_id("recording-menu").press("Enter")
+    page.get_by_test_id("ask-hold").press("Enter")
+    expect(page.get_by_test_id("hold-reason-input")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("hold-reason-input")).to_have_accessible_description("A hold needs a reason.")
+    page.keyboard.type("Complaint 7")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.get_by_test_id("transcript-page")).to_contain_text("Complaint 7")
+
+    page.goto(f"{shelves.url}/library")
+    page.get_by_test_id("filters-toggle").click()
+    page.get_by_test_id("filter-state").select_option("held")
+    expect(rows(page)).to_have_count(2)
+    for each in ("Morning round", "Incident"):
+        expect(row(page, each)).to_contain_text("Kept by a legal hold")
+    release = next(each["id"] for each in items(shelves, legal_hold=True) if each["title"] == "Morning round")
+    shelves.client.delete(f"/api/v1/recordings/{release}/hold").raise_for_status()
 
 
 def test_tags_are_changed_together_and_changed_back(page: Page) -> None:
@@ -235,3 +284,16 @@ def test_long_shelves_come_page_by_page(launch: Callable[..., Browser], model_st
             expect(rows(page).nth(before)).to_be_attached()
         names = page.locator(".recording__link").all_text_contents()
         assert names == [f"Talk {number}" for number in range(119, -1, -1)]
+
+
+def test_the_rows_down_to_what_is_underway_are_asked_for_soon(page: Page, shelves: Service) -> None:
+    made = shelve(shelves.data_dir, job="running", title="Still underway")
+    shelve(shelves.data_dir, job="cancelled", title="Newer than that")
+    with page.expect_request(lambda request: "limit=2&" in request.url):
+        page.reload()
+    total = page.get_by_test_id("total").text_content()
+    later = shelve(shelves.data_dir, job="cancelled", title="Newest")
+    expect(rows(page).first).to_contain_text("Newest")
+    expect(page.get_by_test_id("total")).not_to_have_text(total or "")
+    for one in (made, later):
+        shelves.client.delete(f"/api/v1/recordings/{one}").raise_for_status()

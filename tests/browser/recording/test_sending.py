@@ -144,9 +144,10 @@ def test_a_file_goes_on_where_it_was_when_it_is_chosen_again(
     page.route(APPENDING, first_part_alone)
     page.get_by_test_id("file-input").set_input_files(path)
     expect(page.get_by_test_id("sending")).to_have_attribute("data-phase", "waiting", timeout=PATIENCE_MS)
-    page.unroute(APPENDING)
     page.reload()
     expect(page.get_by_test_id("sending")).to_have_attribute("data-phase", "needs_file", timeout=PATIENCE_MS)
+    # Not before: the first page would have sent the rest by itself.
+    page.unroute(APPENDING)
     with page.expect_request(lambda request: request.method == "PATCH") as patch:
         page.get_by_test_id("file-input").set_input_files(path)
     assert patch.value.headers["upload-offset"] == str(PART_BYTES)
@@ -176,6 +177,29 @@ def test_files_are_paused_resumed_and_cancelled_each_by_itself(
     page.unroute(APPENDING)
     shown.get_by_test_id("resume-sending").click()
     assert "fellow americans" in transcript_of(page).lower()
+
+
+def test_what_is_given_up_while_it_is_completed_is_not_in_the_library(hearing: Browser, service: Service) -> None:
+    page = open_page(hearing, service)
+    before = len(kept(service))
+    completing: list[Route] = []
+
+    def hold_up(route: Route) -> None:
+        completing.append(route)
+
+    page.route("**/complete", hold_up)
+    record_until(page, 2)
+    page.get_by_test_id("stop").click()
+    wait_until(lambda: page.evaluate("1") and completing, "the last request is out")
+    answer = completing[0].fetch()
+    assert answer.ok
+    assert len(kept(service)) == before + 1
+    page.get_by_test_id("cancel-sending").click()
+    page.get_by_role("alertdialog").get_by_text("確定移除").click()
+    expect(page.get_by_test_id("sending")).to_have_count(0)
+    with page.expect_response(lambda response: response.request.method == "DELETE"):
+        completing[0].fulfill(response=answer)
+    wait_until(lambda: page.evaluate("1") and len(kept(service)) == before, "it is out of the library")
 
 
 def assert_recovered(context: BrowserContext, service: Service) -> None:

@@ -166,6 +166,49 @@ def test_another_edit_elsewhere_stands_in_nobodys_way(read: Reader, shelf: Shelf
     wait_until(lambda: shelf.texts(visit)[0] == "Hello, mine.", "mine is kept too")
 
 
+def leave(page: Page) -> None:
+    """To another page of the app, by a link."""
+    page.get_by_test_id("transcript-page").get_by_role("link", name="Back to the library").click()
+    expect(page.get_by_test_id("library-page")).to_be_visible()
+
+
+def test_what_is_typed_is_saved_when_one_goes_to_another_page(read: Reader, shelf: Shelf, visit: str) -> None:
+    page = read(visit)
+    page.locator(line(page, 1)).dblclick()
+    page.get_by_test_id("line-input").fill("Did you take three?")
+    leave(page)
+    wait_until(lambda: shelf.texts(visit)[1] == "Did you take three?", "it is saved")
+    page.go_back()
+    expect(page.locator(line(page, 1))).to_contain_text("Did you take three?")
+    expect(page.get_by_test_id("line-input")).to_have_count(0)
+
+
+def test_what_cannot_be_saved_is_kept_while_one_is_on_another_page(read: Reader, shelf: Shelf, visit: str) -> None:
+    page = read(visit)
+    cut = "**/transcripts/*"
+    page.route(cut, lambda route: route.abort() if route.request.method == "PATCH" else route.continue_())
+    page.locator(line(page, 1)).dblclick()
+    page.get_by_test_id("line-input").fill("Did you take three?")
+    leave(page)
+    expect(page.get_by_test_id("toast")).to_contain_text("could not be saved")
+    page.get_by_test_id("toast-action").click()
+    expect(page.get_by_test_id("line-input")).to_have_value("Did you take three?")
+    expect(page.get_by_test_id("line-input")).to_be_focused()
+    expect(page.locator(line(page, 1)).get_by_role("alert")).to_contain_text("The connection to the service failed")
+
+    leave(page)
+    segments = shelf.ask("GET", visit, "/transcripts/1").json()["segments"]
+    theirs = {"op": "set_text", "segment": segments[1]["id"], "text": "You took two?"}
+    shelf.ask("PATCH", visit, "/transcripts/1", json={"revision": 0, "edits": [theirs]})
+    page.unroute(cut)
+    page.go_back()
+    expect(page.get_by_test_id("conflict")).to_contain_text("You took two?")
+    expect(page.get_by_test_id("conflict")).to_contain_text("Did you take three?")
+    page.get_by_test_id("keep-mine").click()
+    expect(page.locator(line(page, 1))).to_contain_text("Did you take three?")
+    assert shelf.texts(visit)[1] == "Did you take three?"
+
+
 def test_speakers_are_named_and_renamed_everywhere(read: Reader, shelf: Shelf, visit: str) -> None:
     page = read(visit)
     for number in (0, 3):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from playwright.sync_api import Page, expect
 
@@ -15,6 +16,15 @@ PATIENCE_MS = 30_000
 MANY = 10_000
 MOST_NODES = 2_500
 """In the whole page: lines that are in sight and a few beyond, whatever the transcript's length."""
+
+LEAST_LINES = 8
+LINES_IN_SIGHT = """(() => {
+  const edge = (name) => document.querySelector(name).getBoundingClientRect();
+  const [top, bottom] = [Math.max(0, edge(".edit-tools").bottom), edge(".player").top];
+  const lines = [...document.querySelectorAll("[data-testid=line]")].map((line) => line.getBoundingClientRect());
+  return lines.filter((line) => line.top >= top && line.bottom <= bottom).length;
+})()"""
+"""How many lines are wholly in sight."""
 
 JFK = ("And so my fellow Americans", "ask not", "what your country can do for you,", "ask what you can do for it.")
 TIME = "document.querySelector('[data-testid=position]').valueAsNumber"
@@ -115,3 +125,38 @@ def test_a_lost_connection_keeps_what_was_typed(read: Reader, shelf: Shelf) -> N
     page.get_by_test_id("line-input").press("Enter")
     expect(page.locator("[data-index='0']")).to_contain_text("And so, my friends")
     assert shelf.texts(recording_id)[0] == "And so, my friends"
+
+
+def test_what_the_page_needs_is_asked_for_once(read: Reader, shelf: Shelf) -> None:
+    recording_id = shelf.put(transcript_of(*JFK, length_s=2.5))
+    wait_until(lambda: has_waveform(shelf, recording_id), "there is a waveform")
+    page = read(recording_id)
+    expect(page.get_by_test_id("waveform")).to_be_visible()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(urlsplit(request.url).path))
+    with page.expect_response(lambda response: response.url.endswith("/events")):
+        page.reload()
+    expect(page.get_by_test_id("waveform")).to_be_visible()
+    # What has happened to the recording so far has been told by now, its waveform too.
+    shelf.ask("PATCH", recording_id, json={"title": "Told last"})
+    expect(page.get_by_role("heading", name="Told last")).to_be_visible()
+    own = f"/api/v1/recordings/{recording_id}"
+    assert asked.count(f"{own}/waveform") == 1
+    assert asked.count(f"{own}/transcripts/current") == 1
+    assert asked.count(own) == 2, "once at first, and once for the new title"
+
+
+def test_a_phone_shows_eight_lines_between_the_head_and_the_player(read: Reader, shelf: Shelf) -> None:
+    lines = ["How was the night?", "She slept well, and had tea at eight o'clock."] * 20
+    recording_id = shelf.put(transcript_of(*lines, length_s=0.25), title="Morning round", tags=["visit"])
+    page = read(recording_id, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    expect(page.get_by_test_id("line").first).to_be_visible()
+    assert page.evaluate(LINES_IN_SIGHT) >= LEAST_LINES
+    page.evaluate("window.scrollTo({ top: 600, behavior: 'instant' })")
+    page.wait_for_function(f"{LINES_IN_SIGHT} >= {LEAST_LINES}")
+    page.get_by_test_id("find").click()
+    expect(page.get_by_test_id("find-text")).to_be_visible()
+    page.wait_for_function(f"{LINES_IN_SIGHT} >= {LEAST_LINES}")
+    page.get_by_test_id("replace-switch").click()
+    expect(page.get_by_test_id("replace-text")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390

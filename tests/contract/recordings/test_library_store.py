@@ -17,7 +17,7 @@ from care_voice.domain.library import Change, Filters, Order, Page
 from care_voice.domain.store_errors import LegalHold, UnknownRecording, VersionConflict
 from care_voice.service import library as service
 from care_voice.service.library import Library
-from care_voice.store import events, recordings, search
+from care_voice.store import events, recordings, retention, search
 from care_voice.store.database import Database
 from support.stored_speech import keep, keep_recording, transcript_of
 
@@ -81,6 +81,9 @@ def test_each_filter_finds_its_own(database: Database) -> None:
     assert ids(database, language="en") == [one]
     assert ids(database, has_transcript=True) == [two, one]
     assert ids(database, has_transcript=False) == [bare]
+    database.write(lambda c: retention.set_hold(c, two, "case 12"))
+    assert ids(database, legal_hold=True) == [two]
+    assert ids(database, legal_hold=False) == [bare, one]
     assert ids(database, since=2e9 * 2) == []
     assert ids(database, until=2e9 * 2, query="hello") == [one]
     assert ids(database, query="你好", tags=("a",), language="zh") == [two]

@@ -11,14 +11,14 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from care_voice.domain.store_errors import SchemaTooNew, SchemaTooOld
 from care_voice.store import tables
 from care_voice.store.database import Connection, Database
-from care_voice.store.migrate import apply, known_migrations, migrate, require_current, status
+from care_voice.store.migrate import Migration, apply, known_migrations, migrate, require_current, status
 from care_voice.store.opening import open_database
 from care_voice.store.settings import StoreSettings
 from support.kept import put
@@ -168,12 +168,21 @@ def test_processes_that_migrate_at_once_apply_each_step_once(
     assert sum(int(out.splitlines()[-1]) for out, _ in answers) == len(known_migrations())
 
 
-def test_a_database_that_a_later_version_made_is_refused_and_left_alone(database: Database) -> None:
-    def from_the_future(connection: Connection) -> None:
-        connection.run("record_migration", number=9999, name="future", sha256="0", now=1.0)
-        connection.script("ALTER TABLE recordings ADD COLUMN mood TEXT;")
+def from_the_future(phase: Literal["before", "after"]) -> Callable[[Connection], None]:
+    text = "ALTER TABLE recordings ADD COLUMN mood TEXT;"
+    return lambda connection: apply(connection, Migration(9999, "future", phase, text, "0"))
 
-    database.write(from_the_future)
+
+def test_a_version_goes_on_beside_a_later_one_that_prepared_the_database_for_itself(database: Database) -> None:
+    database.write(from_the_future("before"))
+
+    require_current(database)
+    assert migrate(database, after=True) == []
+    assert status(database).applied[-1] == "9999 future"
+
+
+def test_a_database_that_a_later_version_finished_is_refused_and_left_alone(database: Database) -> None:
+    database.write(from_the_future("after"))
     before = schema_of(database)
 
     refusals: list[Callable[[], object]] = [

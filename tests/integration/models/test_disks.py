@@ -35,7 +35,7 @@ def server() -> Iterator[FaultyServer]:
 
 
 def puller_on(disk: Disk, server: FaultyServer) -> Puller:
-    settings = ModelSettings(disk.path / "models", sources=("mirror",), mirrors=(server.url,))
+    settings = ModelSettings(disk.path / "models", sources=("mirror",), mirrors=(server.url,), keep_free_bytes=0)
     return build_puller(settings, CATALOGUE)
 
 

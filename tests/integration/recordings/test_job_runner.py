@@ -124,6 +124,33 @@ async def test_a_cancel_stops_what_runs(database: Database, tmp_path: Path) -> N
     assert desk.stopped == [job.id]
 
 
+async def test_who_stands_by_finishes_what_it_has_and_takes_no_more_until_it_takes_part(
+    database: Database, tmp_path: Path
+) -> None:
+    desk = Desk()
+    async with runner(database, tmp_path, desk) as standing_by:
+        first = await asyncio.to_thread(new_job, database)
+        await until(lambda: first.id in desk.begun, "it has begun")
+        standing_by.stand_by()
+        later = await asyncio.to_thread(new_job, database)
+        async with runner(database, tmp_path, finishing):
+            await becomes(database, later, JobState.DONE)
+        assert desk.begun == [first.id]
+        await becomes(database, first, JobState.RUNNING)
+        last = await asyncio.to_thread(new_job, database)
+        standing_by.take_part()
+        await until(lambda: last.id in desk.begun, "it takes jobs again")
+
+
+async def test_one_that_starts_standing_by_takes_no_job(database: Database, tmp_path: Path) -> None:
+    desk = Desk()
+    async with runner(database, tmp_path, desk, replace(FAST, standby=True)):
+        job = await asyncio.to_thread(new_job, database)
+        async with runner(database, tmp_path, finishing):
+            await becomes(database, job, JobState.DONE)
+    assert desk.begun == []
+
+
 async def test_a_drained_runner_gives_its_jobs_back_and_takes_no_more(database: Database, tmp_path: Path) -> None:
     desk = Desk()
     async with runner(database, tmp_path, desk) as draining:

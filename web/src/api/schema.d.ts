@@ -93,7 +93,7 @@ export interface paths {
         };
         /**
          * State of the service
-         * @description What the app shows at its top, and what it may offer.
+         * @description What the app shows at its top, and what it may offer. Operators get the reason in words, others its code.
          */
         get: operations["status_api_v1_status_get"];
         put?: never;
@@ -282,12 +282,13 @@ export interface paths {
         };
         /**
          * Does it take work?
-         * @description 200 when the known clip was decoded and an engine worker was heard within seconds; else 503 and the reason.
+         * @description 200 when the database can be reached, an engine worker was heard within seconds and has proved itself lately,
+         *     the queue has room and so has the disk; else 503 and the code of the reason.
          *
-         *     `engine` says what decodes: workers here, what runs the model and when that was measured; or a server elsewhere and
-         *     the state of the circuit breaker towards it. `engines` says on what device, on which GPU and with which arithmetic
-         *     each engine worker computes; `crash_looping` how many workers of one slot ended unexpectedly within a minute, and
-         *     why the last one did.
+         *     Operators also learn why, what to do, and what decodes: workers here, what runs the model and when that was
+         *     measured; or a server elsewhere and the state of the circuit breaker towards it. `engines` says on what device, on
+         *     which GPU and with which arithmetic each engine worker computes; `crash_looping` how many workers of one slot ended
+         *     unexpectedly within a minute, and why the last one did.
          */
         get: operations["ready_health_ready_get"];
         put?: never;
@@ -307,9 +308,51 @@ export interface paths {
         };
         /**
          * How far is the start?
-         * @description The stages in order with their times; 503 until all are done.
+         * @description 503 until all stages are done. Operators get the stages in order with their times.
          */
         get: operations["startup_health_startup_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Everything that is known of its health
+         * @description Stages, engine, queue, models, database, disk and jobs for operators, at most a second old; others get the
+         *     status. 503 where it takes no work.
+         */
+        get: operations["everything_health_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/health/models/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Does a model take work?
+         * @description Of a model that is served: `unloaded` is one that the next request for it loads. 503 where it takes no work.
+         *     Operators learn what runs it, what waits for it and what is known of its files.
+         */
+        get: operations["model_health_models__name__get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -327,7 +370,7 @@ export interface paths {
         };
         /**
          * Metrics for Prometheus
-         * @description The text exposition format.
+         * @description The text exposition format, for operators.
          */
         get: operations["metrics_metrics_get"];
         put?: never;
@@ -1464,11 +1507,10 @@ export interface components {
                 start_s: number | null;
                 end_s: number | null;
             }[];
-            /** @description With `summary`. */
+            /** @description The current transcript in short. With `summary`. */
             summary?: {
                 language: string | null;
                 beginning: string;
-                job: components["schemas"]["Job"] | null;
             };
         };
         FoundRecordings: {
@@ -1510,6 +1552,12 @@ export interface components {
             next: string | null;
         };
         TrashedOrReceipt: components["schemas"]["Recording"] | components["schemas"]["Receipt"];
+        Hold: {
+            recording_id: string;
+            legal_hold: boolean;
+            reason: string;
+            version: number;
+        };
         Retention: {
             trash_days: number;
             items: {
@@ -2509,6 +2557,57 @@ export interface operations {
             };
         };
     };
+    everything_health_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+        };
+    };
+    model_health_models__name__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     metrics_metrics_get: {
         parameters: {
             query?: never;
@@ -2552,6 +2651,8 @@ export interface operations {
                 trashed?: boolean;
                 /** @description Those that have one, or have none. */
                 has_transcript?: boolean;
+                /** @description Those that are held, or are not. */
+                legal_hold?: boolean;
                 /** @description Those whose newest transcription is so; `none`: nobody asked for one. */
                 transcription?: "none" | "queued" | "running" | "done" | "failed" | "cancelled";
                 /** @description relevance needs q. */
@@ -2562,7 +2663,7 @@ export interface operations {
                 limit?: number;
                 /** @description Count them too: `total`, exact up to 1,000. */
                 count?: boolean;
-                /** @description With each its `summary`: language and beginning of the transcript, and the last job that makes one. */
+                /** @description With each its `summary`: language and beginning of the current transcript. */
                 summary?: boolean;
             };
             header?: never;
@@ -2988,9 +3089,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["Hold"];
                 };
             };
             /** @description A field does not fit. */
@@ -3039,9 +3138,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["Hold"];
                 };
             };
             /** @description There is no such recording. */

@@ -15,6 +15,8 @@ interface PageProps {
   quietTitle?: boolean;
   /** The widest page there is, for two columns; else as wide as can be read. */
   wide?: boolean;
+  /** With little between its parts on a phone: for what is read rather than looked at. */
+  dense?: boolean;
   testid?: string;
 }
 
@@ -32,18 +34,22 @@ export function Page(props: ParentProps<PageProps>): JSX.Element {
     ),
   );
   return (
-    <div class="page" classList={{ "page--wide": props.wide ?? false }} data-testid={props.testid}>
-      <Show when={props.back}>
-        {(back) => (
-          <p class="page__back">
-            <ButtonLink href={back().href} tone="quiet" icon="back">
-              {back().label}
-            </ButtonLink>
-          </p>
-        )}
-      </Show>
+    <div
+      class="page"
+      classList={{ "page--wide": props.wide ?? false, "page--dense": props.dense ?? false }}
+      data-testid={props.testid}
+    >
       <div class="page__head" classList={{ "visually-hidden": props.quietTitle ?? false }}>
-        <div>
+        <Show when={props.back}>
+          {(back) => (
+            <p class="page__back">
+              <ButtonLink href={back().href} tone="quiet" icon="back">
+                <span class="page__above">{back().label}</span>
+              </ButtonLink>
+            </p>
+          )}
+        </Show>
+        <div class="page__name">
           <h1 class="page__title" ref={heading} tabindex="-1">
             {props.title}
           </h1>
@@ -52,7 +58,7 @@ export function Page(props: ParentProps<PageProps>): JSX.Element {
           </Show>
         </div>
         <Show when={props.actions}>
-          <div class="row">{props.actions}</div>
+          <div class="row page__actions">{props.actions}</div>
         </Show>
       </div>
       {props.children}

@@ -1,5 +1,5 @@
 import { createSignal } from "solid-js";
-import { load, save } from "../io/storage";
+import { load, save, tell } from "../io/storage";
 import { bytes } from "../lib/bytes";
 import { chooseLocale, type Locale } from "./choose";
 import { loadTexts } from "./dictionaries";
@@ -13,12 +13,26 @@ interface Spoken {
   texts: Texts;
 }
 
-const [spoken, speak] = createSignal<Spoken | null>(null);
+const [spoken, setSpoken] = createSignal<Spoken | null>(null);
 
 /** Loads the texts of the user's language; nothing can be shown before. Rejects where they cannot be had. */
 export async function startLocale(): Promise<void> {
   const locale = chooseLocale(load(KEY), navigator.languages);
   speak({ locale, texts: await loadTexts(locale) });
+}
+
+function speak(now: Spoken): void {
+  setSpoken(now);
+  // The texts of this language then come along with the next page (api/preloads.py).
+  tell(KEY, now.locale);
+  setTimeout(warmUp);
+}
+
+/** The first date of a page takes the browser as long as all else that is shown: this is while the service is asked. */
+function warmUp(): void {
+  const now = new Date().toISOString();
+  dateAndTime(now);
+  count(1);
 }
 
 let wanted: Locale | null = null;

@@ -1,3 +1,5 @@
+import { idle } from "./idle";
+
 const WORKER = "/service-worker.js";
 const LOOK_MS = 3_600_000;
 
@@ -9,12 +11,20 @@ export interface NewVersion {
 /** Keeps the app for when there is no network; tells when a new version of it is here and waits. */
 export async function keepApp(onNewVersion: (version: NewVersion) => void): Promise<void> {
   if (!("serviceWorker" in navigator)) return;
+  // It fetches all files of the app: not before this page has its own.
+  await loaded();
+  await idle();
   try {
     const registration = await navigator.serviceWorker.register(WORKER);
     watch(registration, onNewVersion);
   } catch {
     // Private windows and policies refuse it: the app works all the same, but only with the network.
   }
+}
+
+function loaded(): Promise<void> {
+  if (document.readyState === "complete") return Promise.resolve();
+  return new Promise((resolve) => window.addEventListener("load", () => resolve(), { once: true }));
 }
 
 function watch(registration: ServiceWorkerRegistration, onNewVersion: (version: NewVersion) => void): void {

@@ -1,27 +1,4 @@
-import type { ModelList, Operation, Progress } from "../lib/models";
-import { localProblem, parseProblem } from "../lib/problem";
-import type { Problem } from "../lib/types";
-
-const ADDRESS = "/api/v1/models";
-const DEADLINE_MS = 15_000;
-
-export type Answer<T> = { ok: true; value: T } | { ok: false; problem: Problem };
-
-export function fetchModels(): Promise<Answer<ModelList>> {
-  return ask<ModelList>("GET", ADDRESS);
-}
-
-export function startOperation(name: string, kind: Operation["kind"]): Promise<Answer<Operation>> {
-  return ask<Operation>("POST", `${addressOf(name)}/${kind}`);
-}
-
-export function cancelOperation(name: string): Promise<Answer<null>> {
-  return ask<null>("DELETE", `${addressOf(name)}/operation`);
-}
-
-export function removeModel(name: string): Promise<Answer<null>> {
-  return ask<null>("DELETE", addressOf(name));
-}
+import type { Progress } from "../api/models";
 
 export interface Follower {
   onProgress(progress: Progress, cancelling: boolean): void;
@@ -32,7 +9,7 @@ export interface Follower {
 
 /** Follows what runs on a model until it ends; a connection that breaks is opened again by the browser. */
 export function followOperation(name: string, { onProgress, onEnd, onLost }: Follower): () => void {
-  const events = new EventSource(`${addressOf(name)}/events`);
+  const events = new EventSource(`/api/v1/models/${encodeURIComponent(name)}/events`);
   const end = (): void => {
     events.close();
     onEnd();
@@ -49,23 +26,4 @@ export function followOperation(name: string, { onProgress, onEnd, onLost }: Fol
     else if (events.readyState === EventSource.CLOSED) onLost();
   });
   return () => events.close();
-}
-
-function addressOf(name: string): string {
-  return `${ADDRESS}/${encodeURIComponent(name)}`;
-}
-
-async function ask<T>(method: string, address: string): Promise<Answer<T>> {
-  const abort = new AbortController();
-  const deadline = setTimeout(() => abort.abort(), DEADLINE_MS);
-  try {
-    const response = await fetch(address, { method, cache: "no-store", signal: abort.signal });
-    const body = await response.text();
-    if (!response.ok) return { ok: false, problem: parseProblem(response.status, body) };
-    return { ok: true, value: (body ? JSON.parse(body) : null) as T };
-  } catch (error) {
-    return { ok: false, problem: localProblem(error instanceof SyntaxError ? "bad_answer" : "network") };
-  } finally {
-    clearTimeout(deadline);
-  }
 }

@@ -16,3 +16,15 @@ export function save(key: string, value: string): void {
     // As above.
   }
 }
+
+const YEAR_S = 31_536_000;
+
+/** Lets the service know it before the app is there. */
+export function tell(key: string, value: string): void {
+  try {
+    // biome-ignore lint/suspicious/noDocumentCookie: many browsers have no other way yet.
+    document.cookie = `${PREFIX}${key}=${value}; path=/; max-age=${YEAR_S}; samesite=lax`;
+  } catch {
+    // Refused as well.
+  }
+}

@@ -53,6 +53,7 @@ describe("the filters of the API", () => {
     ["ready", { has_transcript: true }],
     ["untranscribed", { state: "complete", has_transcript: false }],
     ["receiving", { state: "receiving" }],
+    ["held", { legal_hold: true }],
     ["", {}],
   ] as const)("say what %j means", (state, expected) => {
     expect(filtersOf({ ...EVERYTHING, state })).toEqual({ order: "newest", ...expected });

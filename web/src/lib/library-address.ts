@@ -2,7 +2,7 @@
 
 export const ORDERS = ["newest", "oldest", "title", "duration", "relevance"] as const;
 export type Order = (typeof ORDERS)[number];
-export const STATES = ["ready", "untranscribed", "receiving"] as const;
+export const STATES = ["ready", "untranscribed", "receiving", "held"] as const;
 export type WantedState = (typeof STATES)[number];
 
 export interface Wanted {
@@ -66,6 +66,7 @@ export interface Filters {
   from?: string;
   to?: string;
   has_transcript?: boolean;
+  legal_hold?: boolean;
   order: Order;
 }
 
@@ -83,7 +84,8 @@ export function filtersOf(wanted: Wanted): Filters {
   };
 }
 
-function stateFilters(state: Wanted["state"]): Pick<Filters, "state" | "has_transcript"> {
+function stateFilters(state: Wanted["state"]): Pick<Filters, "state" | "has_transcript" | "legal_hold"> {
+  if (state === "held") return { legal_hold: true };
   if (state === "receiving") return { state };
   if (state === "untranscribed") return { state: "complete", has_transcript: false };
   return state === "ready" ? { has_transcript: true } : {};

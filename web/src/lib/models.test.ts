@@ -1,16 +1,8 @@
 import { describe, expect, it } from "vitest";
+import type { Model, Operation } from "../api/models";
 import { en } from "../i18n/en";
 import { zhTW } from "../i18n/zh-tw";
-import {
-  endings,
-  type Model,
-  noteOf,
-  type Operation,
-  type OperationState,
-  ratioOf,
-  sourceName,
-  toFollow,
-} from "./models";
+import { endings, noteOf, ratioOf, sourceName, toFollow } from "./models";
 
 const PROGRESS: Operation["progress"] = {
   phase: "downloading",
@@ -28,7 +20,7 @@ function model(name: string, operation: Partial<Operation> | null): Model {
 }
 
 describe("endings", () => {
-  it.each<OperationState>(["done", "failed", "cancelled"])("tells once that a pull is %s", (state) => {
+  it.each<Operation["state"]>(["done", "failed", "cancelled"])("tells once that a pull is %s", (state) => {
     const ended = [model("base", { state })];
     expect(endings([model("base", {})], ended)).toEqual([{ name: "base", kind: "pull", state }]);
     expect(endings(ended, ended)).toEqual([]);
@@ -72,5 +64,7 @@ it("says what a model is good for in the language of the page, else in the serve
   const own = { name: "ours", note: "Trained on visits.", derived: null } as Model;
   expect(noteOf(zhTW, { ...own, name: "base" })).toBe(zhTW.models.notes.base);
   expect(noteOf(zhTW, own)).toBe("Trained on visits.");
-  expect(noteOf(en, { ...own, derived: { parent: "base", to: "int8", tool: "x" } })).toMatch(/^Made from base as int8/);
+  expect(noteOf(en, { ...own, derived: { parent: "base", parent_digest: "", to: "int8", tool: "x" } })).toMatch(
+    /^Made from base as int8/,
+  );
 });

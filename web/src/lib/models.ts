@@ -1,84 +1,11 @@
+import type { Model, Operation, Progress } from "../api/models";
 import type { Texts } from "../i18n/en";
-import type { Problem } from "./types";
-
-/** What `/api/v1/models` says. */
-
-export type Phase = "waiting" | "resolving" | "downloading" | "copying" | "verifying" | "publishing" | "converting";
-export type OperationState = "running" | "done" | "failed" | "cancelled";
-export type ModelState = "not_installed" | "installed" | "damaged" | "busy";
-
-export interface Progress {
-  phase: Phase;
-  file: string;
-  source: string;
-  done_bytes: number;
-  total_bytes: number;
-  rate_bytes_s: number | null;
-  eta_s: number | null;
-}
-
-export interface Operation {
-  id: string;
-  kind: "pull" | "verify";
-  started_by: "request" | "service";
-  /** It was asked to end, and has not yet. */
-  cancelling: boolean;
-  state: OperationState;
-  started_at: string;
-  ended_at: string | null;
-  progress: Progress;
-  error: Problem | null;
-}
-
-export interface Signature {
-  state: "none" | "valid" | "invalid" | "expired" | "unchecked";
-  signer: string | null;
-  expires_at: string | null;
-}
-
-export interface Model {
-  name: string;
-  state: ModelState;
-  why: string;
-  in_use: boolean;
-  runtime: string | null;
-  languages: "multilingual" | "english" | null;
-  note: string;
-  licence: string;
-  format: string;
-  revision: string | null;
-  hub_repo: string | null;
-  size_bytes: number;
-  memory_bytes: number | null;
-  derived: { parent: string; to: string; tool: string } | null;
-  source: string | null;
-  pulled_at: string | null;
-  pulled_by: string | null;
-  verified_at: string | null;
-  own_bytes: number;
-  shared_bytes: number;
-  signature: Signature;
-  operation: Operation | null;
-}
-
-export interface Disk {
-  blobs_bytes: number;
-  copies_bytes: number;
-  incoming_bytes: number;
-  reclaimable_bytes: number;
-  free_bytes: number;
-}
-
-export interface ModelList {
-  models: Model[];
-  disk: Disk;
-}
 
 /** An operation that has ended since the page looked last. */
 export interface Ending {
   name: string;
   kind: Operation["kind"];
-  state: Exclude<OperationState, "running">;
+  state: Exclude<Operation["state"], "running">;
 }
 
 export function isRunning(model: Model): boolean {

@@ -15,6 +15,11 @@ export function localProblem(code: LocalProblem): Problem {
   return { code, detail: "" };
 }
 
+/** Whether the page has words of its own for a code. */
+export function isKnownProblem(texts: Texts, code: string): boolean {
+  return Object.keys(texts.problems).includes(code);
+}
+
 /** The problem in the user's language; one that the page does not know by its code keeps the server's words. */
 export function problemText(texts: Texts, code: string, fallback: string): string {
   const known = new Map(Object.entries(texts.problems));

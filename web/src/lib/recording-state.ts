@@ -10,18 +10,17 @@ export type Stage =
   | { kind: "kept" }
   | { kind: "ready" };
 
-type Known = Pick<FoundRecording, "state" | "received" | "length" | "transcript_id" | "summary">;
+type Known = Pick<FoundRecording, "state" | "received" | "length" | "transcript_id" | "transcription">;
 
-export function stageOf({ state, received, length, transcript_id, summary }: Known): Stage {
+export function stageOf({ state, received, length, transcript_id, transcription }: Known): Stage {
   if (state === "receiving") return { kind: "receiving", ratio: ratio(received, length) };
-  const job = summary?.job;
-  if (job?.state === "queued") return { kind: "waiting" };
-  if (job?.state === "running") {
-    return { kind: "transcribing", ratio: ratio(job.progress.done_s, job.progress.total_s) };
-  }
+  const { done_s, total_s, error } = transcription;
+  if (transcription.state === "queued") return { kind: "waiting" };
+  if (transcription.state === "running") return { kind: "transcribing", ratio: ratio(done_s, total_s) };
   if (transcript_id) return { kind: "ready" };
-  if (job?.state === "failed") return { kind: "failed", code: job.error?.code ?? "", detail: job.error?.message ?? "" };
-  return { kind: job?.state === "cancelled" ? "cancelled" : "kept" };
+  if (transcription.state === "failed")
+    return { kind: "failed", code: error?.code ?? "", detail: error?.message ?? "" };
+  return { kind: transcription.state === "cancelled" ? "cancelled" : "kept" };
 }
 
 /** Whether it will change by itself, so that it is worth looking again soon. */

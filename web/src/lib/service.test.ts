@@ -42,6 +42,12 @@ describe("viewService", () => {
     expect(view.reason).toBe(`${en.stages.model} · ${en.problems.disk_full}`);
   });
 
+  it("shows the stage alone for a code that it does not know and that came without words", () => {
+    const stage = { name: "engine_worker", detail: "", progress: null };
+    const view = viewService(known({ state: "degraded", stage, reason: { code: "new", message: "", hint: "" } }), en);
+    expect(view.reason).toBe(en.stages.engine_worker);
+  });
+
   it("keeps the server's words for a stage it does not know", () => {
     const view = viewService(known({ stage: { name: "tea", detail: "making tea", progress: null } }), en);
     expect(view.reason).toBe("making tea");

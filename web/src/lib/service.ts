@@ -1,5 +1,5 @@
 import type { Texts } from "../i18n/en";
-import { problemText } from "./problem";
+import { isKnownProblem, problemText } from "./problem";
 import type { ServiceStatus } from "./types";
 
 /** What the page knows of the service. */
@@ -53,8 +53,9 @@ function stageText({ stage }: ServiceStatus, texts: Texts): string {
   return known[stage.name] ?? stage.detail;
 }
 
-/** `not_ready` says no more than the headline does; the stage says why. */
+/** `not_ready` says no more than the headline does; the stage says why. Whoever does not run the service gets no message,
+ * and a code that the page does not know adds nothing then. */
 function reasonText({ reason }: ServiceStatus, texts: Texts): string {
   if (!reason || reason.code === "not_ready" || reason.code === "draining") return "";
-  return problemText(texts, reason.code, reason.message);
+  return isKnownProblem(texts, reason.code) || reason.message ? problemText(texts, reason.code, reason.message) : "";
 }

@@ -43,7 +43,11 @@ export async function openCapture(deviceId: string, sink: Sink): Promise<Capture
 }
 
 function release(stream: MediaStream | null, context: AudioContext | null): void {
-  for (const track of stream?.getTracks() ?? []) track.stop();
+  for (const track of stream?.getTracks() ?? []) {
+    // Chrome before 57 tells of an end that is our own, too.
+    track.onended = null;
+    track.stop();
+  }
   void context?.close();
 }
 
@@ -162,7 +166,7 @@ function startSources(stream: MediaStream, heard: (Graph & { tap: Tap }) | null,
       samples.flush();
     },
     stop: async () => {
-      await encoder?.stop();
+      await Promise.all([encoder?.stop(), pcm?.settled()]);
       tell({ type: "stopped" });
       pcm?.close();
       samples.flush();

@@ -46,6 +46,7 @@ export function createItems(watcher: Watcher) {
     ask: wire.ask,
     complete: wire.complete,
     withdraw: wire.withdraw,
+    trash: wire.trash,
     begin: (begun: number) => wire.begin(known(id).kept, `${id}.${begun}`),
     append: (recordingId: string, from: number, to: number, signal: AbortSignal): Promise<wire.Answer> => {
       const item = known(id);

@@ -150,8 +150,20 @@ describe("what people want", () => {
     const cancelled = told(file, failure(503), { type: "cancel" });
     expect(stepOf(cancelled, 0)).toEqual({ do: "withdraw" });
     expect(told(cancelled, failure(404, "recording_not_found")).outcome).toBe("cancelled");
-    expect(told(cancelled, failure(409, "recording_complete")).outcome).toBe("cancelled");
     expect(told(file, failure(400, "invalid_parameter"), { type: "cancel" })).toMatchObject({ wish: "cancel" });
+  });
+
+  it.each([
+    ["the answer comes", { type: "completed" } as const],
+    ["the answer is lost and the service is asked", failure(409, "recording_complete")],
+  ])("takes out of the library what was completed while it was given up: %s", (_, end) => {
+    const overtaken = told(file, { type: "received", bytes: 1000 }, { type: "cancel" }, end);
+    expect(overtaken.outcome).toBe("open");
+    expect(stepOf(overtaken, 0)).toEqual({ do: "trash" });
+    expect(stepOf(told(overtaken, failure(503)), 60_000)).toEqual({ do: "trash" });
+    expect(told(overtaken, { type: "withdrawn" }).outcome).toBe("cancelled");
+    expect(told(overtaken, failure(404, "recording_not_found")).outcome).toBe("cancelled");
+    expect(told(overtaken, failure(409, "legal_hold")).outcome).toBe("cancelled");
   });
 });
 
@@ -159,10 +171,17 @@ describe("what people want", () => {
 function unreliable(chance: () => number) {
   let disk: number[] = [];
   let complete = false;
+  let removed = false;
   const event = (good: SendingEvent): SendingEvent => (chance() < 0.3 ? failure(chance() < 0.5 ? 0 : 507) : good);
+  const takeAway = (how: "withdraw" | "trash"): SendingEvent => {
+    if (how === "withdraw" && complete) return failure(409, "recording_complete");
+    removed = true;
+    return event({ type: "withdrawn" });
+  };
   return {
     disk: () => disk,
     complete: () => complete,
+    removed: () => removed,
     answer: (sending: Sending, bytes: number[]): SendingEvent | null => {
       const step = stepOf(sending, sending.notBefore);
       if (step.do === "begin") return event({ type: "begun", recordingId: "rec_1", received: disk.length });
@@ -171,6 +190,7 @@ function unreliable(chance: () => number) {
         complete = true;
         return event({ type: "completed" });
       }
+      if (step.do === "withdraw" || step.do === "trash") return takeAway(step.do);
       if (step.do !== "append") return null;
       if (step.from !== disk.length) return failure(409, "offset_conflict", { received: disk.length });
       const part = bytes.slice(step.from, step.to);
@@ -180,12 +200,16 @@ function unreliable(chance: () => number) {
   };
 }
 
-it.each([1, 2, 3, 4, 5, 6, 7, 8])("loses and repeats no byte whatever happens on the way (%i)", (seed) => {
+function chanceOf(seed: number): () => number {
   let random = seed * 7919;
-  const chance = (): number => {
+  return () => {
     random = (random * 16807) % 2147483647;
     return random / 2147483647;
   };
+}
+
+it.each([1, 2, 3, 4, 5, 6, 7, 8])("loses and repeats no byte whatever happens on the way (%i)", (seed) => {
+  const chance = chanceOf(seed);
   const service = unreliable(chance);
   const bytes: number[] = [];
   let sending = newSending();
@@ -201,4 +225,22 @@ it.each([1, 2, 3, 4, 5, 6, 7, 8])("loses and repeats no byte whatever happens on
   expect(sending.outcome).toBe("complete");
   expect(service.complete()).toBe(true);
   expect(service.disk()).toEqual(bytes);
+});
+
+it.each(Array.from({ length: 40 }, (_, at) => at))("leaves nothing at the service, given up before step %i", (at) => {
+  const service = unreliable(chanceOf(at + 1));
+  const bytes = Array.from({ length: 100 }, (_, i) => i);
+  let sending = newSending({ stored: bytes.length, ended: true });
+  let givenUp = false;
+  for (let step = 0; sending.outcome === "open" && step < 1000; step++) {
+    // The answer to what was asked before may come after that.
+    const event = service.answer(sending, bytes);
+    if (step >= at) {
+      sending = next(sending, { type: "cancel" });
+      givenUp = true;
+    }
+    if (event) sending = next(sending, event);
+  }
+  expect(sending.outcome).toBe(givenUp ? "cancelled" : "complete");
+  expect(service.removed()).toBe(givenUp);
 });

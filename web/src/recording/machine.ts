@@ -27,6 +27,8 @@ export interface Sending {
   /** Nothing more will be stored. */
   ended: boolean;
   wish: "send" | "hold" | "cancel";
+  /** It was given up while it was being completed, and is a recording at the service now. */
+  overtaken: boolean;
   /** In a row. */
   failures: number;
   notBefore: number;
@@ -67,6 +69,7 @@ export type Step =
   | { do: "append"; from: number; to: number }
   | { do: "complete" }
   | { do: "withdraw" }
+  | { do: "trash" }
   | { do: "wait"; ms: number }
   | { do: "rest" };
 
@@ -82,6 +85,7 @@ export function newSending(known: Partial<Sending> = {}): Sending {
     begun: 0,
     ended: false,
     wish: "send",
+    overtaken: false,
     failures: 0,
     notBefore: 0,
     problem: null,
@@ -95,7 +99,7 @@ export function stepOf(sending: Sending, now: number): Step {
   if (sending.outcome !== "open") return REST;
   if (sending.wish === "hold") return REST;
   if (sending.notBefore > now) return { do: "wait", ms: sending.notBefore - now };
-  if (sending.wish === "cancel") return { do: "withdraw" };
+  if (sending.wish === "cancel") return { do: sending.overtaken ? "trash" : "withdraw" };
   return nextPart(sending);
 }
 
@@ -126,7 +130,7 @@ function advance(sending: Sending, event: SendingEvent): Sending {
     case "received":
       return received(sending, event.bytes);
     case "completed":
-      return { ...sending, outcome: "complete", problem: null };
+      return completed(sending);
     case "withdrawn":
       return { ...sending, outcome: "cancelled", problem: null };
     case "missing":
@@ -144,6 +148,12 @@ function wished(sending: Sending, wish: "online" | "hold" | "resume" | "retry" |
   if (wish === "hold") return { ...sending, wish };
   if (wish === "cancel") return { ...sending, wish, notBefore: 0 };
   return { ...sending, wish: wish === "resume" ? "send" : sending.wish, notBefore: 0 };
+}
+
+/** Where it was given up meanwhile it has to be taken out of the library again. */
+function completed(sending: Sending): Sending {
+  if (sending.wish === "cancel") return { ...sending, overtaken: true, failures: 0, notBefore: 0, problem: null };
+  return { ...sending, outcome: "complete", problem: null };
 }
 
 function end(sending: Sending): Sending {
@@ -171,9 +181,10 @@ function again(sending: Sending): Sending {
 
 function failed(sending: Sending, failure: Failure, now: number, chance: number): Sending {
   const { problem, status } = failure;
-  const settled = isGone(status) || problem.code === "recording_complete";
-  if (sending.wish === "cancel" && settled) return { ...sending, outcome: "cancelled", problem: null };
-  if (problem.code === "recording_complete") return completedElsewhere(sending, problem);
+  if (sending.wish === "cancel" && isSettled(failure)) return { ...sending, outcome: "cancelled", problem: null };
+  if (problem.code === "recording_complete") {
+    return sending.wish === "cancel" ? completed(sending) : completedElsewhere(sending, problem);
+  }
   if (isGone(status) && sending.recordingId !== null && sending.released === 0) {
     return beginAnew(sending, problem, now, chance);
   }
@@ -208,6 +219,11 @@ const PASSING_CODES = new Set(["offset_conflict", "append_conflict", "quota_exce
 /** Whether it may go well later: no network, a service that is full, busy, starting or being restarted. */
 function isPassing({ status, problem }: Failure): boolean {
   return PASSING.has(status) || status >= 500 || PASSING_CODES.has(problem.code);
+}
+
+/** Whether nothing more can be done about what was given up: it is gone, or others want it to be kept. */
+function isSettled({ status, problem }: Failure): boolean {
+  return isGone(status) || problem.code === "legal_hold";
 }
 
 function isGone(status: number): boolean {

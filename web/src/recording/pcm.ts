@@ -13,13 +13,17 @@ export interface Hearing {
 export interface PcmRecorder {
   rate: number;
   setPaused(paused: boolean): void;
+  /** Resolves once the samples have been handed over that were heard until now. */
+  settled(): Promise<void>;
   close(): void;
 }
 
 export type Tap = "worklet" | "processor";
 
-/** Samples at a time of the old way; fewer would be lost whenever the page is busy. */
-const PROCESSOR_SAMPLES = 4096;
+/** Samples at a time of the old way, the most there may be: a page that is busy for longer than they last loses some. */
+const PROCESSOR_SAMPLES = 16384;
+/** A microphone that is gone fills no block any more. */
+const LONGEST_BLOCK_MS = 1000;
 
 /** How samples can be had in this browser; to be asked before the microphone is. Null: not at all. */
 export async function preparePcm(context: AudioContext): Promise<Tap | null> {
@@ -39,8 +43,10 @@ export function startPcm(
 ): PcmRecorder {
   const decimator = createDecimator(context.sampleRate);
   let paused = false;
+  let onBlock = (): void => undefined;
   const hear = (block: Float32Array): void => {
     if (!paused) onSamples(toInt16(decimator.push(block)));
+    onBlock();
   };
   const node = tap === "worklet" ? workletTap(context, hear) : processorTap(context, hear);
   source.connect(node.node).connect(sink);
@@ -49,6 +55,12 @@ export function startPcm(
     setPaused: (value) => {
       paused = value;
     },
+    settled: () =>
+      new Promise((resolve) => {
+        if (paused) return resolve();
+        onBlock = resolve;
+        setTimeout(resolve, LONGEST_BLOCK_MS);
+      }),
     close: () => {
       node.silence();
       source.disconnect(node.node);

@@ -1,6 +1,7 @@
 import { expect, it, vi } from "vitest";
 import { newSending, type Sending } from "./machine";
 import { createSender, type Ports } from "./sender";
+import type { Answer } from "./wire";
 
 function ports(over: Partial<Ports> = {}): Ports & { states: Sending[] } {
   const states: Sending[] = [];
@@ -11,6 +12,7 @@ function ports(over: Partial<Ports> = {}): Ports & { states: Sending[] } {
     append: async (_id, _from, to) => ({ type: "received", bytes: to }),
     complete: async () => ({ type: "completed" }),
     withdraw: async () => ({ type: "withdrawn" }),
+    trash: async () => ({ type: "withdrawn" }),
     onState: async (state) => {
       states.push(state);
     },
@@ -58,4 +60,17 @@ it("tells at once what is given up while a request is under way", async () => {
   await vi.waitFor(() => expect(its.states.length).toBeGreaterThan(0));
   sender.tell({ type: "cancel" });
   await vi.waitFor(() => expect(its.states.at(-1)).toMatchObject({ wish: "cancel" }));
+});
+
+it("takes out of the library what is given up while it is being completed", async () => {
+  let completed: (answer: Answer) => void = () => undefined;
+  const trash = vi.fn<Ports["trash"]>(async () => ({ type: "withdrawn" }));
+  const complete = (): Promise<Answer> => new Promise((resolve) => (completed = resolve));
+  const sender = createSender(newSending({ stored: 10, ended: true }), ports({ complete, trash }));
+  sender.run();
+  await vi.waitFor(() => expect(sender.state().acknowledged).toBe(10));
+  sender.tell({ type: "cancel" });
+  completed({ type: "completed" });
+  await vi.waitFor(() => expect(sender.state().outcome).toBe("cancelled"));
+  expect(trash).toHaveBeenCalledWith("rec_1");
 });

@@ -10,6 +10,8 @@ export interface Ports {
   append(id: string, from: number, to: number, signal: AbortSignal): Promise<Answer>;
   complete(id: string): Promise<Answer>;
   withdraw(id: string): Promise<Answer>;
+  /** Takes what is complete out of the library. */
+  trash(id: string): Promise<Answer>;
   /** Told of each state before the next step is taken from it. */
   onState(state: Sending): Promise<void>;
 }

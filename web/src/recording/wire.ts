@@ -68,6 +68,12 @@ export async function withdraw(id: string): Promise<Answer> {
   return isGood(reply) ? { type: "withdrawn" } : failure(reply);
 }
 
+/** What is complete is a recording: it can be restored, as it may have been used since. */
+export async function trash(id: string): Promise<Answer> {
+  const reply = await request({ method: "DELETE", url: `${RECORDINGS}/${id}`, headers: {} });
+  return isGood(reply) ? { type: "withdrawn" } : failure(reply);
+}
+
 function isGood({ status }: Reply): boolean {
   return status >= 200 && status < 300;
 }

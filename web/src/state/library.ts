@@ -9,7 +9,7 @@ import { createVisible } from "./visible";
 
 const PAGE = 50;
 const LONGEST_PAGE = 200;
-/** Soon where something is underway, else now and again: others add to the library too. */
+/** Down to what is underway soon, everything now and again: others add to the library too. */
 const SOON_MS = 3000;
 const LATER_MS = 20_000;
 
@@ -51,20 +51,26 @@ export function createLibrary(filters: Accessor<Filters>) {
     const cursor = next();
     if (!cursor || loading()) return;
     setLoading("more");
-    await asked({ ...filters(), limit: PAGE, cursor }, (page) => {
-      const known = new Set(items.map(({ id }) => id));
-      put(page, [...items, ...page.items.filter(({ id }) => !known.has(id))]);
-    });
+    await asked({ ...filters(), limit: PAGE, cursor }, (page) => put(page, [...items, ...without(page.items, items)]));
   };
   /** The same again; what stands behind the longest page that the server gives stays as it was. */
   const refresh = async (): Promise<void> => {
     if (loading()) return;
     const limit = Math.min(LONGEST_PAGE, Math.max(PAGE, items.length));
     await asked({ ...filters(), limit, count: true }, (page) => {
-      const behind = items.length > limit ? items.slice(limit) : [];
-      const fresh = new Set(page.items.map(({ id }) => id));
+      const behind = items.slice(limit);
       const cursor = behind.length > 0 ? next() : page.next;
-      put({ ...page, next: cursor }, [...page.items, ...behind.filter(({ id }) => !fresh.has(id))]);
+      put({ ...page, next: cursor }, [...page.items, ...without(behind, page.items)]);
+    });
+  };
+  /** How far those are that are underway; the rows below the last of them are not asked for. */
+  const follow = async (): Promise<void> => {
+    const limit = Math.min(LONGEST_PAGE, lastOf(items, isUnderway) + 1);
+    if (loading() || limit === 0) return;
+    const before = items.slice(0, limit);
+    await asked({ ...filters(), limit }, ({ items: rows }) => {
+      if (haveSameIds(rows, before)) setItems(reconcile([...rows, ...items.slice(limit)], { key: "id" }));
+      else void refresh();
     });
   };
   /** Takes away at once what is not here any more. */
@@ -76,25 +82,44 @@ export function createLibrary(filters: Accessor<Filters>) {
   };
 
   createComputed(on(filters, (wanted) => void load(wanted)));
-  keepFresh({ items, refresh, retry: () => (items.length > 0 ? refresh() : load(filters())), problem });
+  keepFresh({ items, refresh, follow, retry: () => (items.length > 0 ? refresh() : load(filters())), problem });
   onCleanup(() => abort.abort());
   return { items, next, total, problem, loading, more, refresh, remove, retry: () => load(filters()) };
+}
+
+/** The place of the last one; `findLastIndex` is missing in browsers before 2022. */
+function lastOf<T>(all: readonly T[], is: (one: T) => boolean): number {
+  return all.reduce((last, one, index) => (is(one) ? index : last), -1);
+}
+
+function without(some: readonly FoundRecording[], others: readonly FoundRecording[]): FoundRecording[] {
+  const known = new Set(others.map(({ id }) => id));
+  return some.filter(({ id }) => !known.has(id));
+}
+
+function haveSameIds(some: readonly FoundRecording[], others: readonly FoundRecording[]): boolean {
+  return some.length === others.length && some.every(({ id }, index) => id === others[index]?.id);
 }
 
 interface Fresh {
   items: readonly FoundRecording[];
   refresh: () => Promise<void>;
+  follow: () => Promise<void>;
   retry: () => Promise<void>;
   problem: Accessor<Problem | null>;
 }
 
 /** Looks again while the page is in front, and at once when it comes there or the network is back. */
-function keepFresh({ items, refresh, retry, problem }: Fresh): void {
+function keepFresh({ items, refresh, follow, retry, problem }: Fresh): void {
   const visible = createVisible();
   createEffect(() => {
     if (!visible()) return;
-    const soon = items.some(isUnderway);
-    const timer = setInterval(() => void refresh(), soon ? SOON_MS : LATER_MS);
+    const timer = setInterval(() => void refresh(), LATER_MS);
+    onCleanup(() => clearInterval(timer));
+  });
+  createEffect(() => {
+    if (!visible() || !items.some(isUnderway)) return;
+    const timer = setInterval(() => void follow(), SOON_MS);
     onCleanup(() => clearInterval(timer));
   });
   createEffect(on(visible, (now) => now && void refresh(), { defer: true }));

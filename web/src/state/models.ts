@@ -1,16 +1,17 @@
 import { type Accessor, batch, createEffect, createSignal, on, onCleanup } from "solid-js";
 import { createStore, reconcile } from "solid-js/store";
-import { type Answer, cancelOperation, fetchModels, followOperation, removeModel, startOperation } from "../io/models";
+import type { Answer } from "../api/client";
 import {
-  type Disk,
-  type Ending,
-  endings,
-  isRunning,
+  cancelOperation,
+  fetchModels,
   type Model,
   type ModelList,
   type Operation,
-  toFollow,
-} from "../lib/models";
+  removeModel,
+  startOperation,
+} from "../api/models";
+import { followOperation } from "../io/models";
+import { type Ending, endings, isRunning, toFollow } from "../lib/models";
 import type { Problem } from "../lib/types";
 import { createVisible } from "./visible";
 
@@ -24,7 +25,7 @@ export type Models = ReturnType<typeof createModels>;
 
 interface State {
   models: Model[];
-  disk: Disk | null;
+  disk: ModelList["disk"] | null;
   /** Models about which a request is on its way. */
   pending: Record<string, boolean>;
   /** What the service answered to the last request about a model, where it refused. */

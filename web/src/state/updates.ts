@@ -22,6 +22,6 @@ export function offerUpdates(atRisk: Accessor<boolean>): void {
   createEffect(() => {
     if (!atRisk()) agreed()?.use();
   });
-  // Not while one works on the app: what is changed would not be seen.
-  if (import.meta.env.PROD) void keepApp(offer);
+  // Not while one works on the app: what is changed would not be seen. Nor in old browsers: what is kept is not for them.
+  if (import.meta.env.MODE === "production") void keepApp(offer);
 }

@@ -9,6 +9,7 @@ AND (CAST(:client AS TEXT) IS NULL OR r.client = :client)
 AND (CAST(:source AS TEXT) IS NULL OR r.source = :source)
 AND (CAST(:has_transcript AS INTEGER) IS NULL
     OR CASE WHEN r.transcript_id IS NULL THEN 0 ELSE 1 END = :has_transcript)
+AND (CAST(:legal_hold AS INTEGER) IS NULL OR r.legal_hold = :legal_hold)
 AND (CAST(:language AS TEXT) IS NULL
     OR EXISTS (SELECT 1 FROM transcripts t WHERE t.id = r.transcript_id AND t.language = :language))
 AND (CAST(:transcription AS TEXT) IS NULL OR :transcription = COALESCE((

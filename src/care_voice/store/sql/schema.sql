@@ -6,6 +6,22 @@ CREATE TABLE IF NOT EXISTS migrations (
     applied_at DOUBLE PRECISION NOT NULL
 )
 
+-- name: create_breaks
+CREATE TABLE IF NOT EXISTS breaking_migrations (number INTEGER PRIMARY KEY)
+
+-- name: breaks_exist
+SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'breaking_migrations'
+
+-- name: breaks_exist (postgresql)
+SELECT table_name AS name FROM information_schema.tables
+WHERE table_schema = current_schema() AND table_name = 'breaking_migrations'
+
+-- name: breaking_migrations
+SELECT number FROM breaking_migrations
+
+-- name: record_break
+INSERT INTO breaking_migrations (number) VALUES (:number)
+
 -- name: lock_migrations
 SELECT 1 AS locked
 

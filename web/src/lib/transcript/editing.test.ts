@@ -7,6 +7,7 @@ import {
   isUnsaved,
   mergingEdits,
   refuse,
+  revive,
   save,
   savingEdits,
   splitAt,
@@ -116,4 +117,31 @@ it("knows what would be lost with the page", () => {
   const draft = type(typing, "Good morning Lidia");
   const conflict = collide(save(draft), undefined);
   expect([draft, save(draft), conflict].map(isUnsaved)).toEqual([true, true, true]);
+});
+
+describe("a draft that was kept", () => {
+  const kept = {
+    kind: "typing",
+    id: "s",
+    before: LINE.text,
+    draft: "Good evening",
+    caret: 12,
+    problem: PROBLEM,
+  } as const;
+
+  it("goes on, with the reason why it was not saved, where its line is as it was", () => {
+    expect(revive(kept, LINE)).toBe(kept);
+  });
+
+  it("is for the user to decide about where the line was changed or removed meanwhile", () => {
+    const theirs = { ...LINE, text: "Good night" };
+    const both = { kind: "conflict", id: "s", draft: "Good evening", theirs: "Good night" } as const;
+    expect(revive(kept, theirs)).toEqual(both);
+    expect(revive(both, LINE)).toEqual({ ...both, theirs: LINE.text });
+    expect(revive(kept, undefined)).toEqual({ ...both, theirs: null });
+  });
+
+  it("is done where it was saved after all", () => {
+    expect(revive(kept, { ...LINE, text: "Good evening" })).toBe(IDLE);
+  });
 });

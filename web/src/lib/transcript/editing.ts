@@ -9,6 +9,9 @@ export type Editing =
   /** Somebody else has changed or removed the same line meanwhile: `theirs` is null where it is gone. */
   | { kind: "conflict"; id: string; draft: string; theirs: string | null };
 
+/** What is left of an edit that was not saved. */
+export type Kept = Extract<Editing, { kind: "typing" | "conflict" }>;
+
 export const IDLE: Editing = { kind: "idle" };
 
 /** What a key asks for while a line is edited. */
@@ -111,11 +114,18 @@ export function refuse(state: Editing, problem: Problem): Editing {
 }
 
 /**
- * Somebody else was faster. Where the line is still as it was when the draft began, nothing stands against saving again
- * (`saving`); else the user decides between both texts.
+ * Somebody else was faster. Where the line is still as it was when the draft began, or says the same as the draft already,
+ * nothing stands against saving again (`saving`); else the user decides between both texts.
  */
 export function collide(state: Editing, now: Line | undefined): Editing {
   if (state.kind !== "saving") return state;
-  if (now?.text === state.before) return state;
+  if (now?.text === state.before || now?.text === tidy(state.draft)) return state;
   return { kind: "conflict", id: state.id, draft: state.draft, theirs: now?.text ?? null };
+}
+
+/** A draft that was kept goes on where its line is as it was; else the user decides, unless both say the same. */
+export function revive(kept: Kept, now: Line | undefined): Editing {
+  if (now && now.text === tidy(kept.draft)) return IDLE;
+  const untouched = kept.kind === "typing" && now?.text === kept.before;
+  return untouched ? kept : { kind: "conflict", id: kept.id, draft: kept.draft, theirs: now?.text ?? null };
 }

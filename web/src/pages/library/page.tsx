@@ -19,7 +19,7 @@ import { showToast } from "../../state/toasts";
 import { BulkBar } from "./bulk-bar";
 import { chipsOf, FilterChips, FilterPanel, OrderSelect } from "./filters";
 import { Finder } from "./finder";
-import { HoldDialog } from "./hold-dialog";
+import { HeldDialog } from "./held-dialog";
 import { focusFirst, RecordingList } from "./list";
 import { TagsDialog } from "./tags-dialog";
 
@@ -83,7 +83,7 @@ export default function LibraryPage(): JSX.Element {
           onClose={() => setTagging([])}
         />
       </Show>
-      <Show when={held()}>{(recording) => <HoldDialog recording={recording()} onClose={() => setHeld(null)} />}</Show>
+      <Show when={held()}>{(recording) => <HeldDialog recording={recording()} onClose={() => setHeld(null)} />}</Show>
     </Page>
   );
 }
@@ -192,11 +192,11 @@ function NothingKept(): JSX.Element {
 }
 
 function retryItems(recording: FoundRecording, library: Library): MenuItem[] {
-  const job = recording.summary?.job;
+  const job = recording.transcription.job_id;
   const { kind } = stageOf(recording);
   if (!job || (kind !== "failed" && kind !== "cancelled")) return [];
   const retry = async (): Promise<void> => {
-    const answer = await retryJob(job.id);
+    const answer = await retryJob(job);
     if (!answer.ok) showToast({ tone: "bad", text: problemText(t(), answer.problem.code, answer.problem.detail) });
     await library.refresh();
   };

@@ -12,7 +12,7 @@ import { createLoad } from "../../state/load";
 import { createSelection } from "../../state/selection";
 import { BulkBar } from "./bulk-bar";
 import { DeleteDialog } from "./delete-dialog";
-import { HoldDialog } from "./hold-dialog";
+import { HeldDialog } from "./held-dialog";
 import { RecordingList } from "./list";
 
 const DAY_MS = 86_400_000;
@@ -96,7 +96,7 @@ export default function TrashPage(): JSX.Element {
           onClose={() => setDeleting([])}
         />
       </Show>
-      <Show when={held()}>{(recording) => <HoldDialog recording={recording()} onClose={() => setHeld(null)} />}</Show>
+      <Show when={held()}>{(recording) => <HeldDialog recording={recording()} onClose={() => setHeld(null)} />}</Show>
     </Page>
   );
 }

@@ -1,6 +1,8 @@
 import { For, type JSX, Show } from "solid-js";
+import type { ModelList } from "../../api/models";
 import { size, t } from "../../i18n/locale";
-import type { Disk } from "../../lib/models";
+
+type Disk = ModelList["disk"];
 
 interface Part {
   kind: "models" | "incoming" | "free";

@@ -1,9 +1,10 @@
 import { createMemo, createSignal, For, type JSX, Match, Show, Switch } from "solid-js";
+import type { Model } from "../../api/models";
 import { Confirm } from "../../design/confirm";
 import { Icon, type IconName } from "../../design/icon";
 import { Notice } from "../../design/notice";
 import { size, t } from "../../i18n/locale";
-import { isRunning, type Model, noteOf } from "../../lib/models";
+import { isRunning, noteOf } from "../../lib/models";
 import { problemText } from "../../lib/problem";
 import type { Problem } from "../../lib/types";
 import { keepFocus } from "../../state/focus";

@@ -1,6 +1,7 @@
 import { For, type JSX } from "solid-js";
+import type { Model } from "../../api/models";
 import { dateAndTime, size, t } from "../../i18n/locale";
-import { type Model, type Signature, sourceName } from "../../lib/models";
+import { sourceName } from "../../lib/models";
 
 type Fact = readonly [label: string, value: string | null | undefined];
 
@@ -64,7 +65,7 @@ function Facts(props: { facts: Fact[] }): JSX.Element {
   );
 }
 
-function signatureText({ state, signer, expires_at }: Signature): string {
+function signatureText({ state, signer, expires_at }: Model["signature"]): string {
   const { models } = t();
   const parts = [models.signatures[state]];
   if (signer) parts.push(models.signedBy(signer));

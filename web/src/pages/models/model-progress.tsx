@@ -1,7 +1,8 @@
 import { type JSX, Show } from "solid-js";
+import type { Operation } from "../../api/models";
 import { ProgressBar } from "../../design/progress-bar";
 import { percent, size, t } from "../../i18n/locale";
-import { type Operation, phaseName, ratioOf, sourceName } from "../../lib/models";
+import { phaseName, ratioOf, sourceName } from "../../lib/models";
 import { clock } from "../../lib/time";
 
 /** What runs on a model: the phase, how far it is, how fast, and how long it still takes. */

@@ -28,8 +28,10 @@ export function About(props: AboutProps): JSX.Element {
   return (
     <section class="about" aria-label={t().recording.about}>
       <Facts {...props} />
-      <Tags {...props} />
-      <Notes {...props} />
+      <div class="about__more">
+        <Tags {...props} />
+        <Notes {...props} />
+      </div>
       <Show when={props.recording.legal_hold}>
         <Notice tone="info" icon="lock">
           <b>{t().recording.hold}</b> {t().recording.holdReason(props.recording.hold_reason ?? "")}
@@ -97,7 +99,7 @@ function Tags(props: AboutProps): JSX.Element {
         when={adding()}
         fallback={
           <Button tone="quiet" icon="tag" onClick={() => setAdding(true)} data-testid="add-tag">
-            {t().recording.addTag}
+            <span class="about__word">{t().recording.addTag}</span>
           </Button>
         }
       >

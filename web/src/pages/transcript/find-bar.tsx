@@ -10,6 +10,8 @@ import { useReading } from "./reading";
 export function FindBar(): JSX.Element {
   const { finder } = useReading();
   const [by, setBy] = createSignal("");
+  // On a phone the second field waits until it is asked for; elsewhere it has room (transcript.css).
+  const [replacing, setReplacing] = createSignal(false);
   let form: HTMLFormElement | undefined;
   onMount(() => form?.querySelector("input")?.focus());
   const replaceAll = async (): Promise<void> => {
@@ -31,6 +33,7 @@ export function FindBar(): JSX.Element {
   return (
     <form
       class="find"
+      data-replacing={replacing() ? "" : undefined}
       ref={form}
       aria-label={t().find.open}
       data-testid="find-bar"
@@ -42,6 +45,7 @@ export function FindBar(): JSX.Element {
     >
       <TextField
         label={t().find.find}
+        placeholder={t().find.find}
         value={finder.query().text}
         onInput={(text) => finder.search({ text })}
         data-testid="find-text"
@@ -51,17 +55,34 @@ export function FindBar(): JSX.Element {
         <IconButton icon="down" label={t().find.next} onClick={() => finder.step(1)} data-testid="find-next" />
         <IconButton icon="close" label={t().find.close} onClick={finder.close} />
       </div>
-      <TextField label={t().find.replace} value={by()} onInput={setBy} data-testid="replace-text" />
-      <div class="find__tools">
-        <Button onClick={() => void replaceOne()} disabled={none()} data-testid="replace-one">
-          {t().find.one}
-        </Button>
-        <Button onClick={() => void replaceAll()} disabled={none()} data-testid="replace-all">
-          {t().find.all}
-        </Button>
+      <div class="find__replace">
+        <TextField
+          label={t().find.replace}
+          placeholder={t().find.replace}
+          value={by()}
+          onInput={setBy}
+          data-testid="replace-text"
+        />
+        <div class="find__tools">
+          <Button onClick={() => void replaceOne()} disabled={none()} data-testid="replace-one">
+            {t().find.one}
+          </Button>
+          <Button onClick={() => void replaceAll()} disabled={none()} data-testid="replace-all">
+            {t().find.all}
+          </Button>
+        </div>
       </div>
       <div class="find__about">
         <Matches />
+        <button
+          type="button"
+          class="find__switch"
+          aria-expanded={replacing()}
+          data-testid="replace-switch"
+          onClick={() => setReplacing(!replacing())}
+        >
+          {t().find.one}
+        </button>
         <label class="find__case">
           <input
             type="checkbox"

@@ -85,12 +85,11 @@ export function Lines(): JSX.Element {
   );
 }
 
-/** Measures at first, and again whenever what stands in the page has another size. */
+/** Measures once the page is laid out, and again whenever what stands in it has another size. */
 function whenPageChanges(measure: () => void): void {
   onMount(() => {
-    measure();
-    // Firefox and Safari have it since 2019 and 2020; without it the list is measured once.
-    if (typeof ResizeObserver === "undefined") return;
+    // Firefox and Safari have it since 2019 and 2020; without it the list is measured once, and the page laid out for it.
+    if (typeof ResizeObserver === "undefined") return measure();
     const observer = new ResizeObserver(measure);
     observer.observe(document.body);
     onCleanup(() => observer.disconnect());

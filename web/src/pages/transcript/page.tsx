@@ -1,33 +1,34 @@
-import { useNavigate, useParams } from "@solidjs/router";
-import { createEffect, createSignal, type JSX, Match, on, onCleanup, Show, Switch } from "solid-js";
+import { useParams } from "@solidjs/router";
+import { createEffect, createSignal, type JSX, lazy, Match, on, onCleanup, Show, Suspense, Switch } from "solid-js";
 import { getRecording } from "../../api/recordings";
-import { changeJob, type Recording, restoreRecording, transcribeAgain, trashRecording } from "../../api/transcripts";
+import { changeJob, type Recording, restoreRecording, transcribeAgain } from "../../api/transcripts";
 import { Button } from "../../design/button";
 import { Loaded } from "../../design/loaded";
-import { Menu } from "../../design/menu";
 import { Notice } from "../../design/notice";
 import { Page } from "../../design/page";
 import { EmptyState, ErrorState, Skeleton } from "../../design/states";
 import { t } from "../../i18n/locale";
-import { PATHS, recordingPath } from "../../lib/pages";
+import { PATHS } from "../../lib/pages";
 import { isUnsaved } from "../../lib/transcript/editing";
 import { isActive, type JobView } from "../../lib/transcript/jobs";
 import { followRecording } from "../../state/following";
 import { warnBeforeLeaving } from "../../state/leaving";
 import { createListening } from "../../state/listening";
 import { createLoad, type Load } from "../../state/load";
-import { showToast } from "../../state/toasts";
-import { createDocument } from "../../state/transcript";
+import { createDocument, type Document } from "../../state/transcript";
 import { About, EditTitle, TitleForm } from "./about";
+import { keepDraft } from "./kept-draft";
 import { createKeys } from "./keys";
 import { Lines } from "./lines";
 import { Player } from "./player";
 import { createReading, ReadingContext } from "./reading";
+import { RecordingMenu } from "./recording-menu";
 import { tellRefusal } from "./refusals";
 import { Tools } from "./toolbar";
-import { Versions } from "./versions";
 import { Work } from "./work";
 import "./transcript.css";
+
+const Versions = lazy(async () => ({ default: (await import("./versions")).Versions }));
 
 export default function TranscriptPage(): JSX.Element {
   const params = useParams<{ id: string }>();
@@ -40,12 +41,16 @@ export default function TranscriptPage(): JSX.Element {
 
 function RecordingPage(props: { id: string }): JSX.Element {
   const load = createLoad(() => props.id, getRecording);
+  // Both are asked for at once: over a slow network each question costs its way there and back.
+  const transcript = createDocument(props.id);
+  void transcript.show("current");
   const [renaming, setRenaming] = createSignal(false);
   const title = () => load.value()?.title || load.value()?.filename || t().recording.title;
   return (
     <Page
       title={title()}
       quietTitle={renaming()}
+      dense
       testid="transcript-page"
       back={{ href: PATHS.library, label: t().library.back }}
       actions={
@@ -53,7 +58,7 @@ function RecordingPage(props: { id: string }): JSX.Element {
           {(known) => (
             <>
               <EditTitle onClick={() => setRenaming(true)} />
-              <RecordingMenu recording={known()} />
+              <RecordingMenu recording={known()} onChange={load.set} />
             </>
           )}
         </Show>
@@ -70,7 +75,7 @@ function RecordingPage(props: { id: string }): JSX.Element {
                 onClose={() => setRenaming(false)}
               />
             </Show>
-            <Read id={props.id} recording={known()} load={load} />
+            <Read id={props.id} recording={known()} load={load} transcript={transcript} />
           </>
         )}
       </Loaded>
@@ -78,52 +83,23 @@ function RecordingPage(props: { id: string }): JSX.Element {
   );
 }
 
-/** What can be done with the recording as a whole. */
-function RecordingMenu(props: { recording: Recording }): JSX.Element {
-  const navigate = useNavigate();
-  const restore = async (): Promise<void> => {
-    if (tellRefusal(await restoreRecording(props.recording.id), null, t().recording.restored)) {
-      navigate(recordingPath(props.recording.id));
-    }
-  };
-  const remove = async (): Promise<void> => {
-    if (!tellRefusal(await trashRecording(props.recording.id), null)) return;
-    showToast({ text: t().recording.removed, action: { label: t().states.undo, run: () => void restore() } });
-    navigate(PATHS.library);
-  };
-  return (
-    <Menu
-      label={t().recording.more}
-      icon="more"
-      iconOnly
-      align="end"
-      testid="recording-menu"
-      items={[
-        {
-          label: t().recording.remove,
-          icon: "trash",
-          danger: true,
-          testid: "trash",
-          disabled: props.recording.legal_hold || props.recording.trashed_at !== null,
-          onSelect: () => void remove(),
-        },
-      ]}
-    />
-  );
-}
-
 interface ReadProps {
   id: string;
   recording: Recording;
   load: Load<Recording>;
+  transcript: Document;
 }
 
 function Read(props: ReadProps): JSX.Element {
   const page = createPageState(props);
   const { transcript, reading, following } = page;
   const state = () => transcript.problem()?.code;
+  // Head and lines in two steps: on a phone, one task for both would keep it from answering a finger.
+  const [begun, setBegun] = createSignal(false);
+  setTimeout(() => setBegun(true));
   createKeys(reading);
   warnBeforeLeaving(() => isUnsaved(reading.editor.state()));
+  keepDraft(reading, page.show);
   stopFollowingByHand(reading.setFollow, reading.listening.playing);
   return (
     <ReadingContext.Provider value={reading}>
@@ -144,30 +120,21 @@ function Read(props: ReadProps): JSX.Element {
       <Show when={page.work()}>
         {(job) => <Work job={job()} now={following.now()} onDismiss={() => page.dismiss(job().id)} />}
       </Show>
-      <Show when={page.fresh()}>
-        {(number) => (
-          <Notice tone="info" icon="text">
-            <div class="fresh">
-              {t().versions.fresh(String(number()))}
-              <Button onClick={() => page.show(number())} data-testid="show-fresh">
-                {t().versions.show}
-              </Button>
-            </div>
-          </Notice>
-        )}
-      </Show>
+      <Show when={page.fresh()}>{(number) => <Fresh number={number()} onShow={page.show} />}</Show>
       <Switch fallback={<Skeleton lines={6} />}>
         <Match when={page.comparing() && transcript.head()}>
           {(head) => (
-            <Versions
-              recording={props.id}
-              shown={head().version}
-              onClose={() => page.setComparing(false)}
-              onShow={page.show}
-            />
+            <Suspense fallback={<Skeleton lines={6} />}>
+              <Versions
+                recording={props.id}
+                shown={head().version}
+                onClose={() => page.setComparing(false)}
+                onShow={page.show}
+              />
+            </Suspense>
           )}
         </Match>
-        <Match when={transcript.head()}>
+        <Match when={begun() && transcript.head()}>
           <Tools onCompare={() => page.setComparing(true)} />
           <Show when={transcript.slots().length > 0} fallback={<p class="hint">{nothingIn(transcript.head())}</p>}>
             <Lines />
@@ -188,6 +155,20 @@ function Read(props: ReadProps): JSX.Element {
         <Player recording={props.id} durationS={props.recording.duration_s ?? transcript.head()?.duration ?? 0} />
       </Show>
     </ReadingContext.Provider>
+  );
+}
+
+/** Another version has come than the one that is shown. */
+function Fresh(props: { number: number; onShow: (number: number) => void }): JSX.Element {
+  return (
+    <Notice tone="info" icon="text">
+      <div class="fresh">
+        {t().versions.fresh(String(props.number))}
+        <Button onClick={() => props.onShow(props.number)} data-testid="show-fresh">
+          {t().versions.show}
+        </Button>
+      </div>
+    </Notice>
   );
 }
 
@@ -224,20 +205,20 @@ function nothingIn(head: { revision: number } | null): string {
 /** The transcript, the sound, and what is told of both while one looks at them. */
 function createPageState(props: ReadProps) {
   const openedAt = props.recording.updated_at;
-  const transcript = createDocument(props.id);
+  const { transcript } = props;
   const listening = createListening(props.id);
-  const [assets, setAssets] = createSignal(0);
   const [comparing, setComparing] = createSignal(false);
   const [dismissed, setDismissed] = createSignal<string | null>(null);
   /** A version that came while another one was read: nobody is torn away from what he reads or edits. */
   const [fresh, setFresh] = createSignal<number | null>(null);
-  const reading = createReading(transcript, listening, assets);
+  const [waveforms, setWaveforms] = createSignal(0);
+  const reading = createReading(transcript, listening, waveforms);
   const following = followRecording(props.id, (kind, about) => {
     if (kind === "transcript.created") void arrived(Number(about.number), String(about.at));
     else if (kind === "transcript.edited") edited(Number(about.number), Number(about.revision));
-    else if (kind !== "asset.created") void props.load.reload();
-    if (kind === "asset.created" || kind === "recording.completed") {
-      setAssets((count) => count + 1);
+    else if (kind === "asset.created") made(String(about.kind));
+    else if (isNews(String(about.at))) {
+      void props.load.reload();
       listening.retry();
     }
   });
@@ -246,18 +227,22 @@ function createPageState(props: ReadProps) {
     setFresh(null);
     void transcript.show(String(version));
   };
+  /** What came before this page was opened is told too: all that matters in it is known. */
+  const isNews = (at: string): boolean => at > openedAt || props.recording.state !== "complete";
+  const made = (asset: string): void => {
+    if (asset === "waveform") setWaveforms((count) => count + 1);
+    listening.retry();
+  };
   const arrived = async (number: number, at: string): Promise<void> => {
     const shown = transcript.head()?.version;
     if (shown === undefined && transcript.problem()) await transcript.show("current");
-    // What came before this page was opened is told too, and is no news.
-    else if (shown !== undefined && number > shown && at > openedAt) setFresh(number);
+    else if (shown !== undefined && number > shown && isNews(at)) setFresh(number);
   };
   /** Somebody else's edit: this page's own have raised the revision already, or are about to. */
   const edited = (number: number, revision: number): void => {
     const head = transcript.head();
     if (head?.version === number && revision > head.revision && !transcript.busy()) void transcript.refresh();
   };
-  void transcript.show("current");
   const work = (): JobView | undefined => {
     const last = following.jobs()[following.jobs().length - 1];
     if (!last || last.state === "done" || last.id === dismissed()) return undefined;

@@ -2,13 +2,15 @@ import { createMemo, For, type JSX, lazy, Show, Suspense } from "solid-js";
 import { Button, IconButton } from "../../design/button";
 import { Notice } from "../../design/notice";
 import { count, t } from "../../i18n/locale";
+import { idle } from "../../io/idle";
 import { clock } from "../../lib/time";
 import { SPEEDS } from "../../state/listening";
 import { useReading } from "./reading";
 import "./player.css";
 
 export const SKIP_S = 10;
-const Waveform = lazy(() => import("./waveform"));
+/** Large, and not what one comes for: once there is nothing else to do. */
+const Waveform = lazy(() => idle().then(() => import("./waveform")));
 
 /** At the bottom of the window, always in reach. */
 export function Player(props: { recording: string; durationS: number }): JSX.Element {
@@ -19,10 +21,12 @@ export function Player(props: { recording: string; durationS: number }): JSX.Ele
       <Show when={listening.failed()}>
         <Notice tone="bad">{t().player.failed}</Notice>
       </Show>
-      <Suspense fallback={<div class="player__wave" />}>
-        <Waveform recording={props.recording} durationS={props.durationS} />
-      </Suspense>
-      <Position duration={duration()} />
+      <div class="player__seek">
+        <Suspense>
+          <Waveform recording={props.recording} />
+        </Suspense>
+        <Position duration={duration()} />
+      </div>
       <div class="player__controls">
         <IconButton
           icon="skipBack"
@@ -51,7 +55,7 @@ export function Player(props: { recording: string; durationS: number }): JSX.Ele
   );
 }
 
-/** For the keyboard and screen readers, and wherever there is no waveform. */
+/** For the keyboard and screen readers, and wherever there is no waveform. Where there is one, it lies upon it. */
 function Position(props: { duration: number }): JSX.Element {
   const { listening } = useReading();
   const seconds = createMemo(() => Math.round(listening.time()));

@@ -35,8 +35,8 @@ export interface Reading {
   looks: Accessor<ReadonlyMap<string, number>>;
   doubt: Accessor<boolean>;
   setDoubt: (marked: boolean) => void;
-  /** Changes when something is made of the sound: its copy for playback, its waveform. */
-  assets: Accessor<number>;
+  /** How often it was told that there is a waveform. */
+  waveforms: Accessor<number>;
 }
 
 export const ReadingContext = createContext<Reading>();
@@ -49,7 +49,7 @@ export function useReading(): Reading {
 
 const DOUBT = "doubt";
 
-export function createReading(transcript: Document, listening: Listening, assets: Accessor<number>): Reading {
+export function createReading(transcript: Document, listening: Listening, waveforms: Accessor<number>): Reading {
   const [focused, setFocused] = createSignal(0);
   const [follow, setFollow] = createSignal(true);
   const [wanted, setWanted] = createSignal<{ index: number } | null>(null);
@@ -90,7 +90,7 @@ export function createReading(transcript: Document, listening: Listening, assets
       setDoubt(marked);
       save(DOUBT, marked ? "yes" : "no");
     },
-    assets,
+    waveforms,
   };
 }
 

@@ -1,17 +1,19 @@
-import { createSignal, type JSX, Show } from "solid-js";
+import { createSignal, type JSX, lazy, Show, Suspense } from "solid-js";
 import { EXPORTS, exportAddress } from "../../api/transcripts";
 import { IconButton } from "../../design/button";
 import { Menu } from "../../design/menu";
 import { Toolbar } from "../../design/page";
 import { t } from "../../i18n/locale";
 import { showToast } from "../../state/toasts";
-import { AgainDialog } from "./again-dialog";
 import { FindBar } from "./find-bar";
-import { HistoryDialog } from "./history-dialog";
 import { Conflict } from "./line-field";
 import { useReading } from "./reading";
 import { tellRefusal } from "./refusals";
 import { SpeakersDialog } from "./speaker-button";
+
+// What few open is not loaded along with the page.
+const HistoryDialog = lazy(async () => ({ default: (await import("./history-dialog")).HistoryDialog }));
+const AgainDialog = lazy(async () => ({ default: (await import("./again-dialog")).AgainDialog }));
 
 type Open = "history" | "speakers" | "again" | null;
 
@@ -65,14 +67,16 @@ export function Tools(props: { onCompare: () => void }): JSX.Element {
       <Show when={reading.editor.homeless()}>
         <Conflict />
       </Show>
-      <Show when={open() === "history"}>
-        <HistoryDialog onClose={close} />
-      </Show>
+      <Suspense>
+        <Show when={open() === "history"}>
+          <HistoryDialog onClose={close} />
+        </Show>
+        <Show when={open() === "again"}>
+          <AgainDialog recording={reading.transcript.recording} onClose={close} />
+        </Show>
+      </Suspense>
       <Show when={open() === "speakers"}>
         <SpeakersDialog onClose={close} />
-      </Show>
-      <Show when={open() === "again"}>
-        <AgainDialog recording={reading.transcript.recording} onClose={close} />
       </Show>
     </div>
   );

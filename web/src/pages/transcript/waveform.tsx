@@ -7,22 +7,30 @@ import { contrast, theme } from "../../state/appearance";
 import { useReading } from "./reading";
 
 /** Its style sheet has this height in it, and the content security policy the digest of that sheet. */
-const HEIGHT_PX = 56;
+const HEIGHT_PX = 40;
 const MOST_PEAKS = 4000;
 const DARK = window.matchMedia("(prefers-color-scheme: dark)");
 
 /** The sound as a picture, in which one can point; without it where there are no peaks. */
-export default function Waveform(props: { recording: string; durationS: number }): JSX.Element {
+export default function Waveform(props: { recording: string }): JSX.Element {
   const reading = useReading();
   const [peaks, setPeaks] = createSignal<Peaks | null>(null);
   const abort = new AbortController();
   onCleanup(() => abort.abort());
+  let asking = false;
   const ask = async (): Promise<void> => {
+    if (asking || peaks()) return;
+    asking = true;
+    const told = reading.waveforms();
     const data = await readWaveform(props.recording, abort.signal);
-    if (data && !abort.signal.aborted) setPeaks(decodePeaks(data, MOST_PEAKS));
+    asking = false;
+    if (abort.signal.aborted) return;
+    if (data) setPeaks(decodePeaks(data, MOST_PEAKS));
+    // It was made while the service was asked.
+    else if (told !== reading.waveforms()) void ask();
   };
   onMount(() => void ask());
-  createEffect(on(reading.assets, () => peaks() || void ask(), { defer: true }));
+  createEffect(on(reading.waveforms, () => void ask(), { defer: true }));
   return <Show when={peaks()}>{(known) => <Drawn peaks={known()} />}</Show>;
 }
 
@@ -54,7 +62,7 @@ function Drawn(props: { peaks: Peaks }): JSX.Element {
       drawn.destroy();
     });
   });
-  // What it shows and does is in the slider below it as well.
+  // What it shows and does is in the slider upon it as well.
   return <div class="player__wave" ref={box} title={t().listen.waveform} aria-hidden="true" data-testid="waveform" />;
 }
 

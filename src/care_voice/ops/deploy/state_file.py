@@ -1,0 +1,152 @@
+"""What is remembered of deployments, on disk: whole or not at all, and there after a power cut.
+
+<data>/deploy/
+    state.json       the deployment; written by the steward alone
+    intent.json      what somebody asks of the steward; taken up once
+    steward.lock     held by the steward for as long as it lives
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from filelock import FileLock, Timeout
+
+from care_voice.domain.deploy_errors import DeploymentUnreadable, StewardNotRunning
+from care_voice.ops.deploy.releases import Release
+from care_voice.ops.deploy.rollout import FORMAT, Deployment, Refusal
+
+FOLDER = "deploy"
+Verb = Literal["start", "promote", "abort", "rollback", "stop"]
+_POLL_S = 0.1
+
+
+class Intent(msgspec.Struct, frozen=True):
+    """What somebody asks of the steward. `steps` are shares in percent; None for those of the settings."""
+
+    id: str
+    verb: Verb
+    release: Release | None = None
+    steps: tuple[int, ...] | None = None
+
+
+class DeployFolder:
+    """The files of one data directory's deployments."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.directory = data_dir / FOLDER
+        self._state = self.directory / "state.json"
+        self._intent = self.directory / "intent.json"
+        self._lock = FileLock(self.directory / "steward.lock")
+        self._asking = FileLock(self.directory / "intent.lock")
+
+    def make(self) -> None:
+        """Create the folder for this user alone. Raises OSError."""
+        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def load(self) -> Deployment | None:
+        """The deployment; None where there never was one.
+
+        Raises:
+            DeploymentUnreadable: It is damaged, or of a newer version.
+        """
+        try:
+            found = msgspec.json.decode(self._state.read_bytes(), type=Deployment)
+        except FileNotFoundError:
+            return None
+        except (OSError, msgspec.DecodeError) as error:
+            raise DeploymentUnreadable(path=self._state, why=error) from error
+        if found.format != FORMAT:
+            raise DeploymentUnreadable(path=self._state, why=f"its format is {found.format}")
+        return found
+
+    def save(self, deployment: Deployment) -> None:
+        """Raises OSError."""
+        _write_durably(self._state, msgspec.json.format(msgspec.json.encode(deployment), indent=1))
+
+    def take_intent(self) -> Intent | None:
+        """What is asked; it stays until `forget_intent`. None for nothing, or for what cannot be read."""
+        try:
+            return msgspec.json.decode(self._intent.read_bytes(), type=Intent)
+        except FileNotFoundError:
+            return None
+        except (OSError, msgspec.DecodeError):
+            self.forget_intent()
+            return None
+
+    def forget_intent(self) -> None:
+        """It was taken up, and the deployment with the answer is saved."""
+        self._intent.unlink(missing_ok=True)
+
+    def ask(self, intent: Intent, timeout_s: float = 30.0) -> Refusal | None:
+        """Ask the steward, and wait until it has taken that up; its refusal, or None.
+
+        Raises:
+            StewardNotRunning: There is none, or it did not answer in time.
+            DeploymentUnreadable: Its answer cannot be read.
+        """
+        if not self.is_stewarded:
+            raise StewardNotRunning
+        with self._one_who_asks(timeout_s):
+            _write_durably(self._intent, msgspec.json.encode(intent))
+            deadline = time.monotonic() + timeout_s
+            while time.monotonic() < deadline:
+                found = self.load()
+                if found is not None and intent.id in found.answered:
+                    return found.answered[intent.id]
+                time.sleep(_POLL_S)
+            self.forget_intent()
+        raise StewardNotRunning
+
+    @property
+    def is_stewarded(self) -> bool:
+        """Whether a steward lives."""
+        if not self.directory.is_dir():
+            return False
+        try:
+            with self._lock.acquire(blocking=False):
+                return False
+        except Timeout:
+            return True
+
+    def become_steward(self) -> bool:
+        """Take the steward's place until this process ends; False where another one has it."""
+        self.make()
+        try:
+            self._lock.acquire(blocking=False)
+        except Timeout:
+            return False
+        return True
+
+    def resign(self) -> None:
+        """Give the place up."""
+        self._lock.release()
+
+    @contextmanager
+    def _one_who_asks(self, timeout_s: float) -> Iterator[None]:
+        try:
+            with self._asking.acquire(timeout=timeout_s):
+                yield
+        except Timeout:
+            raise StewardNotRunning from None
+
+
+def _write_durably(path: Path, content: bytes) -> None:
+    temporary = path.with_suffix(".new")
+    handle = os.open(temporary, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

@@ -1,0 +1,328 @@
+"""Looks after the entrance and the slots: what should run does, and a rollout goes on until it has ended.
+
+Each look is the same: take up what was asked, see what there is, let the pure state machine say what comes next, write
+that down, and bring the world nearer to it. Nothing is remembered but what is written, so that a steward that is killed
+goes on where it was. The entrance and the slots live on without it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from threading import Thread
+
+import structlog
+from msgspec.structs import replace
+
+from care_voice.domain.deploy_errors import (
+    CandidateNotReady,
+    DeployError,
+    NoRollout,
+    NothingKept,
+    ReleaseInvalid,
+    RolloutUnderWay,
+)
+from care_voice.domain.errors import CareVoiceError
+from care_voice.ops.deploy.comparing import Comparison, Question
+from care_voice.ops.deploy.hosts import Host
+from care_voice.ops.deploy.releases import SLOTS, Release, SlotName, other
+from care_voice.ops.deploy.rollout import (
+    Deployment,
+    Phase,
+    Refusal,
+    Rollout,
+    Seen,
+    Wanted,
+    advance,
+    begin,
+    hurry,
+    take_back,
+    wanted,
+)
+from care_voice.ops.deploy.settings import DeploySettings, parse_steps
+from care_voice.ops.deploy.state_file import DeployFolder, Intent
+from care_voice.ops.deploy.watching import Watcher
+from care_voice.ops.entrance.keeper import Entrance
+from care_voice.ops.entrance.stats import ServerStats
+from care_voice.supervisor.backoff import Backoff
+
+log = structlog.get_logger(__name__)
+
+LOOK_EVERY_S = 0.25
+_FIRST_RESTART_S, _MAX_RESTART_S, _STEADY_S = 1.0, 60.0, 60.0
+_STOP_LIMIT_S = 180.0
+_ANSWERS_KEPT = 20
+_COMPARED = frozenset({Phase.WARMING, Phase.CANARY})
+_WATCHED = frozenset({Phase.PROMOTING, Phase.PROMOTED})
+
+
+@dataclass(slots=True)
+class _Slot:
+    """What this steward has done for a slot: lost with it, and found again by looking."""
+
+    backoff: Backoff = field(default_factory=lambda: Backoff(_FIRST_RESTART_S, _MAX_RESTART_S))
+    next_start: float = 0.0
+    ready_since: float | None = None
+    starts: int = 0
+    takes_jobs: bool | None = None
+    stop_asked: float | None = None
+
+
+class Steward:
+    """One for each data directory. `look` is to be called again and again."""
+
+    def __init__(
+        self,
+        folder: DeployFolder,
+        host: Host,
+        entrance: Entrance,
+        watcher: Watcher,
+        comparison: Comparison,
+        settings: DeploySettings,
+        *,
+        model: str,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`model` is what a slot serves where its release does not say otherwise."""
+        self._folder = folder
+        self._host = host
+        self._entrance = entrance
+        self._watcher = watcher
+        self._comparison = comparison
+        self._settings = settings
+        self._model = model
+        self._clock = clock
+        self._slots = {slot: _Slot() for slot in SLOTS}
+        self._weights: Mapping[SlotName, int] = {}
+        self._trouble = ""
+        self._migrations_due = True
+        self.deployment = replace(folder.load() or Deployment(), stopping=False)
+
+    def look(self) -> bool:
+        """One look; whether there is more to do. Only a stop that was asked for ends it.
+
+        Raises:
+            OSError: What is remembered cannot be written.
+        """
+        self._take_up_intent()
+        ready = self._watcher.ready
+        stats = self._ask_entrance()
+        self._comparison.note(stats)
+        sessions = {slot: its.sessions for slot, its in stats.items()}
+        starts = {slot: mine.starts for slot, mine in self._slots.items()}
+        seen = Seen(self._clock(), ready, sessions, starts, self._comparison.verdict())
+        self._remember(advance(self.deployment, seen, self._settings))
+        want = wanted(self.deployment, ready)
+        # Whoever is to stop must get no traffic any more.
+        self._tend_entrance(want)
+        for slot in SLOTS:
+            self._tend(slot, want, ready.get(slot, False))
+        self._finish_migrations(ready)
+        self._comparison.ask(self._question())
+        return not (self.deployment.stopping and self._all_ended())
+
+    # --- what is asked ------------------------------------------------------------------------------------------------
+
+    def _take_up_intent(self) -> None:
+        intent = self._folder.take_intent()
+        if intent is None:
+            return
+        if intent.id not in self.deployment.answered:
+            refusal = None
+            try:
+                changed = self._obey(intent)
+            except CareVoiceError as error:
+                changed, refusal = self.deployment, Refusal(error.code, error.message, error.advice)
+                log.warning("intent_refused", verb=intent.verb, code=error.code, detail=error.message)
+            answers = {**changed.answered, intent.id: refusal}
+            kept = dict(list(answers.items())[-_ANSWERS_KEPT:])
+            self._remember(replace(changed, answered=kept))
+        self._folder.forget_intent()
+
+    def _obey(self, intent: Intent) -> Deployment:
+        """The deployment as it was asked for. Raises CareVoiceError where it cannot be."""
+        deployment, now = self.deployment, self._clock()
+        if intent.verb == "stop":
+            return replace(deployment, stopping=True)
+        if intent.verb == "start":
+            return self._begin(intent, now)
+        if intent.verb == "promote":
+            return hurry(self._with_ready_candidate(), now)
+        if intent.verb == "abort":
+            if deployment.running is None or deployment.running.phase in (Phase.ABORTING, Phase.ROLLING_BACK):
+                raise NoRollout
+            return take_back(deployment, "aborted by hand", now)
+        return self._roll_back(now)
+
+    def _begin(self, intent: Intent, now: float) -> Deployment:
+        running, release = self.deployment.running, intent.release
+        if running is not None:
+            raise RolloutUnderWay(release=running.release.name, phase=running.phase.value)
+        if release is None:
+            raise ReleaseInvalid(target="", why="no release was named", advice="Name one.")
+        self._host.check(release)
+        steps = parse_steps(self._settings.steps) if intent.steps is None else intent.steps
+        return begin(self.deployment, intent.id, release, steps, now)
+
+    def _with_ready_candidate(self) -> Deployment:
+        running = self.deployment.running
+        if running is None:
+            raise NoRollout
+        if running.phase not in (Phase.WARMING, Phase.CANARY) or not self._watcher.ready.get(running.candidate):
+            raise CandidateNotReady(phase=running.phase.value)
+        return self.deployment
+
+    def _roll_back(self, now: float) -> Deployment:
+        rollout, deployment = self.deployment.rollout, self.deployment
+        if deployment.running is not None and deployment.running.phase is not Phase.ROLLING_BACK:
+            return take_back(deployment, "rolled back by hand", now)
+        if rollout is None or rollout.phase is not Phase.PROMOTED or deployment.kept is None:
+            raise NothingKept
+        return take_back(deployment, "rolled back by hand", now)
+
+    # --- what is done -------------------------------------------------------------------------------------------------
+
+    def _tend(self, slot: SlotName, want: Wanted, ready: bool) -> None:
+        mine, release = self._slots[slot], None if self.deployment.stopping else want.slots[slot]
+        running = self._host.running(slot)
+        if running is None:
+            self._tend_empty(slot, release, want)
+        elif running != release:
+            self._end(slot)
+        elif self._watcher.silent_s(slot) >= self._settings.hang_s:
+            log.error("slot_hangs", slot=slot, silent_s=round(self._watcher.silent_s(slot)))
+            self._watcher.forget(slot)
+            self._host.kill(slot)
+        elif ready:
+            self._tend_ready(slot, takes_jobs=want.takes_jobs == slot)
+        else:
+            mine.ready_since = None
+
+    def _tend_empty(self, slot: SlotName, release: Release | None, want: Wanted) -> None:
+        mine, now = self._slots[slot], time.monotonic()
+        mine.stop_asked, mine.takes_jobs = None, None
+        self._watcher.forget(slot)
+        if release is None:
+            self._slots[slot] = _Slot()
+        if release is None or now < mine.next_start:
+            return
+        if mine.ready_since is not None and now - mine.ready_since >= _STEADY_S:
+            mine.backoff.reset()
+        mine.ready_since = None
+        standby = want.takes_jobs != slot
+        mine.starts += 1
+        log.info("slot_starts", slot=slot, release=release.name, standby=standby)
+        try:
+            self._host.start(slot, release, standby=standby)
+            mine.takes_jobs = not standby
+        except CareVoiceError as error:
+            log.error("slot_start_failed", slot=slot, code=error.code, detail=error.message, hint=error.advice)
+        mine.next_start = now + max(_FIRST_RESTART_S, mine.backoff.next_s())
+
+    def _end(self, slot: SlotName) -> None:
+        """Asked once, as a second signal would cut off what it still has in hand; killed where it does not end."""
+        mine, now = self._slots[slot], time.monotonic()
+        if mine.stop_asked is None:
+            log.info("slot_stops", slot=slot)
+            self._host.stop(slot)
+            mine.stop_asked, mine.starts, mine.next_start = now, 0, now
+        elif now - mine.stop_asked >= _STOP_LIMIT_S:
+            log.error("slot_does_not_stop", slot=slot)
+            self._host.kill(slot)
+
+    def _tend_ready(self, slot: SlotName, *, takes_jobs: bool) -> None:
+        mine = self._slots[slot]
+        if mine.ready_since is None:
+            mine.ready_since = time.monotonic()
+            log.info("slot_ready", slot=slot)
+        if mine.takes_jobs != takes_jobs:
+            (self._host.take_part if takes_jobs else self._host.stand_by)(slot)
+            mine.takes_jobs = takes_jobs
+
+    def _tend_entrance(self, want: Wanted) -> None:
+        if self.deployment.stopping:
+            if self._all_ended():
+                self._entrance.stop(self._settings.drain_s)
+            return
+        try:
+            if self._entrance.ensure():
+                log.info("entrance_started")
+                self._weights = {}
+            if self._weights != want.weights:
+                self._entrance.set_weights(want.weights)
+                self._weights = want.weights
+        except DeployError as error:
+            self._say_trouble(error)
+        else:
+            self._trouble = ""
+
+    def _ask_entrance(self) -> Mapping[SlotName, ServerStats]:
+        try:
+            return self._entrance.stats() if self._entrance.running else {}
+        except DeployError as error:
+            self._say_trouble(error)
+            return {}
+
+    def _say_trouble(self, error: DeployError) -> None:
+        """Once, and not at each look."""
+        if self._trouble != error.message:
+            log.error("entrance_trouble", code=error.code, detail=error.message, hint=error.advice)
+        self._trouble = error.message
+
+    # --- what is compared, and remembered -----------------------------------------------------------------------------
+
+    def _question(self) -> Question | None:
+        rollout = self.deployment.rollout
+        if rollout is None or self.deployment.stopping:
+            return None
+        new, moment = rollout.candidate, (rollout.id, rollout.phase.value, str(rollout.step))
+        if rollout.phase in _COMPARED:
+            return Question(moment, new, {slot: self._model_in(slot) for slot in (other(new), new)})
+        if rollout.phase in _WATCHED and self.deployment.slots[other(new)] is not None:
+            return Question((rollout.id, "all"), new, {new: self._model_in(new)}, alone=True)
+        return None
+
+    def _model_in(self, slot: SlotName) -> str:
+        release = self.deployment.slots[slot]
+        return release.settings.get("CARE_VOICE_MODEL", self._model) if release else self._model
+
+    def _remember(self, following: Deployment) -> None:
+        if following == self.deployment:
+            return
+        before, self.deployment = self.deployment, following
+        self._folder.save(following)
+        _log_lines(before.rollout, following.rollout)
+        self._migrations_due = self._migrations_due or _alone_now(before, following)
+
+    def _finish_migrations(self, ready: Mapping[SlotName, bool]) -> None:
+        """What an older release could not live with is applied once none runs any more; beside all else."""
+        active, beside = self.deployment.active, other(self.deployment.active)
+        alone = self.deployment.slots[beside] is None and self._host.running(beside) is None
+        if self._migrations_due and alone and ready.get(active):
+            self._migrations_due = False
+            Thread(target=self._migrate, args=(active,), name="migrations", daemon=True).start()
+
+    def _migrate(self, slot: SlotName) -> None:
+        try:
+            self._host.finish_migrations(slot)
+        except DeployError as error:
+            log.error("migrations_unfinished", code=error.code, detail=error.message, why=str(error.__cause__))
+
+    def _all_ended(self) -> bool:
+        return all(self._host.running(slot) is None for slot in SLOTS)
+
+
+def _alone_now(before: Deployment, after: Deployment) -> bool:
+    """Whether the release that was promoted has just lost the older one beside it."""
+    rollout = after.rollout
+    kept, promoted = other(after.active), rollout is not None and rollout.phase is Phase.PROMOTED
+    return promoted and before.slots[kept] is not None and after.slots[kept] is None
+
+
+def _log_lines(before: Rollout | None, after: Rollout | None) -> None:
+    if after is None:
+        return
+    known = len(before.lines) if before is not None and before.id == after.id else 0
+    for line in after.lines[known:]:
+        log.info("rollout", phase=line.phase.value, said=line.text, candidate=after.candidate)

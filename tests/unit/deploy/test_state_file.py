@@ -1,0 +1,84 @@
+"""What is remembered of deployments is whole, or said to be unreadable; and there is one steward."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from care_voice.domain.deploy_errors import DeploymentUnreadable, StewardNotRunning
+from care_voice.ops.deploy.releases import Release
+from care_voice.ops.deploy.rollout import Deployment, Refusal, begin
+from care_voice.ops.deploy.settings import DeploySettings, parse_steps
+from care_voice.ops.deploy.state_file import DeployFolder, Intent
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> DeployFolder:
+    made = DeployFolder(tmp_path)
+    made.make()
+    return made
+
+
+def test_a_deployment_comes_back_as_it_was(folder: DeployFolder) -> None:
+    assert folder.load() is None
+    deployment = begin(Deployment(), "rollout_1", Release("image:2", {"CARE_VOICE_MODEL": "small"}), (5, 50), 1.0)
+    folder.save(deployment)
+    assert folder.load() == deployment
+    assert [path.name for path in folder.directory.glob("state*")] == ["state.json"]
+    assert (folder.directory / "state.json").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b'{"active": "red"}', b'{"format": "care-voice-deployment/9"}'])
+def test_one_that_cannot_be_read_is_never_taken_for_a_new_one(folder: DeployFolder, content: bytes) -> None:
+    (folder.directory / "state.json").write_bytes(content)
+    with pytest.raises(DeploymentUnreadable):
+        folder.load()
+
+
+def test_there_is_one_steward(folder: DeployFolder, tmp_path: Path) -> None:
+    assert not folder.is_stewarded
+    assert folder.become_steward()
+    other = DeployFolder(tmp_path)
+    assert other.is_stewarded
+    assert not other.become_steward()
+    folder.resign()
+    assert other.become_steward()
+
+
+def test_nobody_answers_where_there_is_no_steward(folder: DeployFolder) -> None:
+    with pytest.raises(StewardNotRunning):
+        folder.ask(Intent("intent_1", "abort"))
+
+
+def test_whoever_asks_gets_the_answer(folder: DeployFolder, tmp_path: Path) -> None:
+    folder.become_steward()
+    answers: list[Refusal | None] = []
+    asking = threading.Thread(target=lambda: answers.append(DeployFolder(tmp_path).ask(Intent("intent_1", "abort"))))
+    asking.start()
+    while (intent := folder.take_intent()) is None:
+        asking.join(0.01)
+    folder.save(Deployment(answered={intent.id: Refusal("no_rollout", "None.", "")}))
+    folder.forget_intent()
+    asking.join(10)
+    assert answers == [Refusal("no_rollout", "None.", "")]
+
+
+def test_an_intent_that_cannot_be_read_is_dropped(folder: DeployFolder) -> None:
+    (folder.directory / "intent.json").write_bytes(b'{"verb": "explode"}')
+    assert folder.take_intent() is None
+    assert not (folder.directory / "intent.json").exists()
+
+
+def test_steps_rise_and_leave_something_to_the_old_release() -> None:
+    assert parse_steps(("5", "25", "50")) == (5, 25, 50)
+    assert parse_steps(()) == ()
+    for wrong in (("50", "5"), ("0",), ("100",), ("5", "5"), ("some",)):
+        with pytest.raises(ValueError, match="STEPS"):
+            parse_steps(wrong)
+
+
+def test_settings_that_could_never_pass_are_refused() -> None:
+    with pytest.raises(ValueError, match="STEP_MAX_S"):
+        DeploySettings(step_s=30, step_max_s=40, probe_every_s=10, least_probes=4)
