@@ -35,7 +35,7 @@ if [ $# -gt 0 ]; then
   exit
 fi
 failed=()
-# A module's tests stay together, as they share its services. The order puts those that take long before `unit`.
-pytest "${ALONE[@]/#/--ignore=}" --numprocesses "$WORKERS" --dist loadscope --no-loadscope-reorder || failed+=(shared)
+# support.sharing says which stay together. The order puts those that take long before `unit`.
+pytest "${ALONE[@]/#/--ignore=}" --numprocesses "$WORKERS" --no-loadscope-reorder || failed+=(shared)
 pytest "${ALONE[@]}" || failed+=(alone)
 [ ${#failed[@]} -eq 0 ] || { say "Tests failed: ${failed[*]}"; exit 1; }
