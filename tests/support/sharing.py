@@ -1,4 +1,4 @@
-"""Which tests one process of pytest-xdist runs: those of a module, or of a folder whose modules share what costs most."""
+"""Which tests one process of pytest-xdist runs: those of a module, or of a folder whose modules share a lot."""
 
 from __future__ import annotations
 
