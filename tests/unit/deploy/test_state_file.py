@@ -6,12 +6,13 @@ import threading
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from care_voice.domain.deploy_errors import DeploymentUnreadable, StewardNotRunning
 from care_voice.ops.deploy.releases import Release
-from care_voice.ops.deploy.rollout import Deployment, Refusal, begin
+from care_voice.ops.deploy.rollout import Deployment, Phase, Refusal, begin
 from care_voice.ops.deploy.settings import DeploySettings, parse_steps
-from care_voice.ops.deploy.state_file import DeployFolder, Intent
+from care_voice.ops.deploy.state_file import DeployFolder, Intent, taken_back_at
 
 
 @pytest.fixture
@@ -82,3 +83,15 @@ def test_steps_rise_and_leave_something_to_the_old_release() -> None:
 def test_settings_that_could_never_pass_are_refused() -> None:
     with pytest.raises(ValueError, match="STEP_MAX_S"):
         DeploySettings(step_s=30, step_max_s=40, probe_every_s=10, least_probes=4)
+
+
+def test_when_a_rollout_was_last_taken_back(folder: DeployFolder, tmp_path: Path) -> None:
+    assert taken_back_at(tmp_path) == 0.0
+    deployment = begin(Deployment(), "rollout_1", Release("image:2"), (), 1.0)
+    assert deployment.rollout is not None
+    folder.save(replace(deployment, rollout=replace(deployment.rollout, phase=Phase.ABORTED, since=7.0)))
+    assert taken_back_at(tmp_path) == 7.0
+    folder.save(replace(deployment, rollout=replace(deployment.rollout, phase=Phase.PROMOTED, since=9.0)))
+    assert taken_back_at(tmp_path) == 0.0
+    (folder.directory / "state.json").write_bytes(b"{")
+    assert taken_back_at(tmp_path) == 0.0
