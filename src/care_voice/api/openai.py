@@ -91,7 +91,7 @@ def _model(name: str) -> dict[str, Any]:
 
 
 async def _answer(request: Request, services: ApiServices, known: frozenset[str], read: Any) -> Response:
-    caller = services.admit(request)
+    caller = await services.admit(request)
     async with AsyncExitStack() as stack:
         form = await stack.enter_async_context(received_form(request, services.incoming_dir, known))
         fields = Fields(form.fields)

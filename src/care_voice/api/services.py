@@ -75,14 +75,16 @@ class ApiServices:
         aliases = [alias for alias, target in self.settings.model_aliases.items() if target in ("", *served)]
         return [*served, *(alias for alias in aliases if alias not in served)]
 
-    def admit(self, request: Request) -> Caller:
-        """Let a request in before its body is read, and say whose it is.
+    async def admit(self, request: Request) -> Caller:
+        """Let a request in before its body is read, and say whose it is. One that comes while the service starts waits
+        for that: a restart of seconds is then no error for anybody.
 
         Raises:
             NotReady, Draining, Overloaded: Why it is not taken now.
             InvalidParameter: A header of it is not valid.
         """
         caller = caller_of(request, self.settings.trusted_proxies)
+        await self.lifecycle.settled(self.settings.start_patience_s)
         self.lifecycle.admit()
         self.transcriber.admit(self.transcriber.models.default, caller)
         return caller

@@ -80,7 +80,7 @@ def _stage(stage: Stage, *, operator: bool) -> dict[str, Any]:
 @router.post("/transcriptions", openapi_extra=WEB_DOCS, summary="Transcribe with progress")
 async def transcribe(request: Request, services: Services) -> Response:
     """Server-sent events: accepted, progress, segment, and in the end done or error."""
-    caller = services.admit(request)
+    caller = await services.admit(request)
     async with AsyncExitStack() as stack:
         form = await stack.enter_async_context(received_form(request, services.incoming_dir, _KNOWN))
         fields = Fields(form.fields)

@@ -70,6 +70,7 @@ class Lifecycle:
         self._settings = settings
         self._metrics = metrics
         self._task: asyncio.Task[None] | None = None
+        self._settled = asyncio.Event()
         stages = REMOTE_STAGES if self._local is None else WORK_STAGES
         self.board = StartupBoard([check.name for check in checks] + list(stages))
         self.self_test = SelfTestWatch(transcriber, settings)
@@ -122,6 +123,17 @@ class Lifecycle:
         """Let work in, or say why not. Raises as `Readiness.admit`."""
         self.readiness.admit()
 
+    async def settled(self, timeout_s: float) -> None:
+        """Wait until the first start has gone well or badly, at most so many seconds; not while it pulls a model, which
+        takes minutes.
+        """
+        current = self.board.current
+        if self._settled.is_set() or (current is not None and current.progress is not None):
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._settled.wait()
+
     def start(self) -> None:
         """Begin, in the background."""
         self._task = asyncio.create_task(self._run(), name="lifecycle")
@@ -129,6 +141,7 @@ class Lifecycle:
     async def stop(self) -> None:
         """Drain, then end the workers."""
         self.readiness.draining = True
+        self._settled.set()
         drained = await self._transcriber.drain(self._settings.drain_timeout_s)
         log.info("drained" if drained else "drain_timed_out")
         await self.close()
@@ -186,6 +199,8 @@ class Lifecycle:
             self.readiness.trouble = CareVoiceError()
             log.exception("start_failed", code=CareVoiceError.code)
             return False
+        finally:
+            self._settled.set()
         return True
 
     async def _start_once(self, leave: Leave) -> None:

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from care_voice.domain.deploy_errors import DeploymentUnreadable, StewardNotRunning
 from care_voice.ops.deploy.releases import Release
-from care_voice.ops.deploy.rollout import Deployment, Refusal, begin
+from care_voice.ops.deploy.rollout import Deployment, Phase, Refusal, begin
 from care_voice.ops.deploy.settings import DeploySettings, parse_steps
-from care_voice.ops.deploy.state_file import DeployFolder, Intent
+from care_voice.ops.deploy.state_file import DeployFolder, Intent, taken_back_at
 
 
 @pytest.fixture
@@ -106,3 +107,15 @@ def test_whoever_gives_up_leaves_no_question_behind(folder: DeployFolder, tmp_pa
     with pytest.raises(DeploymentUnreadable):
         DeployFolder(tmp_path).ask(Intent("intent_2", "stop"), timeout_s=0.2)
     assert folder.take_intent() is None
+
+
+def test_when_a_rollout_was_last_taken_back(folder: DeployFolder, tmp_path: Path) -> None:
+    assert taken_back_at(tmp_path) == 0.0
+    deployment = begin(Deployment(), "rollout_1", Release("image:2"), (), 1.0)
+    assert deployment.rollout is not None
+    folder.save(replace(deployment, rollout=replace(deployment.rollout, phase=Phase.ABORTED, since=7.0)))
+    assert taken_back_at(tmp_path) == 7.0
+    folder.save(replace(deployment, rollout=replace(deployment.rollout, phase=Phase.PROMOTED, since=9.0)))
+    assert taken_back_at(tmp_path) == 0.0
+    (folder.directory / "state.json").write_bytes(b"{")
+    assert taken_back_at(tmp_path) == 0.0

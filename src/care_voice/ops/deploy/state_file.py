@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 
 from care_voice.domain.deploy_errors import DeploymentUnreadable, StewardNotRunning
 from care_voice.ops.deploy.releases import Release
-from care_voice.ops.deploy.rollout import FORMAT, Deployment, Refusal
+from care_voice.ops.deploy.rollout import FORMAT, Deployment, Phase, Refusal
 
 FOLDER = "deploy"
 Verb = Literal["start", "promote", "abort", "rollback", "stop"]
@@ -30,6 +30,7 @@ _STALE_S = 60.0
 
 _PATIENCE_S = 1.0
 """Whoever only looks whether the lock is held has it for a moment."""
+_TAKEN_BACK = frozenset({Phase.ABORTED, Phase.ROLLED_BACK})
 
 
 class Intent(msgspec.Struct, frozen=True):
@@ -148,6 +149,16 @@ class DeployFolder:
                 yield
         except Timeout:
             raise StewardNotRunning from None
+
+
+def taken_back_at(data_dir: Path) -> float:
+    """When a rollout was last taken back (Unix seconds); 0 for never, or where that cannot be read."""
+    try:
+        deployment = DeployFolder(data_dir).load() or Deployment()
+    except DeploymentUnreadable:
+        return 0.0
+    rollouts = [*deployment.past, *([deployment.rollout] if deployment.rollout else [])]
+    return max((rollout.since for rollout in rollouts if rollout.phase in _TAKEN_BACK), default=0.0)
 
 
 def _write_durably(path: Path, content: bytes) -> None:
