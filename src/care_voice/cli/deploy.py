@@ -25,6 +25,8 @@ app = typer.Typer(help="Move the running service to another release, and back.",
 
 _POLL_S = 0.5
 _TAKEN_BACK = 2
+_RESTART_S = 10.0
+"""So long a steward may be away; systemd starts another one within a second."""
 
 Follow = Annotated[bool, typer.Option("--follow/--no-follow", help="Show each step until the rollout has ended.")]
 
@@ -140,19 +142,19 @@ def _steps(text: str) -> tuple[int, ...]:
 
 def _follow(folder: DeployFolder, wanted: tuple[Phase, ...] = (Phase.PROMOTED,)) -> None:
     """Print each line as it comes, until the rollout has ended. Exit code 2 where it ended otherwise than wanted."""
-    shown = 0
+    shown, heard = 0, time.monotonic()
     while True:
         with errors_explained():
             rollout = (folder.load() or Deployment()).rollout
             if rollout is None:
                 raise NoRollout
-            stewarded = folder.is_stewarded
+            heard = time.monotonic() if folder.is_stewarded else heard
         for line in rollout.lines[shown:]:
             typer.echo(f"{_clock(line.at)}  {line.phase.value:<13} {line.text}")
         shown = len(rollout.lines)
         if rollout.ended:
             break
-        if not stewarded:
+        if time.monotonic() - heard > _RESTART_S:
             with errors_explained():
                 raise StewardNotRunning
         time.sleep(_POLL_S)

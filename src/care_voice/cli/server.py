@@ -9,7 +9,7 @@ import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
@@ -26,6 +26,9 @@ from care_voice.ops.deploy.rollout import Deployment
 from care_voice.ops.deploy.state_file import DeployFolder, Intent
 from care_voice.ops.entrance.settings import EntranceSettings
 from care_voice.service.lifecycle import LifecycleSettings
+
+if TYPE_CHECKING:
+    from care_voice.ops.entrance.keeper import Entrance
 
 _POLL_S = 0.2
 _STOP_MARGIN_S = 15.0
@@ -114,7 +117,7 @@ def stop() -> None:
     """Let the service finish what it has in hand, then end it, with its entrance."""
     data_dir = data_dir_of(os.environ)
     folder, run_dirs = DeployFolder(data_dir), run_dirs_of(data_dir)
-    if not folder.is_stewarded and not is_served(run_dirs):
+    if not (folder.is_stewarded or is_served(run_dirs) or _entrance_runs(data_dir)):
         typer.echo("Care Voice is not running.")
         return
     typer.echo("Care Voice is finishing its work.")
@@ -141,12 +144,26 @@ def _stop_stewarded(folder: DeployFolder, timeout_s: float) -> bool:
 def _stop_each(data_dir: Path, timeout_s: float) -> bool:
     """What runs without a steward: a service alone, or what a steward left behind that was killed."""
     stopped = [PidFile(each).stop(timeout_s) for each in run_dirs_of(data_dir) if each.is_dir()]
-    entrance_dir = data_dir / ENTRANCE_FOLDER
-    if entrance_dir.is_dir():
-        from care_voice.ops.entrance.keeper import Entrance  # noqa: PLC0415 - only here
-
-        stopped.append(Entrance(EntranceSettings(), entrance_dir).stop(timeout_s))
+    entrance = _entrance_left(data_dir)
+    if entrance is not None:
+        stopped.append(entrance.stop(timeout_s))
     return all(stopped)
+
+
+def _entrance_runs(data_dir: Path) -> bool:
+    """Where steward and slots were killed, it still holds the port."""
+    entrance = _entrance_left(data_dir)
+    return entrance is not None and entrance.running is not None
+
+
+def _entrance_left(data_dir: Path) -> Entrance | None:
+    """The entrance of a data directory that ever had one."""
+    directory = data_dir / ENTRANCE_FOLDER
+    if not directory.is_dir():
+        return None
+    from care_voice.ops.entrance.keeper import Entrance  # noqa: PLC0415 - only here
+
+    return Entrance(EntranceSettings(), directory)
 
 
 def _drain_timeout_s() -> float:

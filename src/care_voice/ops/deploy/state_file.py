@@ -25,6 +25,11 @@ from care_voice.ops.deploy.rollout import FORMAT, Deployment, Phase, Refusal
 FOLDER = "deploy"
 Verb = Literal["start", "promote", "abort", "rollback", "stop"]
 _POLL_S = 0.1
+_STALE_S = 60.0
+"""An intent that is older has nobody who waits for it: whoever asked was killed, or there was no steward."""
+
+_PATIENCE_S = 1.0
+"""Whoever only looks whether the lock is held has it for a moment."""
 _TAKEN_BACK = frozenset({Phase.ABORTED, Phase.ROLLED_BACK})
 
 
@@ -72,8 +77,11 @@ class DeployFolder:
         _write_durably(self._state, msgspec.json.format(msgspec.json.encode(deployment), indent=1))
 
     def take_intent(self) -> Intent | None:
-        """What is asked; it stays until `forget_intent`. None for nothing, or for what cannot be read."""
+        """What is asked; it stays until `forget_intent`. None for nothing, for what cannot be read or is too old."""
         try:
+            if time.time() - self._intent.stat().st_mtime > _STALE_S:
+                self.forget_intent()
+                return None
             return msgspec.json.decode(self._intent.read_bytes(), type=Intent)
         except FileNotFoundError:
             return None
@@ -96,13 +104,18 @@ class DeployFolder:
             raise StewardNotRunning
         with self._one_who_asks(timeout_s):
             _write_durably(self._intent, msgspec.json.encode(intent))
-            deadline = time.monotonic() + timeout_s
-            while time.monotonic() < deadline:
-                found = self.load()
-                if found is not None and intent.id in found.answered:
-                    return found.answered[intent.id]
-                time.sleep(_POLL_S)
-            self.forget_intent()
+            try:
+                return self._answer(intent.id, time.monotonic() + timeout_s)
+            finally:
+                # Whoever gives up, also by Ctrl-C, wants nothing any more.
+                self.forget_intent()
+
+    def _answer(self, intent_id: str, deadline: float) -> Refusal | None:
+        while time.monotonic() < deadline:
+            found = self.load()
+            if found is not None and intent_id in found.answered:
+                return found.answered[intent_id]
+            time.sleep(_POLL_S)
         raise StewardNotRunning
 
     @property
@@ -120,7 +133,7 @@ class DeployFolder:
         """Take the steward's place until this process ends; False where another one has it."""
         self.make()
         try:
-            self._lock.acquire(blocking=False)
+            self._lock.acquire(timeout=_PATIENCE_S)
         except Timeout:
             return False
         return True

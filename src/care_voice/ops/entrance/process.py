@@ -56,9 +56,11 @@ class Haproxy:
                 "Install HAProxy (apt-get install haproxy), or set CARE_VOICE_ENTRANCE__HAPROXY or __ENABLED=false."
             )
             raise EntranceFailed(why=f"the program '{self._program}' is missing", advice=advice)
-        found = subprocess.run(
-            [program, "-c", "-f", str(config)], capture_output=True, text=True, timeout=_CHECK_S, check=False
-        )
+        command = [program, "-c", "-f", str(config)]
+        try:
+            found = subprocess.run(command, capture_output=True, text=True, timeout=_CHECK_S, check=False)
+        except subprocess.TimeoutExpired as error:
+            raise EntranceFailed(why=f"it does not check {config} in time", advice="It is tried again.") from error
         if found.returncode != 0:
             raise EntranceFailed(why=_alerts(found.stderr), advice=f"See the settings of ENTRANCE and {config}.")
 
@@ -78,12 +80,14 @@ class Haproxy:
         """Begin the log anew when it is large, and keep the old one beside it. HAProxy goes on in the same file."""
         with suppress(FileNotFoundError):
             if self._log.stat().st_size > _LARGEST_LOG_BYTES:
-                shutil.copyfile(self._log, self._log.with_suffix(".log.1"))
+                with suppress(OSError):  # a full disk needs the room all the more
+                    shutil.copyfile(self._log, self._log.with_suffix(".log.1"))
                 os.truncate(self._log, 0)
 
     def reload(self, pid: int) -> None:
         """Take the file anew; connections and what is under way are kept."""
-        os.kill(pid, signal.SIGUSR2)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGUSR2)
 
     def wait(self, condition: Callable[[], bool], timeout_s: float) -> bool:
         """Whether it holds in time; at once False when the process that was started here has ended."""
@@ -102,7 +106,8 @@ class Haproxy:
 
     def stop(self, pid: int, timeout_s: float) -> bool:
         """Close the port, and end with the last request, which is cut off after the time; whether it was in time."""
-        os.kill(pid, signal.SIGUSR1)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGUSR1)
         if self._gone(pid, timeout_s):
             return True
         with suppress(ProcessLookupError):
@@ -122,7 +127,8 @@ class Haproxy:
         """A master that does not answer but still holds the port: its workers end with it."""
         pid = self._on_file()
         if pid is not None:
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
             self._gone(pid, _CHECK_S)
 
     def _on_file(self) -> int | None:

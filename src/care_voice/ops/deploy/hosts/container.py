@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 
@@ -39,9 +40,10 @@ class ContainerRules:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A container that runs: its first process, as this machine numbers it, and what it was started for."""
+    """A container that runs: its first process, as this machine numbers it, when that began, and what it is for."""
 
     pid: int
+    began: str
     release: Release
 
 
@@ -73,7 +75,8 @@ class ContainerHost:
             "CARE_VOICE_API__TRUSTED_PROXIES": _NEARBY,
         }
         label = base64.b64encode(msgspec.json.encode(release)).decode()
-        self._podman("rm", "--force", self._name(slot))
+        # Not by force: where the runtime was too busy to say what runs there, something may.
+        self._podman("rm", self._name(slot))
         done = self._podman(
             "run", "--detach", "--name", self._name(slot), "--label", f"{_LABEL}={label}",
             "--publish", f"127.0.0.1:{self._ports[slot]}:{_SERVICE_PORT}", "--volume", f"{self._rules.volume}:/data",
@@ -89,7 +92,7 @@ class ContainerHost:
     def running(self, slot: SlotName) -> Release | None:
         """What runs in a slot; None where nothing does. Asked of the runtime only while that is not known."""
         found = self._found.get(slot)
-        if found is None or not _is_running(found.pid):
+        if found is None or not _is_running(found):
             self._found.pop(slot, None)
             found = self._look(slot)
         return found.release if found is not None else None
@@ -127,7 +130,7 @@ class ContainerHost:
         words = done.stdout.split()
         if done.returncode != 0 or len(words) != 3 or words[0] != "true":
             return None
-        self._found[slot] = _Found(int(words[1]), _release_of(words[2]))
+        self._found[slot] = _Found(int(words[1]), _beginning(words[1]), _release_of(words[2]))
         return self._found[slot]
 
     def _signal(self, slot: SlotName, name: str) -> None:
@@ -165,10 +168,18 @@ def _release_of(label: str) -> Release:
         return Release(target="unknown")
 
 
-def _is_running(pid: int) -> bool:
+def _is_running(found: _Found) -> bool:
     with suppress(PermissionError):
         try:
-            os.kill(pid, 0)
+            os.kill(found.pid, 0)
         except ProcessLookupError:
             return False
-    return True
+    # Another process may have the number by now.
+    return _beginning(str(found.pid)) == found.began
+
+
+def _beginning(pid: str) -> str:
+    """When a process began, in ticks of the kernel (proc(5)); empty where it cannot be seen."""
+    with suppress(OSError, IndexError):
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]
+    return ""
