@@ -9,14 +9,14 @@ import itertools
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from secrets import token_hex
-from typing import Any
 
 import httpx
 
+from care_voice.service.selftest import known_clip
 from support.events import read_events
 from support.forms import send
 
@@ -26,6 +26,13 @@ _UPLOADS, _RECORDINGS = "/api/v1/uploads", "/api/v1/recordings"
 _PIECES = 6
 _PAUSE_S = 0.25
 _PATIENCE_S = 90.0
+KNOWN = known_clip()
+WORDS = "what you can do for your country"
+"""What is said in the known clip."""
+MANY = ("request", "request", "upload", "live session", "live session", "page")
+"""Two who ask, one who uploads, two who record, one who looks at pages."""
+FEW = ("request", "upload", "live session", "page")
+"""One of each: enough work for a small machine where the model is a real one."""
 
 
 @dataclass
@@ -160,14 +167,11 @@ class Load:
 
 
 @contextmanager
-def constant_load(url: str, clip: bytes, words: str) -> Iterator[Load]:
-    """Two who ask, one who uploads, two who record, one who looks at pages, until the block ends."""
+def constant_load(url: str, clip: bytes, words: str, users: Sequence[str] = MANY) -> Iterator[Load]:
+    """Users by what they do, until the block ends."""
     load = Load(url, clip, words)
-    users: list[tuple[str, Any]] = [
-        ("request", load.request), ("request", load.request), ("upload", load.upload),
-        ("live session", load.live), ("live session", load.live), ("page", load.page),
-    ]  # fmt: skip
-    threads = [threading.Thread(target=load.run, args=user) for user in users]
+    acts = {"request": load.request, "upload": load.upload, "live session": load.live, "page": load.page}
+    threads = [threading.Thread(target=load.run, args=(user, acts[user])) for user in users]
     for thread in threads:
         thread.start()
     try:

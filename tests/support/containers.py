@@ -10,7 +10,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ BASE = "localhost/care-voice-base:bookworm"
 SERVICE_PORT = 3000
 _BUILD_S = 800.0
 _COMMAND_S = 60.0
-_OWNER = "care-voice-tests"
+OWNER = "care-voice-tests"
 _MOST_UNNAMED = 16
 
 # As Debian installs it, Podman wants limits and control groups that are not there in a machine without systemd.
@@ -68,7 +68,8 @@ class ContainerLab:
     """Podman, and the containers that this process started with it. `close` removes them, also after failures."""
 
     def __init__(self, home: Path = PROJECT / "data" / "containers") -> None:
-        self.home = home
+        # Podman remembers its folders by name, and a link may come to lead there by several.
+        self.home = home = home.resolve()
         self.environment = _environment(home)
         self._lock = FileLock(home / "build.lock")
         with self._lock:
@@ -96,6 +97,19 @@ class ContainerLab:
             self._prune()
         return tag
 
+    def derive(self, tag: str, image: str, *, files: Mapping[Path, str], options: Sequence[str]) -> str:
+        """An image that is another one and a layer: files by their places in it, and `options` of `buildah config`.
+
+        Raises ContainerFailed.
+        """
+        with self._lock:
+            made = self._run(["buildah", "from", "--pull-never", image], _COMMAND_S).strip()
+            for source, target in files.items():
+                self._run(["buildah", "copy", "--chmod", "644", made, str(source), target], _COMMAND_S)
+            self._run(["buildah", "config", *options, made], _COMMAND_S)
+            self._run(["buildah", "commit", "--quiet", "--format", "docker", "--rm", made, tag], _COMMAND_S)
+        return tag
+
     def sbom(self, tag: str = IMAGE) -> Path:
         """Where the list of contents of an image is."""
         return self.home / f"{tag.rpartition('/')[2].replace(':', '-')}.cdx.json"
@@ -120,18 +134,18 @@ class ContainerLab:
         flags += [f"--publish=127.0.0.1:{outside}:{inside}" for outside, inside in (ports or {}).items()]
         flags += [f"--volume={source}:{target}" for source, target in (volumes or {}).items()]
         flags += [f"--env={key}={value}" for key, value in (env or {}).items()]
-        labels = [f"--label={_OWNER}={os.getpid()}"]
+        labels = [f"--label={OWNER}={os.getpid()}"]
         self.podman("run", "--detach", "--name", name, *labels, *flags, *options, image, *command)
         return Container(self, name, next(iter(ports or {}), None))
 
     def volume(self, name: str) -> str:
         """A new volume, removed with the lab."""
-        self.podman("volume", "create", "--label", f"{_OWNER}={os.getpid()}", name)
+        self.podman("volume", "create", "--label", f"{OWNER}={os.getpid()}", name)
         return name
 
     def close(self) -> None:
         """Remove the containers and volumes of this process."""
-        self._remove(f"{_OWNER}={os.getpid()}")
+        self._remove(f"{OWNER}={os.getpid()}")
 
     def _remove(self, label: str) -> None:
         containers = self.podman("ps", "--all", "--quiet", "--filter", f"label={label}").split()
@@ -142,12 +156,12 @@ class ContainerLab:
             self.podman("volume", "rm", "--force", *volumes)
 
     def _remove_left_behind(self) -> None:
-        listed = json.loads(self.podman("ps", "--all", "--filter", f"label={_OWNER}", "--format", "json") or "[]")
-        listed += json.loads(self.podman("volume", "ls", "--filter", f"label={_OWNER}", "--format", "json") or "[]")
-        owners = {int(each["Labels"][_OWNER]) for each in listed}
+        listed = json.loads(self.podman("ps", "--all", "--filter", f"label={OWNER}", "--format", "json") or "[]")
+        listed += json.loads(self.podman("volume", "ls", "--filter", f"label={OWNER}", "--format", "json") or "[]")
+        owners = {int(each["Labels"][OWNER]) for each in listed}
         for owner in owners:
             if not is_running(owner):
-                self._remove(f"{_OWNER}={owner}")
+                self._remove(f"{OWNER}={owner}")
 
     def _ensure_base(self) -> None:
         if not self.podman("images", "--quiet", BASE).strip():

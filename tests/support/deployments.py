@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
@@ -31,12 +31,16 @@ QUICK = {
 _READY_S = 90.0
 _STOP_S = 120.0
 _TESTS = Path(__file__).resolve().parents[1]
+S = TypeVar("S", bound="Stewarded")
 
 
 class Stewarded:
     """Everything of one data directory."""
 
-    def __init__(self, data_dir: Path, model_store: Path, settings: Mapping[str, str]) -> None:
+    def __init__(
+        self, data_dir: Path, model_store: Path, settings: Mapping[str, str], variables: Mapping[str, str] | None = None
+    ) -> None:
+        """`variables` of the environment are above the test's own."""
         self.data_dir = data_dir
         data_dir.mkdir(parents=True, exist_ok=True)
         names = ("ENTRANCE__PORT", "ENTRANCE__BLUE_PORT", "ENTRANCE__GREEN_PORT", "ENTRANCE__METRICS_PORT")
@@ -44,10 +48,11 @@ class Stewarded:
         ports = {name: str(port) for name, port in self.ports.items()}
         values = {**ports, **QUICK, "ENTRANCE__ENABLED": "true", **settings}
         self.environment = environment(
-            data_dir, model_store, {f"CARE_VOICE_{name}": value for name, value in values.items()}
+            data_dir,
+            model_store,
+            {**(variables or {}), **{f"CARE_VOICE_{name}": value for name, value in values.items()}},
         )
         self.url = f"http://127.0.0.1:{self.ports['ENTRANCE__PORT']}"
-        self.client = httpx.Client(base_url=self.url, timeout=120)
 
     def run(self, *arguments: str, check: bool = True, timeout_s: float = 180.0) -> subprocess.CompletedProcess[str]:
         """`care-voice ARGUMENTS`."""
@@ -63,10 +68,12 @@ class Stewarded:
         wait_until(self.is_ready, "the entrance passes requests on", _READY_S)
 
     def is_ready(self) -> bool:
-        try:
-            return self.client.get("/health/ready").status_code == 200
-        except httpx.TransportError:
-            return False
+        """Whether the entrance says so."""
+        return _is_ready(self.ports["ENTRANCE__PORT"])
+
+    def answers(self, slot: str) -> bool:
+        """Whether a slot itself is ready."""
+        return _is_ready(self.ports[f"ENTRANCE__{slot.upper()}_PORT"])
 
     def deploy(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """`care-voice deploy ARGUMENTS`, to its end."""
@@ -119,7 +126,6 @@ class Stewarded:
 
     def end(self) -> None:
         """Whatever happened: nothing stays behind."""
-        self.client.close()
         done = self.run("stop", check=False, timeout_s=_STOP_S)
         assert done.returncode == 0, done.stdout + done.stderr
 
@@ -127,7 +133,13 @@ class Stewarded:
 @contextmanager
 def stewarded(data_dir: Path, model_store: Path, **settings: str) -> Iterator[Stewarded]:
     """A service behind its entrance, ready."""
-    made = Stewarded(data_dir, model_store, settings)
+    with kept_running(Stewarded(data_dir, model_store, settings)) as made:
+        yield made
+
+
+@contextmanager
+def kept_running(made: S) -> Iterator[S]:
+    """Start it, and end it in any case."""
     try:
         made.start()
         yield made
@@ -136,6 +148,13 @@ def stewarded(data_dir: Path, model_store: Path, **settings: str) -> Iterator[St
         raise
     finally:
         made.end()
+
+
+def _is_ready(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/health/ready").status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 def installation(folder: Path, fault: str = "") -> Path:

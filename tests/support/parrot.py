@@ -51,6 +51,15 @@ def save_parrot(directory: Path, like: Path) -> Path:
     return directory
 
 
+def save_parrot_store(folder: Path, like: Path) -> Path:
+    """A store with the model `parrot`, as an operator adds a model of their own."""
+    store = folder / "store"
+    store.mkdir(parents=True)
+    parrot = save_parrot(folder / "parrot", like)
+    (store / "models.toml").write_text(f'[models.parrot]\ndirectory = "{parrot}"\n', encoding="utf-8")
+    return store
+
+
 def _set(layer: object, name: str, values: dict[str, Weights]) -> None:
     if name in values:
         setattr(layer, name.rpartition("/")[2], values[name])

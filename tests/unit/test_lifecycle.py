@@ -146,3 +146,28 @@ async def test_an_engine_that_hears_nothing_rightly_any_more_is_started_anew(mon
     tested.put_nowait("7 of 7 known words")
     await until(lambda: lifecycle.state == "ready", "it is ready again")
     await lifecycle.close()
+
+
+async def test_requests_wait_for_the_end_of_the_first_try_to_start_and_for_no_more_than_that() -> None:
+    workers, media = Refused(), Readers()
+    models = SimpleNamespace(default=SimpleNamespace(pool=workers, local=None), close=workers.close)
+    transcriber = cast("Any", SimpleNamespace(models=models))
+    lifecycle = Lifecycle([], cast("Any", media), transcriber, LifecycleSettings(), Metrics())
+    await lifecycle.started()
+    assert lifecycle.state == "starting"
+    lifecycle.start()
+    await lifecycle.started()
+    assert lifecycle.state == "degraded"
+    await lifecycle.close()
+
+
+async def test_a_start_that_takes_long_keeps_no_request_waiting_for_its_end() -> None:
+    workers = Workers()
+    models = SimpleNamespace(default=SimpleNamespace(pool=workers, local=None), close=workers.close)
+    transcriber = cast("Any", SimpleNamespace(models=models))
+    settings = LifecycleSettings(start_wait_s=0.01)
+    lifecycle = Lifecycle([], cast("Any", workers), transcriber, settings, Metrics())
+    lifecycle.start()
+    await lifecycle.started()
+    assert lifecycle.state == "starting"
+    await lifecycle.close()

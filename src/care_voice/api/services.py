@@ -84,7 +84,7 @@ class ApiServices:
             InvalidParameter: A header of it is not valid.
         """
         caller = caller_of(request, self.settings.trusted_proxies)
-        await self.lifecycle.settled(self.settings.start_patience_s)
+        await self.lifecycle.started()
         self.lifecycle.admit()
         self.transcriber.admit(self.transcriber.models.default, caller)
         return caller

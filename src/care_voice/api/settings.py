@@ -40,9 +40,6 @@ class ApiSettings:
     keep_alive_s: float = 15.0
     """A comment is sent this often on an event stream that is silent, so that proxies keep it open."""
 
-    start_patience_s: float = 10.0
-    """A request that comes while the service starts waits so long for it before it is refused."""
-
     max_followers: int = 2000
     """Event streams of recordings that are open at a time; more are refused with 503 until others end."""
 

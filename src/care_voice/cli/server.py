@@ -7,6 +7,8 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -61,7 +63,7 @@ def _start_alone(settings: Settings, timeout: float) -> None:
     if process is None and pid_file.address() not in ("", probed):
         # It was started with other settings, and answers where those said.
         probed = address = pid_file.address()
-    _say_and_wait(_Started(address, probed, pid_file.log_path, process), timeout)
+    _say_and_wait(_Started(address, lambda: probed, pid_file.log_path, process), timeout)
 
 
 def _start_stewarded(settings: Settings, timeout: float) -> None:
@@ -74,9 +76,11 @@ def _start_stewarded(settings: Settings, timeout: float) -> None:
     scheme = "https" if entrance.certificate else "http"
     # A slot is asked itself how far it is: through the entrance nobody is told more than whether it is ready.
     _say_and_wait(
-        _Started(f"{scheme}://localhost:{entrance.port}", _slot_address(folder, entrance), pid_file.log_path, process),
+        _Started(
+            f"{scheme}://localhost:{entrance.port}", lambda: _slot_address(folder, entrance), pid_file.log_path, process
+        ),
         timeout,
-    )
+    )  # fmt: skip
 
 
 def _slot_address(folder: DeployFolder, entrance: EntranceSettings) -> str:
@@ -93,7 +97,7 @@ class _Started:
     """What was started, or runs already (`process` is None): where people find it, and where it is asked how it is."""
 
     address: str
-    probed: str
+    probed: Callable[[], str]
     log_path: Path
     process: subprocess.Popen[bytes] | None
 
@@ -117,13 +121,18 @@ def stop() -> None:
     """Let the service finish what it has in hand, then end it, with its entrance."""
     data_dir = data_dir_of(os.environ)
     folder, run_dirs = DeployFolder(data_dir), run_dirs_of(data_dir)
-    if not (folder.is_stewarded or is_served(run_dirs) or _entrance_runs(data_dir)):
+    with errors_explained():
+        contained = not folder.is_stewarded and _has_containers(folder)
+    if not (folder.is_stewarded or contained or is_served(run_dirs) or _entrance_runs(data_dir)):
         typer.echo("Care Voice is not running.")
         return
     typer.echo("Care Voice is finishing its work.")
     timeout_s = _drain_timeout_s() + _STOP_MARGIN_S
     with errors_explained():
-        stopped = _stop_stewarded(folder, timeout_s) if folder.is_stewarded else _stop_each(data_dir, timeout_s)
+        if contained:
+            stopped = _stop_containers(folder, data_dir, timeout_s)
+        else:
+            stopped = _stop_stewarded(folder, timeout_s) if folder.is_stewarded else _stop_each(data_dir, timeout_s)
     if not stopped:
         typer.echo("Error: it is still running.", err=True)
         raise typer.Exit(1)
@@ -138,6 +147,26 @@ def _stop_stewarded(folder: DeployFolder, timeout_s: float) -> bool:
         if not folder.is_stewarded:
             return True
         time.sleep(_POLL_S)
+    return False
+
+
+def _has_containers(folder: DeployFolder) -> bool:
+    """Whether there may be containers that a steward has left behind; only a steward can tell. Raises DeployError."""
+    deployment = folder.load()
+    if deployment is None or deployment.stopping:
+        return False
+    try:
+        return load_settings().deploy.host == "container"
+    except SettingsInvalid:
+        return False
+
+
+def _stop_containers(folder: DeployFolder, data_dir: Path, timeout_s: float) -> bool:
+    """What a steward left behind that was killed, by one more, which starts nothing."""
+    folder.leave(Intent(new_id("intent", time.time()), "stop"))
+    process = PidFile(run_dirs_of(data_dir)[0], "steward").spawn("steward")
+    with suppress(subprocess.TimeoutExpired):
+        return process.wait(timeout_s) == 0
     return False
 
 
@@ -174,14 +203,19 @@ def _drain_timeout_s() -> float:
         return LifecycleSettings().drain_timeout_s
 
 
-def _wait_until_ready(base: str, process: subprocess.Popen[bytes] | None, status: Status, timeout_s: float) -> bool:
+def _wait_until_ready(
+    probed: Callable[[], str], process: subprocess.Popen[bytes] | None, status: Status, timeout_s: float
+) -> bool:
     deadline = time.monotonic() + timeout_s
     shown = ""
     while time.monotonic() < deadline:
         if process is not None and process.poll() is not None:
             return False
+        base = probed()
         stages = _get(f"{base}/health/startup")
-        if stages is not None and stages["complete"] and _get(f"{base}/health/ready", ok_only=True) is not None:
+        # A container takes this machine for anybody, and tells the stages to operators alone.
+        complete = stages is not None and stages.get("complete", True)
+        if complete and _get(f"{base}/health/ready", ok_only=True) is not None:
             return True
         line = _line(stages)
         if line != shown:

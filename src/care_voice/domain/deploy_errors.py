@@ -60,6 +60,13 @@ class ReleaseInvalid(DeployError):
     hint = "{advice}"
 
 
+class ContainersUnknown(DeployError):
+    """{runtime} does not do what it was asked: {why}."""
+
+    code = "containers_unknown"
+    hint = "Try `{runtime} ps` as the steward's user; the steward asks again, and touches nothing meanwhile."
+
+
 class DeploymentUnreadable(DeployError):
     """What is remembered of deployments cannot be read: {path}: {why}."""
 

@@ -93,6 +93,7 @@
     │   ├── NothingKept
     │   ├── CandidateNotReady
     │   ├── ReleaseInvalid
+    │   ├── ContainersUnknown
     │   └── DeploymentUnreadable
     ├── SettingsInvalid               the environment or the configuration file
     └── ServiceError                  the service cannot do it now

@@ -70,7 +70,7 @@ class Lifecycle:
         self._settings = settings
         self._metrics = metrics
         self._task: asyncio.Task[None] | None = None
-        self._settled = asyncio.Event()
+        self._tried = asyncio.Event()
         stages = REMOTE_STAGES if self._local is None else WORK_STAGES
         self.board = StartupBoard([check.name for check in checks] + list(stages))
         self.self_test = SelfTestWatch(transcriber, settings)
@@ -123,16 +123,15 @@ class Lifecycle:
         """Let work in, or say why not. Raises as `Readiness.admit`."""
         self.readiness.admit()
 
-    async def settled(self, timeout_s: float) -> None:
-        """Wait until the first start has gone well or badly, at most so many seconds; not while it pulls a model, which
-        takes minutes.
+    async def started(self) -> None:
+        """Wait while the service tries to start for the first time, but not for long, and not while it pulls a model,
+        which takes minutes.
         """
         current = self.board.current
-        if self._settled.is_set() or (current is not None and current.progress is not None):
-            return
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout_s):
-                await self._settled.wait()
+        pulls = current is not None and current.progress is not None
+        if self._task is not None and not pulls:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._tried.wait(), self._settings.start_wait_s)
 
     def start(self) -> None:
         """Begin, in the background."""
@@ -141,7 +140,7 @@ class Lifecycle:
     async def stop(self) -> None:
         """Drain, then end the workers."""
         self.readiness.draining = True
-        self._settled.set()
+        self._tried.set()
         drained = await self._transcriber.drain(self._settings.drain_timeout_s)
         log.info("drained" if drained else "drain_timed_out")
         await self.close()
@@ -200,7 +199,7 @@ class Lifecycle:
             log.exception("start_failed", code=CareVoiceError.code)
             return False
         finally:
-            self._settled.set()
+            self._tried.set()
         return True
 
     async def _start_once(self, leave: Leave) -> None:

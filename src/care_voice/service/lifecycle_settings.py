@@ -28,5 +28,9 @@ class LifecycleSettings:
     retry_max_s: float = 60.0
     """The wait doubles up to this: a source that is down is not hammered."""
 
+    start_wait_s: float = 15.0
+    """A request to transcribe that comes while the service starts waits for the first try to end, and for so long at
+    most, before it is told to come again: a restart is over sooner. 0 for no wait."""
+
     drain_timeout_s: float = 60.0
     """How long a stop waits for transcriptions that run."""

@@ -76,6 +76,10 @@ class DeployFolder:
         """Raises OSError."""
         _write_durably(self._state, msgspec.json.format(msgspec.json.encode(deployment), indent=1))
 
+    def leave(self, intent: Intent) -> None:
+        """For the next steward, which takes it up before all else. Raises OSError."""
+        _write_durably(self._intent, msgspec.json.encode(intent))
+
     def take_intent(self) -> Intent | None:
         """What is asked; it stays until `forget_intent`. None for nothing, for what cannot be read or is too old."""
         try:
@@ -103,7 +107,7 @@ class DeployFolder:
         if not self.is_stewarded:
             raise StewardNotRunning
         with self._one_who_asks(timeout_s):
-            _write_durably(self._intent, msgspec.json.encode(intent))
+            self.leave(intent)
             try:
                 return self._answer(intent.id, time.monotonic() + timeout_s)
             finally:

@@ -55,6 +55,8 @@ LOOK_EVERY_S = 0.25
 _FIRST_RESTART_S, _MAX_RESTART_S, _STEADY_S = 1.0, 60.0, 60.0
 _STOP_LIMIT_S = 180.0
 _MIGRATE_AGAIN_S = 60.0
+_GOODBYE_S = 2.0
+"""For the entrance when no slot is left: only idle connections can be open still."""
 _ANSWERS_KEPT = 20
 _COMPARED = frozenset({Phase.WARMING, Phase.CANARY})
 _WATCHED = frozenset({Phase.PROMOTING, Phase.PROMOTED})
@@ -125,7 +127,7 @@ class Steward:
         self._guarded("migrations", lambda: self._finish_migrations(ready))
         self._comparison.ask(self._question())
         if self.deployment.stopping and self._all_ended():
-            self._guarded("entrance", self._end_entrance)
+            self._guarded("end", self._clear_up)
             return False
         return True
 
@@ -135,7 +137,9 @@ class Steward:
 
     def _runs_rightly(self, slot: SlotName) -> bool:
         release = self.deployment.slots[slot]
-        return release is not None and self._host.running(slot) == release
+        with suppress(DeployError):
+            return release is not None and self._host.running(slot) == release
+        return False
 
     def _go_on(self, ready: Mapping[SlotName, bool]) -> None:
         stats = self._ask_entrance()
@@ -304,8 +308,10 @@ class Steward:
             self._entrance.set_weights(want.weights)
             self._weights = want.weights
 
-    def _end_entrance(self) -> None:
-        self._entrance.stop(self._settings.drain_s)
+    def _clear_up(self) -> None:
+        self._entrance.stop(_GOODBYE_S)
+        for slot in SLOTS:
+            self._host.clear(slot)
 
     def _ask_entrance(self) -> Mapping[SlotName, ServerStats]:
         """Nothing where it does not answer, which whoever tends it says."""
@@ -322,7 +328,9 @@ class Steward:
         new, moment = rollout.candidate, (rollout.id, rollout.phase.value, str(rollout.step))
         if rollout.phase in _COMPARED:
             return Question(moment, new, {slot: self._model_in(slot) for slot in (other(new), new)})
-        if rollout.phase in _WATCHED and self.deployment.slots[other(new)] is not None:
+        # One that starts anew with the machine cannot answer yet; whoever is kept takes over meanwhile.
+        watched = rollout.phase in _WATCHED and self._slots[new].ready_since is not None
+        if watched and self.deployment.slots[other(new)] is not None:
             return Question((rollout.id, "all"), new, {new: self._model_in(new)}, alone=True)
         return None
 
@@ -357,7 +365,10 @@ class Steward:
             self._migrations_due = True
 
     def _all_ended(self) -> bool:
-        return all(self._host.running(slot) is None for slot in SLOTS)
+        """Not where that cannot be known."""
+        with suppress(DeployError):
+            return all(self._host.running(slot) is None for slot in SLOTS)
+        return False
 
 
 def _alone_now(before: Deployment, after: Deployment) -> bool:

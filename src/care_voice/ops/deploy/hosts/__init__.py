@@ -8,7 +8,10 @@ from care_voice.ops.deploy.releases import Release, SlotName
 
 
 class Host(Protocol):
-    """Starts and ends what runs in a slot. What it has started lives on without it, and is found again."""
+    """Starts and ends what runs in a slot. What it has started lives on without it, and is found again.
+
+    Whatever is asked of a slot raises DeployError where it cannot be known what runs there.
+    """
 
     def check(self, release: Release) -> None:
         """Raises ReleaseInvalid where it cannot be run here."""
@@ -37,6 +40,10 @@ class Host(Protocol):
 
     def kill(self, slot: SlotName) -> None:
         """End it now."""
+        ...
+
+    def clear(self, slot: SlotName) -> None:
+        """Remove what is left of one that has ended."""
         ...
 
     def finish_migrations(self, slot: SlotName) -> None:

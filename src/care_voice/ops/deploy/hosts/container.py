@@ -7,13 +7,12 @@ import os
 import subprocess
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from care_voice.domain.deploy_errors import DeployError, ReleaseInvalid
+from care_voice.domain.deploy_errors import ContainersUnknown, DeployError, ReleaseInvalid
 from care_voice.ops.deploy.releases import Release, SlotName
 
 _COMMAND_S = 60.0
@@ -21,6 +20,9 @@ _MIGRATION_S = 600.0
 _LOOK_EVERY_S = 2.0
 _STOP_TIMEOUT_S = 180
 _SERVICE_PORT = 3000
+_SHOWN = 3
+_BORN = 19
+"""Of the fields of /proc/PID/stat behind the name: proc(5) counts from 1, and the third one is the first here."""
 _LABEL = "care-voice.release"
 _NEARBY = "127.0.0.1,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16"
 """Where the entrance seems to come from, as a container sees it; its port is published on this machine alone."""
@@ -39,12 +41,28 @@ class ContainerRules:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    """A container that runs: its first process, as this machine numbers it, when that began, and what it is for."""
+class _Process:
+    """`born` is in ticks since the machine's start, so that a number that is used again is another process."""
 
     pid: int
-    began: str
-    release: Release
+    born: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What was seen in a slot: the release that runs there and its first process, as this machine knows it. A process
+    says at each moment whether it lives; without one, as where containers run in a machine of their own, what was seen
+    holds for a while."""
+
+    release: Release | None
+    seen_at: float
+    process: _Process | None
+
+    @property
+    def holds(self) -> bool:
+        if self.process is not None:
+            return self.process == _process(self.process.pid)
+        return time.monotonic() - self.seen_at < _LOOK_EVERY_S
 
 
 class ContainerHost:
@@ -55,8 +73,7 @@ class ContainerHost:
         self._rules = rules
         self._ports = ports
         self._common = common
-        self._found: dict[SlotName, _Found] = {}
-        self._looked: dict[SlotName, float] = {}
+        self._known: dict[SlotName, _Known] = {}
 
     def check(self, release: Release) -> None:
         """Raises ReleaseInvalid where the image is not on this machine."""
@@ -75,8 +92,7 @@ class ContainerHost:
             "CARE_VOICE_API__TRUSTED_PROXIES": _NEARBY,
         }
         label = base64.b64encode(msgspec.json.encode(release)).decode()
-        # Not by force: where the runtime was too busy to say what runs there, something may.
-        self._podman("rm", self._name(slot))
+        self._podman("rm", "--force", self._name(slot))
         done = self._podman(
             "run", "--detach", "--name", self._name(slot), "--label", f"{_LABEL}={label}",
             "--publish", f"127.0.0.1:{self._ports[slot]}:{_SERVICE_PORT}", "--volume", f"{self._rules.volume}:/data",
@@ -84,18 +100,17 @@ class ContainerHost:
             *[word for name in variables for word in ("--env", name)], *self._rules.options, self._image(release),
             variables=variables,
         )  # fmt: skip
-        self._looked.pop(slot, None)
+        self._known.pop(slot, None)
         if done.returncode != 0:
-            why = done.stderr.strip().splitlines()[-1:] or ["it said nothing"]
-            raise ReleaseInvalid(target=self._image(release), why=why[0][:300], advice="The steward tries it again.")
+            raise ReleaseInvalid(target=self._image(release), why=_why(done), advice="The steward tries it again.")
 
     def running(self, slot: SlotName) -> Release | None:
-        """What runs in a slot; None where nothing does. Asked of the runtime only while that is not known."""
-        found = self._found.get(slot)
-        if found is None or not _is_running(found):
-            self._found.pop(slot, None)
-            found = self._look(slot)
-        return found.release if found is not None else None
+        """What runs in a slot; None where nothing does. Raises ContainersUnknown."""
+        known = self._known.get(slot)
+        if known is None or not known.holds:
+            self._known.pop(slot, None)
+            known = self._known[slot] = self._look(slot)
+        return known.release
 
     def stand_by(self, slot: SlotName) -> None:
         """Let it take no more jobs."""
@@ -113,6 +128,10 @@ class ContainerHost:
         """End it now."""
         self._signal(slot, "KILL")
 
+    def clear(self, slot: SlotName) -> None:
+        """Remove a container that has ended; until then its log can be read."""
+        self._podman("rm", self._name(slot))
+
     def finish_migrations(self, slot: SlotName) -> None:
         """Apply what no older release could live with, by the program in the slot. Raises DeployError."""
         command = ("exec", self._name(slot), "care-voice", "db", "migrate", "--after")
@@ -120,22 +139,30 @@ class ContainerHost:
         if done.returncode != 0:
             raise DeployError from RuntimeError(done.stderr.strip()[-300:])
 
-    def _look(self, slot: SlotName) -> _Found | None:
-        now = time.monotonic()
-        if now - self._looked.get(slot, -_LOOK_EVERY_S) < _LOOK_EVERY_S:
-            return None
-        self._looked[slot] = now
+    def _look(self, slot: SlotName) -> _Known:
+        """Ask the runtime. A question that has failed is no answer: what may run must not be taken for gone, as the
+        slot would be cleared for another one."""
         shown = f'{{{{.State.Running}}}} {{{{.State.Pid}}}} {{{{index .Config.Labels "{_LABEL}"}}}}'
         done = self._podman("inspect", "--type", "container", "--format", shown, self._name(slot))
         words = done.stdout.split()
-        if done.returncode != 0 or len(words) != 3 or words[0] != "true":
-            return None
-        self._found[slot] = _Found(int(words[1]), _beginning(words[1]), _release_of(words[2]))
-        return self._found[slot]
+        if done.returncode == 0 and len(words) == _SHOWN:
+            runs, pid, label = words
+            lives = runs == "true"
+            process = _process(int(pid)) if lives else None
+            return _Known(_release_of(label) if lives else None, time.monotonic(), process)
+        if "no such container" in done.stderr.lower():
+            return _Known(None, time.monotonic(), None)
+        raise ContainersUnknown(runtime=self._rules.runtime, why=_why(done))
 
     def _signal(self, slot: SlotName, name: str) -> None:
-        if self.running(slot) is not None:
-            self._podman("kill", "--signal", name, self._name(slot))
+        """Raises ContainersUnknown where it runs and did not get the signal."""
+        if self.running(slot) is None:
+            return
+        done = self._podman("kill", "--signal", name, self._name(slot))
+        if done.returncode != 0:
+            self._known.pop(slot, None)
+            if self.running(slot) is not None:
+                raise ContainersUnknown(runtime=self._rules.runtime, why=_why(done))
 
     def _image(self, release: Release) -> str:
         image = release.target or self._rules.image
@@ -168,18 +195,17 @@ def _release_of(label: str) -> Release:
         return Release(target="unknown")
 
 
-def _is_running(found: _Found) -> bool:
-    with suppress(PermissionError):
-        try:
-            os.kill(found.pid, 0)
-        except ProcessLookupError:
-            return False
-    # Another process may have the number by now.
-    return _beginning(str(found.pid)) == found.began
+def _process(pid: int) -> _Process | None:
+    """A process of this machine, also another user's; None where there is no such one."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    fields = stat.rpartition(")")[2].split()
+    return _Process(pid, fields[_BORN]) if fields[0] not in "ZX" else None
 
 
-def _beginning(pid: str) -> str:
-    """When a process began, in ticks of the kernel (proc(5)); empty where it cannot be seen."""
-    with suppress(OSError, IndexError):
-        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]
-    return ""
+def _why(done: subprocess.CompletedProcess[str]) -> str:
+    """The last thing that it said."""
+    said = done.stderr.strip().splitlines()
+    return said[-1][:300] if said else "it said nothing"

@@ -83,6 +83,9 @@ class ProcessHost:
         """End it now."""
         self._signal(slot, signal.SIGKILL)
 
+    def clear(self, slot: SlotName) -> None:
+        """Nothing is left of a process but its log."""
+
     def finish_migrations(self, slot: SlotName) -> None:
         """Apply what no older release could live with, by the program in the slot. Raises DeployError."""
         release = self.running(slot)
