@@ -254,8 +254,10 @@ class Steward:
                 self._weights = want.weights
         except DeployError as error:
             self._say_trouble(error)
+            self._remember(replace(self.deployment, trouble=f"{error.message} {error.advice}"))
         else:
             self._trouble = ""
+            self._remember(replace(self.deployment, trouble=""))
 
     def _ask_entrance(self) -> Mapping[SlotName, ServerStats]:
         try:
