@@ -168,6 +168,17 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
             entrance.ensure()
 
 
+def test_only_the_complaints_of_the_last_start_are_told(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(EntranceFailed):
+            Entrance(entrance_settings(port=port), tmp_path).ensure()
+        with pytest.raises(EntranceFailed) as told:
+            Entrance(entrance_settings(metrics_port=port), tmp_path).ensure()
+    assert "frontend metrics" in told.value.message
+    assert "frontend entrance" not in told.value.message
+
+
 def test_a_second_entrance_does_not_share_the_port_unnoticed(built: House, tmp_path: Path) -> None:
     other = Entrance(entrance_settings(port=built.settings.port), tmp_path / "other")
 

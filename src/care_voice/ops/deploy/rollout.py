@@ -109,6 +109,9 @@ class Deployment(msgspec.Struct, frozen=True):
     answered: dict[str, Refusal | None] = {}
     """Intents that were taken up, by id, and why they were refused; the last ones."""
 
+    trouble: str = ""
+    """Why the entrance does not run as it should; empty where it does."""
+
     format: str = FORMAT
 
     @property

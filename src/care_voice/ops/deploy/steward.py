@@ -301,12 +301,17 @@ class Steward:
     def _tend_entrance(self, want: Wanted) -> None:
         if self.deployment.stopping:
             return
-        if self._entrance.ensure():
-            log.info("entrance_started")
-            self._weights = {}
-        if self._weights != want.weights:
-            self._entrance.set_weights(want.weights)
-            self._weights = want.weights
+        try:
+            if self._entrance.ensure():
+                log.info("entrance_started")
+                self._weights = {}
+            if self._weights != want.weights:
+                self._entrance.set_weights(want.weights)
+                self._weights = want.weights
+        except DeployError as error:
+            self._remember(replace(self.deployment, trouble=f"{error.message} {error.advice}"))
+            raise
+        self._remember(replace(self.deployment, trouble=""))
 
     def _clear_up(self) -> None:
         self._entrance.stop(_GOODBYE_S)

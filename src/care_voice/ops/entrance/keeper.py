@@ -23,7 +23,7 @@ _NO_STATES = "1\n"
 """The version of the format, and nothing else."""
 
 _UP_S = 15.0
-_TRY_AGAIN = "It is tried again; its log is haproxy.log in the run directory of the data directory."
+_TRY_AGAIN = "It is tried again; its log is entrance/haproxy.log in the data directory."
 
 
 class Entrance:

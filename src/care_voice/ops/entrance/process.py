@@ -31,6 +31,7 @@ class Haproxy:
         self._log = run_dir / "haproxy.log"
         self._socket = sockets / "master.sock"
         self._child = 0
+        self._said_before = 0
 
     @property
     def pid(self) -> int | None:
@@ -67,6 +68,7 @@ class Haproxy:
     def start(self) -> None:
         """In a session of its own, so that it lives on without whoever started it. What hangs is ended first."""
         self._end_hung()
+        self._said_before = self._log_bytes()
         command = [self._program, "-W", "-S", str(self._socket), "-f", str(self.config), "-p", str(self._pid_path)]
         streams = [
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
@@ -86,6 +88,7 @@ class Haproxy:
 
     def reload(self, pid: int) -> None:
         """Take the file anew; connections and what is under way are kept."""
+        self._said_before = self._log_bytes()
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGUSR2)
 
@@ -99,9 +102,10 @@ class Haproxy:
         return True
 
     def said(self) -> str:
-        """What it complained of last."""
-        with suppress(OSError):
-            return _alerts(self._log.read_text(encoding="utf-8", errors="replace")[-_TELLING_BYTES:])
+        """What it has complained of since it was started or reloaded here."""
+        with suppress(OSError), self._log.open("rb") as log:
+            log.seek(max(self._said_before, self._log_bytes() - _TELLING_BYTES))
+            return _alerts(log.read().decode(errors="replace"))
         return "it says nothing"
 
     def stop(self, pid: int, timeout_s: float) -> bool:
@@ -114,6 +118,12 @@ class Haproxy:
             os.kill(pid, signal.SIGTERM)
         self._gone(pid, _CHECK_S)
         return False
+
+    def _log_bytes(self) -> int:
+        try:
+            return self._log.stat().st_size
+        except FileNotFoundError:
+            return 0
 
     def _gone(self, pid: int, timeout_s: float) -> bool:
         deadline = time.monotonic() + timeout_s
@@ -163,4 +173,4 @@ class Haproxy:
 def _alerts(output: str) -> str:
     """The complaints without their decoration."""
     lines = [line.split(" : ", 1)[-1].strip() for line in output.splitlines() if "[ALERT]" in line]
-    return "; ".join(lines[:3]) or output.strip()[-300:] or "it says nothing"
+    return "; ".join(dict.fromkeys(lines[:3])) or output.strip()[-300:] or "it says nothing"
