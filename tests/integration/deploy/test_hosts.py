@@ -1,9 +1,7 @@
-"""Where slots run: what a process is told, and once; when a container's runtime is not believed."""
+"""Slots as processes: what one is told, and once."""
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +10,6 @@ import pytest
 
 from care_voice.cli.background import PidFile
 from care_voice.domain.deploy_errors import DeployError
-from care_voice.ops.deploy.hosts.container import ContainerHost, ContainerRules
 from care_voice.ops.deploy.hosts.process import ProcessHost
 from care_voice.ops.deploy.releases import Release, SlotName
 from support.waiting import wait_until
@@ -74,38 +71,3 @@ def test_migrations_are_finished_by_what_runs_in_the_slot_and_by_nothing_else(da
     with pytest.raises(DeployError) as failure:
         ProcessHost(data_dir, PORTS, {}).finish_migrations("blue")
     assert "nothing runs in blue" in str(failure.value.__cause__)
-
-
-RUNTIME = """#!/bin/sh
-echo "$@" >> "{log}"
-[ "$1" = run ] || exit 125
-"""
-
-
-def test_a_container_is_never_removed_by_force_because_the_runtime_said_nothing(tmp_path: Path) -> None:
-    log, runtime = tmp_path / "log", tmp_path / "runtime"
-    runtime.write_text(RUNTIME.format(log=log), encoding="ascii")
-    runtime.chmod(0o755)
-    host = ContainerHost(ContainerRules(str(runtime), "image:1", "volume", (), "care-voice"), PORTS, {})
-    assert host.running("blue") is None
-    host.start("blue", Release(), standby=False)
-    assert "rm care-voice-blue" in log.read_text(encoding="utf-8").splitlines()
-
-
-def test_another_process_with_the_number_of_a_container_is_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    answer, runtime = tmp_path / "answer", tmp_path / "runtime"
-    runtime.write_text(f'#!/bin/sh\ncat "{answer}"\n', encoding="ascii")
-    runtime.chmod(0o755)
-    host = ContainerHost(ContainerRules(str(runtime), "image:1", "volume", (), "care-voice"), PORTS, {})
-    with subprocess.Popen(["sleep", "60"]) as process:
-        answer.write_text(f"true {process.pid} e30=\n", encoding="ascii")
-        assert host.running("blue") == Release()
-        answer.write_text("false 0 e30=\n", encoding="ascii")
-        assert host.running("blue") == Release(), "as long as that process lives nobody is asked"
-        began = Path(f"/proc/{os.getpid()}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19]
-        monkeypatch.setattr("care_voice.ops.deploy.hosts.container._beginning", lambda _: began)
-        monkeypatch.setattr("care_voice.ops.deploy.hosts.container._LOOK_EVERY_S", 0.0)
-        assert host.running("blue") is None
-        process.kill()
