@@ -15,8 +15,10 @@ if [ $# -gt 0 ] && [ "${1#-}" = "$1" ]; then
 fi
 commit=$(git rev-parse --verify --short=12 "$revision^{commit}")
 releases="${CARE_VOICE_DATA_DIR:-$root/data}/releases"
-release="$releases/$commit"
 mkdir -p "$releases"
+# As `deploy unused` names it, below: the whole path, without links.
+releases=$(cd "$releases" && pwd -P)
+release="$releases/$commit"
 if [ ! -e "$release/.git" ]; then
   git worktree prune
   git worktree add --force --detach "$release" "$commit" >/dev/null

@@ -7,8 +7,8 @@ source scripts/beside.sh
 source scripts/system-packages.sh
 source scripts/deploy-tools.sh
 
-# These measure memory and keep all cores busy: they have the machine to themselves.
-ALONE=(tests/chaos)
+# These measure memory, keep all cores busy or record in real time: they have the machine to themselves.
+ALONE=(tests/chaos tests/browser/recording tests/browser/engines/test_{every_engine_records,newcomer}.py)
 # Tests wait a lot: for workers that start, for a browser, for a disk.
 WORKERS=${TEST_WORKERS:-$(($(nproc) + 1))}
 
@@ -35,7 +35,7 @@ if [ $# -gt 0 ]; then
   exit
 fi
 failed=()
-# A module's tests stay together, as they share its services. The order puts those that take long before `unit`.
-pytest "${ALONE[@]/#/--ignore=}" --numprocesses "$WORKERS" --dist loadscope --no-loadscope-reorder || failed+=(shared)
+# support.sharing says which stay together. The order puts those that take long before `unit`.
+pytest "${ALONE[@]/#/--ignore=}" --numprocesses "$WORKERS" --no-loadscope-reorder || failed+=(shared)
 pytest "${ALONE[@]}" || failed+=(alone)
 [ ${#failed[@]} -eq 0 ] || { say "Tests failed: ${failed[*]}"; exit 1; }

@@ -60,7 +60,7 @@ in_web() { (cd web && npm "$@"); }
 
 install_web_packages() {
   if [ -d web/node_modules ] && ! changed node_modules web/package-lock.json; then return; fi
-  in_web ci --no-fund --no-audit --loglevel=error >&2
+  in_web ci --no-fund --no-audit --no-update-notifier --loglevel=error >&2
   done_with node_modules web/package-lock.json
 }
 
@@ -73,6 +73,6 @@ setup_web() {
   setup_node
   say "Building the web app"
   install_web_packages
-  in_web run build --silent >&2
+  in_web run build --silent -- --logLevel error >&2
   done_with web "${sources[@]}"
 }

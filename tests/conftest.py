@@ -12,7 +12,7 @@ from care_voice.models.report import Verified
 from care_voice.models.settings import ModelSettings
 from support.server import Service, running_service
 
-pytest_plugins = ["support.containers", "support.databases", "support.disks", "support.s3"]
+pytest_plugins = ["support.containers", "support.databases", "support.disks", "support.s3", "support.sharing"]
 
 PROJECT = Path(__file__).resolve().parents[1]
 MODEL = "base"

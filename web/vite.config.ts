@@ -32,6 +32,8 @@ export default defineConfig({
       input: ["index.html", "docs/index.html"],
       // Small parts that several pages share come in one file: over a slow network each file costs a way there and back.
       output: { codeSplitting: { groups: [{ name: "parts", test: PARTS }] } },
+      // How long its parts took is nobody's concern who starts the service.
+      checks: { bundlerTimings: false },
     },
   },
   server: { proxy: { "/v1": SERVER, "/api": SERVER } },

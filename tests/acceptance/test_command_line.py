@@ -86,11 +86,12 @@ def test_transcribe_names_an_option_that_is_wrong(tmp_path: Path, model_store: P
 
 
 def test_doctor_finds_every_stage_in_order(tmp_path: Path, model_store: Path) -> None:
-    done = care_voice(tmp_path, model_store, "doctor", "--json")
+    done = care_voice(tmp_path, model_store, "doctor", "--full", "--json")
     assert done.returncode == 0, done.stdout + done.stderr
     stages = {stage["name"]: stage for stage in json.loads(done.stdout)}
     assert {stage["state"] for stage in stages.values()} == {"done"}
-    assert {"web_app", "disk", "memory", "devices", "model", "engine_worker", "self_test"} <= set(stages)
+    assert {"web_app", "disk", "memory", "devices", "database", "model", "engine_worker", "self_test"} <= set(stages)
+    assert stages["model"]["detail"].endswith("every byte was read")
 
 
 def test_doctor_says_what_is_missing_and_downloads_nothing(tmp_path: Path) -> None:

@@ -51,9 +51,10 @@ def answers(port: int, path: str, status: int) -> Callable[[], httpx.Response | 
 
 def test_what_somebody_has_to_mend_first_has_an_exit_code_of_its_own(start: Start, tmp_path: Path) -> None:
     assert start(API__PORT="-1").wait(60) == 78
-    assert start(MODELS__SIGNATURES__POLICY="require").wait(60) == 78
+    port = str(free_port())
+    assert start(API__PORT=port, MODELS__SIGNATURES__POLICY="require").wait(60) == 78
     (tmp_path / "file").write_text("in the way")
-    assert start(DATA_DIR=str(tmp_path / "file")).wait(60) == 78
+    assert start(API__PORT=port, DATA_DIR=str(tmp_path / "file")).wait(60) == 78
     assert "directories" in (tmp_path / "log").read_text()
 
 

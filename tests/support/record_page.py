@@ -11,6 +11,7 @@ import numpy as np
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from whisper_normalizer.english import EnglishTextNormalizer
 
+from support.browsers import Tab
 from support.server import Service
 from support.sound import Pcm, decoded, silence, wav
 
@@ -21,6 +22,8 @@ SHORT_TEXT = "he has known her all her life and has a good influence over her"
 SHORT_ENDS_S = 6
 """The clip of 4.5 s begins half a second after the microphone."""
 normalised = EnglishTextNormalizer()
+_TEXTS = """[...document.querySelectorAll("[data-testid=segment]")].map((segment) =>
+  segment.innerText.replace(segment.querySelector("[data-testid=segment-time]").innerText, "").trim()).join(" ")"""
 _CLOCK_IS_PAST = """wanted => (document.querySelector("[data-testid=timer]")?.innerText ?? "") >= wanted"""
 
 
@@ -57,6 +60,11 @@ def transcript_of(page: Page) -> str:
     rows = page.get_by_test_id("segment").all()
     stamps = [row.get_by_test_id("segment-time").inner_text() for row in rows]
     return " ".join(row.inner_text().replace(stamp, "", 1).strip() for row, stamp in zip(rows, stamps, strict=True))
+
+
+def heard_in(tab: Tab) -> str:
+    """The words that the page of any engine shows now, without their times, which nobody said."""
+    return str(tab.evaluate(_TEXTS))
 
 
 def error_rate(said: str, heard: str) -> float:

@@ -8,7 +8,8 @@ from typing import Any, cast
 
 import pytest
 
-from care_voice.domain.errors import RemoteMisconfigured
+from care_voice.domain.errors import NotReady, RemoteMisconfigured, SelfTestFailed
+from care_voice.service import lifecycle as lifecycle_module
 from care_voice.service.lifecycle import Check, Lifecycle, LifecycleSettings
 from care_voice.telemetry.metrics import Metrics
 from support.waiting import until
@@ -97,6 +98,53 @@ async def test_requests_are_told_of_a_remote_engine_that_is_set_up_wrongly() -> 
 
     with pytest.raises(RemoteMisconfigured, match="401"):
         lifecycle.admit()
+    await lifecycle.close()
+
+
+class Engine(Readers):
+    """Hears nothing rightly any more once `fails` is set; to be closed mends it."""
+
+    hopeful = True
+
+    def __init__(self) -> None:
+        self.fails = asyncio.Event()
+        self.closed = 0
+
+    def heard_within(self, _: float) -> bool:
+        return True
+
+    async def close(self) -> None:
+        self.closed += 1
+
+    async def failure(self) -> SelfTestFailed:
+        await self.fails.wait()
+        self.fails.clear()
+        return SelfTestFailed(why="7 of 7 known words were not recognised")
+
+
+async def test_an_engine_that_hears_nothing_rightly_any_more_is_started_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, tested = Engine(), asyncio.Queue[str]()
+
+    async def clip(*_: object) -> str:
+        return await tested.get()
+
+    monkeypatch.setattr(lifecycle_module, "run_self_test", clip)
+    models = SimpleNamespace(default=SimpleNamespace(pool=engine, local=None, name="base"), close=engine.close)
+    transcriber = cast("Any", SimpleNamespace(models=models))
+    lifecycle = Lifecycle([], cast("Any", engine), transcriber, LifecycleSettings(), Metrics())
+    monkeypatch.setattr(lifecycle.self_test, "failure", engine.failure)
+    lifecycle.start()
+    tested.put_nowait("7 of 7 known words")
+    await until(lambda: lifecycle.state == "ready", "it is ready")
+
+    engine.fails.set()
+    await until(lambda: lifecycle.state == "degraded" and engine.closed == 1, "it begins anew, without its workers")
+    assert lifecycle.reason is not None
+    assert lifecycle.reason.code == "self_test_failed"
+    with pytest.raises(NotReady, match="not recognised"):
+        lifecycle.admit()
+    tested.put_nowait("7 of 7 known words")
+    await until(lambda: lifecycle.state == "ready", "it is ready again")
     await lifecycle.close()
 
 

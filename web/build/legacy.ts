@@ -82,7 +82,7 @@ async function legacyApp(root: string): Promise<LegacyApp> {
       rolldownOptions: {
         input: join(root, ENTRY),
         // What `import.meta` is for does not come up in one script.
-        checks: { emptyImportMeta: false },
+        checks: { emptyImportMeta: false, bundlerTimings: false },
         output: { format: "iife", codeSplitting: false },
       },
     },

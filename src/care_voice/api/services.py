@@ -76,7 +76,8 @@ class ApiServices:
         return [*served, *(alias for alias in aliases if alias not in served)]
 
     async def admit(self, request: Request) -> Caller:
-        """Let a request in before its body is read, and say whose it is. During the start it waits.
+        """Let a request in before its body is read, and say whose it is. One that comes while the service starts waits
+        for that: a restart of seconds is then no error for anybody.
 
         Raises:
             NotReady, Draining, Overloaded: Why it is not taken now.

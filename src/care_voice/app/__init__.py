@@ -65,6 +65,7 @@ class Application:
         self.settings = settings
         self._spawn = spawn
         self.metrics = Metrics()
+        self.metrics.rollout_taken_back.set_function(self._taken_back_at)
         self._notices: list[CareVoiceError] = []
         # A mistake in the list of own models must not keep the service from serving one that it knows by itself.
         self.puller = build_puller(settings.models, convert=quantize, on_invalid=self._notice)
@@ -100,6 +101,12 @@ class Application:
             diverting=(lambda: database.trouble,),
             warning=(lambda: disk.warning, lambda: next(iter(self._notices), None)),
         )
+
+    def _taken_back_at(self) -> float:
+        """When a rollout beside this service was last taken back."""
+        from care_voice.ops.deploy.state_file import taken_back_at  # noqa: PLC0415 - the start is waited for
+
+        return taken_back_at(self.settings.data_dir)
 
     def _admit_jobs(self) -> None:
         """Raises what keeps the service from working."""

@@ -67,6 +67,7 @@ class RecordingParts:
         self._store = store_settings_of(settings)
         self.node = new_id("node", time.time())
         self.watch = DatabaseWatch(self.db, self.prepare)
+        metrics.database_up.set_function(lambda: float(self.watch.is_up))
         self.disk = DiskWatch(settings.disk_places, settings.disk, metrics)
         self.audio = open_audio(settings.audio, settings.data_dir, settings.incoming_dir)
         self.audio_threads = AudioThreads(settings.jobs.places + _OTHER_AUDIO_THREADS)

@@ -24,6 +24,9 @@ from care_voice.ops.entrance.settings import EntranceSettings
 
 log = structlog.get_logger(__name__)
 
+_LEAST_STOP_S, _STOP_MARGIN_S = 180.0, 60.0
+"""After its drain a slot has to end its workers, too."""
+
 
 def run_steward(settings: Settings, folder: DeployFolder) -> None:
     """Look after the slots until a stop was asked for and is done, or until SIGTERM or SIGINT: these end the steward
@@ -31,7 +34,6 @@ def run_steward(settings: Settings, folder: DeployFolder) -> None:
 
     Raises:
         DeploymentUnreadable: What is remembered cannot be read.
-        OSError: It cannot be written.
     """
     entrance = entrance_of(settings)
     token = _token(settings)
@@ -39,19 +41,28 @@ def run_steward(settings: Settings, folder: DeployFolder) -> None:
     watcher = Watcher(clients)
     comparison = Comparison(clients, settings.deploy)
     steward = Steward(
-        folder, _host(settings, token), entrance, watcher, comparison, settings.deploy, model=settings.model
-    )
+        folder, _host(settings, token), entrance, watcher, comparison, settings.deploy, model=settings.model,
+        stop_limit_s=max(_LEAST_STOP_S, settings.lifecycle.drain_timeout_s + _STOP_MARGIN_S),
+    )  # fmt: skip
     leaves = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: leaves.set())
     watcher.start()
     comparison.start()
     try:
-        while steward.look() and not leaves.wait(LOOK_EVERY_S):
+        while _look(steward) and not leaves.wait(LOOK_EVERY_S):
             pass
     finally:
         watcher.stop()
         comparison.stop()
+
+
+def _look(steward: Steward) -> bool:
+    try:
+        return steward.look()
+    except Exception:  # without a steward nobody starts again what ends
+        log.exception("steward_stumbled")
+        return True
 
 
 def entrance_of(settings: Settings) -> Entrance:

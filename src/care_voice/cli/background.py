@@ -13,6 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 _POLL_S = 0.1
+_PATIENCE_S = 1.0
 
 
 def local_address(host: str, port: int) -> str:
@@ -39,7 +40,8 @@ class PidFile:
     def acquire(self, address: str = "") -> bool:
         """Become the server of this directory, which answers at `address`; False when another one is."""
         try:
-            self._lock.acquire(blocking=False)
+            # Whoever only looks whether it is held has it for a moment.
+            self._lock.acquire(timeout=_PATIENCE_S)
         except Timeout:
             return False
         self._path.write_text(str(os.getpid()), encoding="ascii")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -11,8 +12,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from care_voice.cli.common import errors_explained, give_up
-from care_voice.config import PREFIX, load_settings
+from care_voice.cli.common import errors_explained, give_up, say_error
+from care_voice.cli.slots import entrance_address, entrance_trouble, slot_log, slot_state
+from care_voice.config import PREFIX, Settings, load_settings
 from care_voice.domain.deploy_errors import NoRollout, StewardNotRunning
 from care_voice.domain.errors import SettingsInvalid
 from care_voice.domain.ids import new_id
@@ -25,6 +27,8 @@ app = typer.Typer(help="Move the running service to another release, and back.",
 
 _POLL_S = 0.5
 _TAKEN_BACK = 2
+_RESTART_S = 10.0
+"""So long a steward may be away; systemd starts another one within a second."""
 
 Follow = Annotated[bool, typer.Option("--follow/--no-follow", help="Show each step until the rollout has ended.")]
 
@@ -56,15 +60,32 @@ def start(
 
 @app.command()
 def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False) -> None:
-    """What runs in which slot, and how far a rollout is."""
+    """What runs in which slot and how it is, whether the entrance runs, and how far a rollout is.
+
+    Exit code 1 where the entrance or the steward does not run as it should.
+    """
     with errors_explained():
-        folder = _folder()
+        settings = load_settings()
+        folder = DeployFolder(settings.data_dir)
         deployment = folder.load() or Deployment()
+        trouble = entrance_trouble(settings, deployment)
+        address = entrance_address(settings)
+    states = {slot: slot_state(settings, slot) for slot in SLOTS if deployment.slots[slot] is not None}
     if as_json:
-        shown = msgspec.to_builtins(deployment) | {"steward": folder.is_stewarded}
+        steward = {"steward": folder.is_stewarded, "states": states, "trouble": trouble}
+        shown = msgspec.to_builtins(deployment) | steward
         typer.echo(msgspec.json.format(msgspec.json.encode(shown), indent=2).decode())
+        return
+    _print(deployment, states)
+    _print_logs(settings, states)
+    if not trouble:
+        typer.echo(f"Entrance: {address}")
     else:
-        _print(deployment, stewarded=folder.is_stewarded)
+        say_error(trouble)
+    if not folder.is_stewarded:
+        say_error("the steward does not run, so that nothing of this goes on.", "./start.sh starts it.")
+    if trouble or not folder.is_stewarded:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -113,8 +134,11 @@ def _folder() -> DeployFolder:
 def _ask(
     folder: DeployFolder, verb: Verb, release: Release | None = None, steps: tuple[int, ...] | None = None
 ) -> None:
-    """Exits with 1 where the steward refuses it. Raises DeployError where there is none."""
-    refusal = folder.ask(Intent(new_id("rollout", time.time()), verb, release, steps))
+    """Exits with 1 where the steward refuses it or cannot be told. Raises DeployError where there is none."""
+    try:
+        refusal = folder.ask(Intent(new_id("rollout", time.time()), verb, release, steps))
+    except OSError as error:
+        give_up(f"{folder.directory} cannot be written: {error.strerror}.", "Give yourself access, or the disk room.")
     if refusal is not None:
         give_up(refusal.message, refusal.hint)
 
@@ -140,19 +164,19 @@ def _steps(text: str) -> tuple[int, ...]:
 
 def _follow(folder: DeployFolder, wanted: tuple[Phase, ...] = (Phase.PROMOTED,)) -> None:
     """Print each line as it comes, until the rollout has ended. Exit code 2 where it ended otherwise than wanted."""
-    shown = 0
+    shown, heard = 0, time.monotonic()
     while True:
         with errors_explained():
             rollout = (folder.load() or Deployment()).rollout
             if rollout is None:
                 raise NoRollout
-            stewarded = folder.is_stewarded
+            heard = time.monotonic() if folder.is_stewarded else heard
         for line in rollout.lines[shown:]:
             typer.echo(f"{_clock(line.at)}  {line.phase.value:<13} {line.text}")
         shown = len(rollout.lines)
         if rollout.ended:
             break
-        if not stewarded:
+        if time.monotonic() - heard > _RESTART_S:
             with errors_explained():
                 raise StewardNotRunning
         time.sleep(_POLL_S)
@@ -161,11 +185,11 @@ def _follow(folder: DeployFolder, wanted: tuple[Phase, ...] = (Phase.PROMOTED,))
         raise typer.Exit(_TAKEN_BACK)
 
 
-def _print(deployment: Deployment, *, stewarded: bool) -> None:
-    table = Table("Slot", "Release", "Part")
+def _print(deployment: Deployment, states: Mapping[SlotName, str]) -> None:
+    table = Table("Slot", "Release", "Part", "State")
     for slot in SLOTS:
         release = deployment.slots[slot]
-        table.add_row(slot, release.name if release else "", _part(deployment, slot))
+        table.add_row(slot, release.name if release else "", _part(deployment, slot), states.get(slot, ""))
     Console().print(table)
     rollout = deployment.rollout
     if rollout is not None:
@@ -174,8 +198,14 @@ def _print(deployment: Deployment, *, stewarded: bool) -> None:
             typer.echo(f"  {_clock(line.at)}  {line.phase.value:<13} {line.text}")
     if deployment.kept is not None and deployment.kept_until is not None:
         typer.echo(f"Kept for `care-voice deploy rollback` until {_clock(deployment.kept_until)}.")
-    if not stewarded:
-        give_up("the steward does not run, so that nothing of this goes on.", "./start.sh starts it.")
+
+
+def _print_logs(settings: Settings, states: Mapping[SlotName, str]) -> None:
+    """Where a slot that is not ready says why."""
+    for slot, state in states.items():
+        log = slot_log(settings, slot)
+        if state != "ready" and log is not None:
+            typer.echo(f"Why {slot} is not ready: {log}")
 
 
 def _part(deployment: Deployment, slot: SlotName) -> str:

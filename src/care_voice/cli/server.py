@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import IO, TYPE_CHECKING, Annotated, Any
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
@@ -20,17 +20,25 @@ from rich.console import Console
 from rich.status import Status
 
 from care_voice.cli.background import PidFile, is_served, local_address
-from care_voice.cli.common import errors_explained
+from care_voice.cli.common import errors_explained, give_up
+from care_voice.cli.slots import entrance_address, entrance_trouble, slot_log, slot_port
 from care_voice.config import ENTRANCE_FOLDER, Settings, data_dir_of, load_settings, run_dirs_of
 from care_voice.domain.errors import SettingsInvalid
 from care_voice.domain.ids import new_id
+from care_voice.ops.deploy.releases import Release
 from care_voice.ops.deploy.rollout import Deployment
 from care_voice.ops.deploy.state_file import DeployFolder, Intent
 from care_voice.ops.entrance.settings import EntranceSettings
 from care_voice.service.lifecycle import LifecycleSettings
 
+if TYPE_CHECKING:
+    from care_voice.ops.entrance.keeper import Entrance
+
 _POLL_S = 0.2
 _STOP_MARGIN_S = 15.0
+_SOME_BYTES = 1 << 20
+_DOOR_S = 10.0
+"""A steward that has just been started may still be about to start the entrance."""
 
 
 def start(
@@ -46,10 +54,13 @@ def start(
     """
     with errors_explained():
         settings = load_settings()
-    if alone or not _has_entrance(settings) or PidFile(settings.run_dir).running_pid():
-        _start_alone(settings, timeout)
-    else:
-        _start_stewarded(settings, timeout)
+    try:
+        if alone or not _has_entrance(settings) or PidFile(settings.run_dir).running_pid():
+            _start_alone(settings, timeout)
+        else:
+            _start_stewarded(settings, timeout)
+    except OSError as error:
+        give_up(f"{settings.data_dir} cannot be used: {error.strerror}.", "Give yourself access, or the disk room.")
 
 
 def _start_alone(settings: Settings, timeout: float) -> None:
@@ -60,29 +71,35 @@ def _start_alone(settings: Settings, timeout: float) -> None:
     if process is None and pid_file.address() not in ("", probed):
         # It was started with other settings, and answers where those said.
         probed = address = pid_file.address()
-    _say_and_wait(_Started(address, lambda: probed, pid_file.log_path, process), timeout)
+    _say_and_wait(_Started(address, lambda: probed, process, (pid_file.log_path,)), timeout)
 
 
 def _start_stewarded(settings: Settings, timeout: float) -> None:
-    from care_voice.app.stewarding import entrance_settings  # noqa: PLC0415 - only here
-
     with errors_explained():
-        entrance = entrance_settings(settings)
-    folder, pid_file = DeployFolder(settings.data_dir), PidFile(settings.run_dir, "steward")
+        address = entrance_address(settings)
+        folder, pid_file = DeployFolder(settings.data_dir), PidFile(settings.run_dir, "steward")
+        deployment = folder.load() or Deployment()
     process = None if folder.is_stewarded else pid_file.spawn("steward")
-    scheme = "https" if entrance.certificate else "http"
+    release, log = deployment.slots[deployment.active] or Release(), slot_log(settings, deployment.active)
+    logs = (pid_file.log_path, log) if log else (pid_file.log_path,)
     # A slot is asked itself how far it is: through the entrance nobody is told more than whether it is ready.
-    _say_and_wait(
-        _Started(
-            f"{scheme}://localhost:{entrance.port}", lambda: _slot_address(folder, entrance), pid_file.log_path, process
-        ),
-        timeout,
-    )  # fmt: skip
+    started = _Started(
+        address,
+        lambda: _active_slot_address(settings, folder),
+        process,
+        logs,
+        lambda: entrance_trouble(settings, folder.load() or Deployment()),
+    )
+    if release.name != Release().name:
+        typer.echo(f"What was deployed last is served: {release.name}")
+    _say_and_wait(started, timeout)
+    if process is None:
+        typer.echo("To serve another version or other settings: ./deploy.sh, or `care-voice deploy start`.")
 
 
-def _slot_address(folder: DeployFolder, entrance: EntranceSettings) -> str:
-    active = (folder.load() or Deployment()).active
-    return local_address("127.0.0.1", entrance.blue_port if active == "blue" else entrance.green_port)
+def _active_slot_address(settings: Settings, folder: DeployFolder) -> str:
+    """It may be another slot's a moment later."""
+    return local_address("127.0.0.1", slot_port(settings, (folder.load() or Deployment()).active))
 
 
 def _has_entrance(settings: Settings) -> bool:
@@ -95,23 +112,36 @@ class _Started:
 
     address: str
     probed: Callable[[], str]
-    log_path: Path
     process: subprocess.Popen[bytes] | None
+    logs: tuple[Path, ...]
+    """The log of the process is the first one."""
+
+    trouble: Callable[[], str] = str
+    """Why nobody gets in although the service is ready; empty for nothing."""
 
 
 def _say_and_wait(started: _Started, timeout: float) -> None:
     process, address = started.process, started.address
     typer.echo(f"Care Voice is {'starting' if process else 'running already'}: {address}")
+    logs = ", ".join(map(str, started.logs))
     with Console(stderr=True).status("starting") as status:
-        ready = _wait_until_ready(started.probed, process, status, timeout)
-    if ready:
-        typer.echo(f"Ready: {address}   (log: {started.log_path})")
+        ready = _wait_until_ready(started, status, timeout)
+    trouble = started.trouble() if ready else ""
+    if ready and not trouble:
+        typer.echo(f"Ready: {address}   (log: {logs})")
         return
     ended = process is not None and process.poll() is not None
-    typer.echo(f"Error: the service {'ended' if ended else 'is not ready yet'}; see {started.log_path}", err=True)
+    why = trouble or f"the service {'ended' if ended else 'is not ready yet'}; see {logs}"
+    typer.echo(f"Error: {why}", err=True)
     if ended:
-        typer.echo("".join(started.log_path.read_text(encoding="utf-8").splitlines(keepends=True)[-3:]), err=True)
+        _say_last_words(started.logs[0])
     raise typer.Exit(1)
+
+
+def _say_last_words(log: Path) -> None:
+    if shutil.disk_usage(log.parent).free < _SOME_BYTES:
+        typer.echo(f"The disk of {log.parent} is full, so that its log may lack the reason.", err=True)
+    typer.echo("".join(log.read_text(encoding="utf-8").splitlines(keepends=True)[-3:]), err=True)
 
 
 def stop() -> None:
@@ -120,7 +150,7 @@ def stop() -> None:
     folder, run_dirs = DeployFolder(data_dir), run_dirs_of(data_dir)
     with errors_explained():
         contained = not folder.is_stewarded and _has_containers(folder)
-    if not folder.is_stewarded and not contained and not is_served(run_dirs):
+    if not (folder.is_stewarded or contained or is_served(run_dirs) or _entrance_runs(data_dir)):
         typer.echo("Care Voice is not running.")
         return
     typer.echo("Care Voice is finishing its work.")
@@ -170,12 +200,26 @@ def _stop_containers(folder: DeployFolder, data_dir: Path, timeout_s: float) -> 
 def _stop_each(data_dir: Path, timeout_s: float) -> bool:
     """What runs without a steward: a service alone, or what a steward left behind that was killed."""
     stopped = [PidFile(each).stop(timeout_s) for each in run_dirs_of(data_dir) if each.is_dir()]
-    entrance_dir = data_dir / ENTRANCE_FOLDER
-    if entrance_dir.is_dir():
-        from care_voice.ops.entrance.keeper import Entrance  # noqa: PLC0415 - only here
-
-        stopped.append(Entrance(EntranceSettings(), entrance_dir).stop(timeout_s))
+    entrance = _entrance_left(data_dir)
+    if entrance is not None:
+        stopped.append(entrance.stop(timeout_s))
     return all(stopped)
+
+
+def _entrance_runs(data_dir: Path) -> bool:
+    """Where steward and slots were killed, it still holds the port."""
+    entrance = _entrance_left(data_dir)
+    return entrance is not None and entrance.running is not None
+
+
+def _entrance_left(data_dir: Path) -> Entrance | None:
+    """The entrance of a data directory that ever had one."""
+    directory = data_dir / ENTRANCE_FOLDER
+    if not directory.is_dir():
+        return None
+    from care_voice.ops.entrance.keeper import Entrance  # noqa: PLC0415 - only here
+
+    return Entrance(EntranceSettings(), directory)
 
 
 def _drain_timeout_s() -> float:
@@ -186,19 +230,20 @@ def _drain_timeout_s() -> float:
         return LifecycleSettings().drain_timeout_s
 
 
-def _wait_until_ready(
-    probed: Callable[[], str], process: subprocess.Popen[bytes] | None, status: Status, timeout_s: float
-) -> bool:
+def _wait_until_ready(started: _Started, status: Status, timeout_s: float) -> bool:
+    """Whether the service has become ready in time. People may still have trouble with its entrance."""
+    process = started.process
     deadline = time.monotonic() + timeout_s
     shown = ""
     while time.monotonic() < deadline:
         if process is not None and process.poll() is not None:
             return False
-        base = probed()
+        base = started.probed()
         stages = _get(f"{base}/health/startup")
         # A container takes this machine for anybody, and tells the stages to operators alone.
         complete = stages is not None and stages.get("complete", True)
         if complete and _get(f"{base}/health/ready", ok_only=True) is not None:
+            _wait_for_the_door(started, min(deadline, time.monotonic() + _DOOR_S))
             return True
         line = _line(stages)
         if line != shown:
@@ -208,6 +253,11 @@ def _wait_until_ready(
                 typer.echo(line, err=True)
         time.sleep(_POLL_S)
     return False
+
+
+def _wait_for_the_door(started: _Started, deadline: float) -> None:
+    while started.trouble() and time.monotonic() < deadline:
+        time.sleep(_POLL_S)
 
 
 def _line(stages: dict[str, Any] | None) -> str:
@@ -225,10 +275,17 @@ def _get(url: str, *, ok_only: bool = False) -> dict[str, Any] | None:
     """JSON from our own service on this machine; None while it does not answer."""
     try:
         with urlopen(url, timeout=2) as answer:  # noqa: S310 - the address is this machine's own
-            body: dict[str, Any] = json.load(answer)
-            return body
+            return _document(answer)
     except HTTPError as error:
         with error:
-            return None if ok_only else json.load(error)
-    except (URLError, OSError, ValueError):
+            return None if ok_only else _document(error)
+    except (URLError, OSError):
         return None
+
+
+def _document(answer: IO[bytes]) -> dict[str, Any] | None:
+    """None where it is no JSON object: another program listens there."""
+    with suppress(ValueError):
+        body = json.load(answer)
+        return body if isinstance(body, dict) else None
+    return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import threading
@@ -25,6 +26,7 @@ from care_voice.telemetry.logs import configure_logging
 EX_TEMPFAIL, EX_CONFIG = 75, 78
 """Exit codes of sysexits.h: something is in the way that may pass; somebody has to change something first."""
 
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _WAIT_FIRST_S, _WAIT_MAX_S = 1.0, 15.0
 
 
@@ -103,7 +105,8 @@ def _seat(settings: Settings) -> Iterator[None]:
     except OSError as error:
         why = f"{settings.run_dir} cannot be written: {error.strerror}"
         advice = "Give the service's user write access to it, or set CARE_VOICE_DATA_DIR."
-        raise PreflightFailed(name="directories", why=why, advice=advice) from error
+        may_pass = error.errno in _FULL
+        raise PreflightFailed(name="directories", why=why, advice=advice, may_pass=may_pass) from error
     if not acquired:
         raise AlreadyRunning(directory=settings.data_dir)
     try:

@@ -30,6 +30,11 @@ class DatabaseWatch:
         self.trouble: CareVoiceError | None = None
         """Why recordings cannot be kept now; None while they can, or while nobody has looked yet."""
 
+    @property
+    def is_up(self) -> bool:
+        """Whether it was opened, and could be worked with when it was last looked at."""
+        return self._opened.is_set() and self.trouble is None
+
     async def opened(self) -> None:
         """Wait until the schema is up to date."""
         await self._opened.wait()

@@ -124,8 +124,12 @@ class Lifecycle:
         self.readiness.admit()
 
     async def started(self) -> None:
-        """Wait while the service tries to start for the first time, but not for long."""
-        if self._task is not None:
+        """Wait while the service tries to start for the first time, but not for long, and not while it pulls a model,
+        which takes minutes.
+        """
+        current = self.board.current
+        pulls = current is not None and current.progress is not None
+        if self._task is not None and not pulls:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._tried.wait(), self._settings.start_wait_s)
 

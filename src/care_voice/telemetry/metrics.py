@@ -208,6 +208,14 @@ class Metrics:
             "Room on the disk with the recordings, the database and the files of transcriptions.",
             registry=self.registry,
         )
+        self.database_up = Gauge(
+            "care_voice_database_up", "1 while the database can be worked with.", registry=self.registry
+        )
+        self.rollout_taken_back = Gauge(
+            "care_voice_rollout_taken_back_timestamp_seconds",
+            "When a rollout was last taken back (Unix time); 0 for never, or where that is not known here.",
+            registry=self.registry,
+        )
         self.disk_level = Gauge(
             "care_voice_disk_level",
             "0: enough room; 1: what can wait is put off; 2: nothing is transcribed, recordings are still received.",

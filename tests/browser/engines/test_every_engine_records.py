@@ -8,7 +8,7 @@ from playwright.sync_api import Playwright
 
 from support.browsers import Tab, firefox_tab, seen, webkit_tab
 from support.microphone import Microphone, without_sound
-from support.record_page import SHORT_TEXT, error_rate, kept
+from support.record_page import SHORT_TEXT, error_rate, heard_in, kept
 from support.server import Service
 from support.waiting import wait_until
 
@@ -29,9 +29,7 @@ def record(tab: Tab, service: Service, microphone: Microphone, clip: Path) -> st
     clock_shows(tab, 7)
     tab.click("[data-testid=stop]")
     seen(tab, "[data-testid=download-srt]")
-    return str(
-        tab.evaluate("[...document.querySelectorAll('[data-testid=segment]')].map((e) => e.innerText).join(' ')")
-    )
+    return heard_in(tab)
 
 
 def clock_shows(tab: Tab, seconds: int) -> None:

@@ -11,7 +11,7 @@ from support.browsers import Tab, seen
 from support.furnished import Home
 from support.microphone import Microphone
 from support.old_page import without_modules
-from support.record_page import SHORT_TEXT, error_rate, kept
+from support.record_page import SHORT_TEXT, error_rate, heard_in, kept
 from support.waiting import wait_until
 
 MAX_ERROR_RATE = 0.3
@@ -33,6 +33,7 @@ delete Promise.prototype.finally;
 ["locks", "storage", "wakeLock", "serviceWorker", "permissions"].forEach(function (name) {
   delete Navigator.prototype[name];
 });
+["signal", "cache"].forEach(function (name) { delete Request.prototype[name]; });
 delete Blob.prototype.arrayBuffer;
 delete Crypto.prototype.randomUUID;
 delete Event.prototype.composedPath;
@@ -48,7 +49,6 @@ which Playwright needs."""
 
 PAGES = ("record", "library", "trash", "transcript", "models", "settings", "help", "not-found")
 SCRIPTS = "[...document.scripts].map((script) => script.src).join(' ')"
-SEGMENTS = "[...document.querySelectorAll('[data-testid=segment]')].map((e) => e.innerText).join(' ')"
 FAILURES = "[...document.querySelectorAll('[data-testid=error]')].map((error) => error.dataset.code)"
 CHOOSE = """(async () => {
   const bytes = await (await fetch("/api/v1/recordings/%s/audio")).blob();
@@ -83,7 +83,7 @@ def test_what_was_said_comes_back(tab: Tab, old: str, home: Home, microphone: Mi
     wait_until(lambda: seen(tab, "[data-testid=timer]") >= "0:07", "everything was said")
     tab.click("[data-testid=stop]")
     seen(tab, "[data-testid=download-srt]", PATIENCE_S)
-    heard = str(tab.evaluate(SEGMENTS))
+    heard = heard_in(tab)
     assert error_rate(SHORT_TEXT, heard) <= MAX_ERROR_RATE, heard
     # There is no encoder, and no worklet: the old way of samples is left.
     assert kept(home.service)[0]["media_type"] == "audio/wav"
@@ -95,7 +95,7 @@ def test_a_file_is_sent(tab: Tab, old: str, home: Home) -> None:
     before = len(kept(home.service))
     assert tab.evaluate(CHOOSE % home.kept.talk)
     seen(tab, "[data-testid=download-srt]", PATIENCE_S)
-    assert "Katie" in str(tab.evaluate(SEGMENTS))
+    assert "Katie" in heard_in(tab)
     assert len(kept(home.service)) == before + 1
 
 
@@ -104,6 +104,30 @@ def test_every_page_opens(tab: Tab, old: str, home: Home) -> None:
         opened(tab, f"{old}{home.kept.pages[name]}")
         wait_until(lambda: tab.evaluate("!document.querySelector('[data-testid=loading]')"), f"{name} is loaded")
         assert tab.evaluate(FAILURES) == [], name
+
+
+def test_a_title_is_changed(tab: Tab, old: str, home: Home) -> None:
+    renamed(tab, f"{old}{home.kept.pages['transcript']}", "a")
+
+
+def test_without_fetch_it_reads_and_changes(tab: Tab, home: Home) -> None:
+    with without_modules(home.service.url, f"{LACKING}delete window.fetch;") as url:
+        opened(tab, f"{url}{home.kept.pages['library']}")
+        seen(tab, "[data-testid=recording]")
+        assert tab.evaluate(FAILURES) == []
+        renamed(tab, f"{url}{home.kept.pages['transcript']}", "b")
+
+
+def renamed(tab: Tab, address: str, title: str) -> None:
+    """Give a recording another title, and read it from the service again."""
+    opened(tab, address)
+    tab.click("[data-testid=edit-title]")
+    seen(tab, "[data-testid=title-input]")
+    tab.press(title)
+    tab.press("Enter")
+    wait_until(lambda: tab.evaluate("!document.querySelector('[data-testid=title-input]')"), "the title is sent")
+    opened(tab, address)
+    wait_until(lambda: seen(tab, "h1").strip() == title, "the new title is kept")
 
 
 def test_menus_open_and_a_transcript_plays(tab: Tab, old: str, home: Home) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from care_voice.config import ENTRANCE_FOLDER
 from care_voice.domain.deploy_errors import EntranceFailed
 from care_voice.ops.entrance.keeper import Entrance
 from support.entrances import House, ended, entrance_settings, house, needs_haproxy
@@ -166,6 +168,17 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
             entrance.ensure()
 
 
+def test_only_the_complaints_of_the_last_start_are_told(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(EntranceFailed):
+            Entrance(entrance_settings(port=port), tmp_path).ensure()
+        with pytest.raises(EntranceFailed) as told:
+            Entrance(entrance_settings(metrics_port=port), tmp_path).ensure()
+    assert "frontend metrics" in told.value.message
+    assert "frontend entrance" not in told.value.message
+
+
 def test_a_second_entrance_does_not_share_the_port_unnoticed(built: House, tmp_path: Path) -> None:
     other = Entrance(entrance_settings(port=built.settings.port), tmp_path / "other")
 
@@ -197,3 +210,43 @@ def test_a_path_too_long_for_sockets_is_no_obstacle(tmp_path: Path) -> None:
         assert entrance.running
     finally:
         ended(entrance)
+
+
+def test_sockets_that_were_cleared_away_are_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("care_voice.ops.entrance.process._SETTLING_S", 0.5)
+    entrance = Entrance(entrance_settings(), tmp_path / ("long" * 30))
+    try:
+        assert entrance.ensure()
+        shutil.rmtree(entrance._sockets)
+        assert entrance.ensure()
+        assert entrance.running
+    finally:
+        ended(entrance)
+
+
+def test_a_disk_that_takes_nothing_does_not_keep_it_from_coming_back(built: House) -> None:
+    (built.run_dir / "haproxy.new").mkdir()
+    (built.run_dir / "servers.new").mkdir()
+    pid = pid_of(built.entrance)
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not is_running(pid), "HAProxy is dead")
+
+    assert built.entrance.ensure()
+    with pytest.raises(EntranceFailed, match="cannot be written"):
+        built.entrance.set_weights({"blue": 10})
+    assert shares(built, 3) == {"blue": 3}
+
+
+def test_a_stop_ends_it_where_nothing_else_is_left(tmp_path: Path) -> None:
+    with house(tmp_path / ENTRANCE_FOLDER) as built:
+        pid = pid_of(built.entrance)
+        command = [sys.executable, "-m", "care_voice", "stop"]
+        done = subprocess.run(
+            command,
+            env={**os.environ, "CARE_VOICE_DATA_DIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert "has stopped" in done.stdout
+        assert not is_running(pid)

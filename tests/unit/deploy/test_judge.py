@@ -113,3 +113,9 @@ def test_quantiles_do_not_fall(counted: list[int], first: float, second: float) 
     traffic = times(*counted)
     found = traffic.quantile(low), traffic.quantile(high)
     assert found == (None, None) or (found[0] or 0.0) <= (found[1] or 0.0) + 1e-9
+
+
+def test_alone_a_few_failed_clips_in_an_hour_are_nothing_and_several_in_a_row_are() -> None:
+    fine, failed = Probe(1.0), Probe(1.0, failure="status 503")
+    assert not judge_alone(Evidence((failed, *[fine] * 60, failed, *[fine] * 60, failed)), SETTINGS).failed
+    assert judge_alone(Evidence((*[fine] * 60, failed, failed)), SETTINGS).failed

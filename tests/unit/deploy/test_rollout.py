@@ -16,7 +16,7 @@ from care_voice.ops.deploy.rollout import Deployment, Phase, Seen, advance, begi
 from care_voice.ops.deploy.settings import DeploySettings
 
 SETTINGS = DeploySettings(step_s=10, step_max_s=100, probe_every_s=1, ready_timeout_s=60, drain_s=20, keep_s=300)
-NEW = Release("/releases/2")
+NEW = Release("/releases/2", rollout="rollout_1")
 BOTH: dict[SlotName, bool] = {"blue": True, "green": True}
 GOOD = Verdict(passed=True, warm=True, why="fine")
 BAD = Verdict(failed=True, why="wrong words: 5 of 7")
@@ -119,6 +119,48 @@ def test_a_release_that_fails_after_its_promotion_is_rolled_back_to_the_kept_one
     assert wanted(world.deployment, BOTH).takes_jobs == "blue"
     assert world.look() is Phase.ROLLED_BACK
     assert (world.deployment.active, world.deployment.slots) == ("blue", {"blue": Release(), "green": None})
+
+
+def test_a_way_back_waits_until_it_leads_somewhere() -> None:
+    world = promoted()
+    assert world.look(BAD, blue=False) is Phase.ROLLING_BACK
+    assert world.look(blue=False, later_s=50) is Phase.ROLLING_BACK
+    assert world.look() is Phase.ROLLED_BACK
+
+
+def test_a_way_back_that_leads_nowhere_is_given_up() -> None:
+    world = promoted()
+    world.look(BAD, blue=False)
+    assert world.look(blue=False, later_s=60) is Phase.PROMOTED
+    assert (world.deployment.active, world.deployment.slots) == ("green", {"blue": None, "green": NEW})
+
+
+def test_a_release_that_ended_while_the_old_one_drained_is_not_promoted() -> None:
+    world = World().begin()
+    world.look(), world.look()
+    assert world.look(green=False, later_s=30) is Phase.PROMOTING
+    assert world.look(green=False, later_s=30) is Phase.ABORTING
+
+
+def test_a_release_that_answers_is_not_taken_back_for_the_sake_of_one_that_does_not() -> None:
+    world = World().begin(5)
+    world.look(), world.look()
+    assert world.look(Verdict(warm=True), blue=False, later_s=100) is Phase.PROMOTING
+    assert world.look(blue=False) is Phase.PROMOTED
+
+
+def test_jobs_are_not_left_lying_where_the_active_release_is_down_and_another_one_is_kept() -> None:
+    world = promoted()
+    assert wanted(world.deployment, {"blue": True, "green": False}).takes_jobs == "blue"
+    world.look(BAD)
+    assert wanted(world.deployment, {"blue": False, "green": True}).takes_jobs == "blue"
+
+
+def test_an_unproved_release_gets_no_jobs_even_if_the_other_one_is_down() -> None:
+    world = World().begin(5)
+    world.look(), world.look()
+    want = wanted(world.deployment, {"blue": False, "green": True})
+    assert (want.weights, want.takes_jobs) == ({"blue": 0, "green": 100}, "blue")
 
 
 def test_a_release_that_nothing_is_kept_beside_stays_whatever_is_said() -> None:

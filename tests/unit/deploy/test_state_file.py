@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import time
 from pathlib import Path
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 
 from care_voice.domain.deploy_errors import DeploymentUnreadable, StewardNotRunning
 from care_voice.ops.deploy.releases import Release
-from care_voice.ops.deploy.rollout import Deployment, Refusal, begin
+from care_voice.ops.deploy.rollout import Deployment, Phase, Refusal, begin
 from care_voice.ops.deploy.settings import DeploySettings, parse_steps
-from care_voice.ops.deploy.state_file import DeployFolder, Intent
+from care_voice.ops.deploy.state_file import DeployFolder, Intent, taken_back_at
 
 
 @pytest.fixture
@@ -82,3 +86,36 @@ def test_steps_rise_and_leave_something_to_the_old_release() -> None:
 def test_settings_that_could_never_pass_are_refused() -> None:
     with pytest.raises(ValueError, match="STEP_MAX_S"):
         DeploySettings(step_s=30, step_max_s=40, probe_every_s=10, least_probes=4)
+
+
+def test_what_nobody_waits_for_any_more_is_not_done(folder: DeployFolder) -> None:
+    intent = folder.directory / "intent.json"
+    intent.write_bytes(msgspec.json.encode(Intent("intent_1", "stop")))
+    assert folder.take_intent() is not None
+    hour_ago = time.time() - 3600
+    os.utime(intent, (hour_ago, hour_ago))
+    assert folder.take_intent() is None
+    assert not intent.exists()
+
+
+def test_whoever_gives_up_leaves_no_question_behind(folder: DeployFolder, tmp_path: Path) -> None:
+    folder.become_steward()
+    with pytest.raises(StewardNotRunning):
+        DeployFolder(tmp_path).ask(Intent("intent_1", "stop"), timeout_s=0.2)
+    assert folder.take_intent() is None
+    (folder.directory / "state.json").write_bytes(b"{")
+    with pytest.raises(DeploymentUnreadable):
+        DeployFolder(tmp_path).ask(Intent("intent_2", "stop"), timeout_s=0.2)
+    assert folder.take_intent() is None
+
+
+def test_when_a_rollout_was_last_taken_back(folder: DeployFolder, tmp_path: Path) -> None:
+    assert taken_back_at(tmp_path) == 0.0
+    deployment = begin(Deployment(), "rollout_1", Release("image:2"), (), 1.0)
+    assert deployment.rollout is not None
+    folder.save(replace(deployment, rollout=replace(deployment.rollout, phase=Phase.ABORTED, since=7.0)))
+    assert taken_back_at(tmp_path) == 7.0
+    folder.save(replace(deployment, rollout=replace(deployment.rollout, phase=Phase.PROMOTED, since=9.0)))
+    assert taken_back_at(tmp_path) == 0.0
+    (folder.directory / "state.json").write_bytes(b"{")
+    assert taken_back_at(tmp_path) == 0.0

@@ -88,7 +88,7 @@ function members(checker: ts.TypeChecker, node: ts.Expression): ts.Symbol[] {
   return checker.getPropertiesOfType(checker.getTypeAtLocation(node));
 }
 
-it("finds every text used in some place", { timeout: 60_000 }, () => {
+it("finds every text used in some place", { timeout: 180_000 }, () => {
   const whole = program();
   const source = whole.getSourceFile(join(SOURCES, "i18n/en.ts"));
   if (!source) throw new Error("there is no English dictionary");

@@ -8,6 +8,7 @@ import { microphoneOf } from "./microphone";
 import { composedPath, contains, nodesAndTexts, rootOf, unshadowed } from "./nodes";
 import { followedByEvents, playingTold, scrollByOptions } from "./older-ways";
 import { pointFromMouse } from "./pointer";
+import { completeRequests } from "./requests";
 
 /** Gives an object what it lacks, and leaves alone what it has. */
 function complete(target: object, lacking: Record<string, PropertyDescriptor>): void {
@@ -24,6 +25,7 @@ complete(Node.prototype, { isConnected: { get: contains }, getRootNode: { value:
 complete(Element.prototype, { append: { value: nodesAndTexts }, attachShadow: { value: unshadowed } });
 complete(Event.prototype, { composedPath: { value: composedPath } });
 complete(KeyboardEvent.prototype, { key: { get: keysByName } });
+completeRequests(window);
 if (navigator.mediaDevices) complete(navigator.mediaDevices, { getUserMedia: { value: microphoneOf(navigator) } });
 if (!("PointerEvent" in window)) pointFromMouse(document);
 followedByEvents(MediaQueryList.prototype);

@@ -2,6 +2,7 @@ import { expect, it, vi } from "vitest";
 import { keysByName } from "./keys";
 import { microphoneOf } from "./microphone";
 import { playingTold, scrollByOptions } from "./older-ways";
+import { completeRequests } from "./requests";
 
 const key = (keyCode: number, shiftKey = false) => keysByName.call({ keyCode, shiftKey } as KeyboardEvent);
 
@@ -35,4 +36,35 @@ it("scrolls to and by what options say", () => {
     [3, 80],
     [1, 2],
   ]);
+});
+
+/** A page whose requests are as they were in 2016. */
+function olderPage() {
+  class Request {
+    headers = new Headers();
+    constructor(
+      readonly input: unknown,
+      readonly init: RequestInit,
+    ) {}
+  }
+  const fetch = vi.fn(async (_request: unknown) => new Response());
+  const page = { Request, fetch, AbortController };
+  completeRequests(page as unknown as typeof globalThis);
+  return { page, fetch };
+}
+
+it("gives each request a signal and who asks, and tells by a header that nothing shall be kept", () => {
+  const { page } = olderPage();
+  const { init, headers } = new page.Request("/api/v1/status", { cache: "no-store", method: "PATCH" });
+  expect(init).toMatchObject({ method: "PATCH", credentials: "same-origin", signal: { aborted: false } });
+  expect(init).not.toHaveProperty("cache");
+  expect(headers.get("Cache-Control")).toBe("no-cache");
+});
+
+it("ends a request by the signal that is given last", async () => {
+  const { page, fetch } = olderPage();
+  const { signal } = new AbortController();
+  await (page.fetch as typeof globalThis.fetch)(new page.Request("/", {}) as unknown as Request, { signal });
+  expect(fetch).toHaveBeenCalledOnce();
+  expect(fetch.mock.calls[0]?.[0]).toHaveProperty("init.signal", signal);
 });

@@ -69,7 +69,7 @@ class Comparison:
         self._wake.set()
 
     def note(self, stats: Mapping[SlotName, ServerStats]) -> None:
-        """What the entrance has counted so far."""
+        """What the entrance has counted so far; nothing while it does not answer, which is no evidence."""
         self._stats = stats
 
     def ask(self, question: Question | None) -> None:
@@ -124,10 +124,10 @@ class Comparison:
                 gathered.probes[slot].append(probe)
 
     def _traffic(self, slot: SlotName) -> Traffic | None:
-        answer = self._clients[slot].get("/metrics")
-        if answer is None or answer.status != 200:
+        answer, stats = self._clients[slot].get("/metrics"), self._stats.get(slot)
+        if answer is None or answer.status != 200 or stats is None:
             return None
         try:
-            return traffic_of(self._stats.get(slot), answer.body.decode())
+            return traffic_of(stats, answer.body.decode())
         except ValueError:
             return None

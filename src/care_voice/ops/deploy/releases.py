@@ -14,10 +14,12 @@ class Release(msgspec.Struct, frozen=True):
 
     `target` is the directory of an installation (a checkout with `.venv`) or the reference of an image; empty for the
     installation that the steward itself belongs to. `settings` are environment variables above the common ones.
+    `rollout` is the id of the one that brought it: what is deployed anew is started anew, also under the same name.
     """
 
     target: str = ""
     settings: dict[str, str] = {}
+    rollout: str = ""
 
     @property
     def name(self) -> str:

@@ -48,6 +48,7 @@ class Phase(StrEnum):
 
 ENDED = frozenset({Phase.PROMOTED, Phase.ABORTED, Phase.ROLLED_BACK})
 _UNPROVED = frozenset({Phase.STARTING, Phase.WARMING, Phase.ABORTING, Phase.ABORTED})
+_JOBS_MAY_MOVE = frozenset({Phase.PROMOTING, Phase.PROMOTED})
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -108,6 +109,9 @@ class Deployment(msgspec.Struct, frozen=True):
     answered: dict[str, Refusal | None] = {}
     """Intents that were taken up, by id, and why they were refused; the last ones."""
 
+    trouble: str = ""
+    """Why the entrance does not run as it should; empty where it does."""
+
     format: str = FORMAT
 
     @property
@@ -153,7 +157,8 @@ def advance(deployment: Deployment, seen: Seen, settings: DeploySettings) -> Dep
 
 
 def wanted(deployment: Deployment, ready: Mapping[SlotName, bool]) -> Wanted:
-    """What should be now. The slot beside the active one takes over while that one is not ready, if it can."""
+    """What should be now. The slot beside the active one takes over while that one is not ready, if it can; jobs too,
+    but for a release that was not proved yet or is being taken back."""
     active, rollout = deployment.active, deployment.rollout
     beside = other(active)
     shares = {active: ALL, beside: 0}
@@ -163,12 +168,15 @@ def wanted(deployment: Deployment, ready: Mapping[SlotName, bool]) -> Wanted:
         jobs = rollout.candidate if rollout.phase is Phase.PROMOTING else active
     elif rollout is not None and rollout.phase is Phase.ROLLING_BACK:
         shares, jobs = {active: 0, beside: ALL}, beside
-    return Wanted(deployment.slots, _without_dead(shares, deployment, ready), jobs)
+    weights = _without_dead(shares, deployment, ready)
+    if weights[jobs] == 0 and (rollout is None or rollout.phase in _JOBS_MAY_MOVE):
+        jobs = other(jobs)
+    return Wanted(deployment.slots, weights, jobs)
 
 
 def begin(deployment: Deployment, rollout_id: str, release: Release, steps: tuple[int, ...], now: float) -> Deployment:
     """Start a rollout in the slot beside the active one; what was kept there goes."""
-    candidate = other(deployment.active)
+    candidate, release = other(deployment.active), replace(release, rollout=rollout_id)
     rollout = Rollout(rollout_id, release, candidate, steps, began=now, since=now)
     rollout = _said(rollout, now, f"{release.name} starts in {candidate}")
     past = (*deployment.past, deployment.rollout) if deployment.rollout else deployment.past
@@ -205,7 +213,7 @@ class _Move:
     settings: DeploySettings
 
     def starting(self) -> Deployment:
-        if self.seen.ready.get(self.rollout.candidate):
+        if self._is_ready(self.rollout.candidate):
             return self._to(Phase.WARMING, "ready")
         if self.seen.starts.get(self.rollout.candidate, 0) > _MOST_STARTS:
             return self._back(f"it ended {_MOST_STARTS} times while it started; its log says why")
@@ -231,7 +239,11 @@ class _Move:
             return self._back(f"at {share} %: {verdict.why}")
         if verdict.passed and self._held_s >= self.settings.step_s:
             return self._next_step(f"{share} % went well ({verdict.why})")
-        if self._held_s >= self.settings.step_max_s:
+        late, old = self._held_s >= self.settings.step_max_s, other(self.rollout.candidate)
+        if late and verdict.warm and not self._is_ready(old):
+            # It may be what mends an outage: to take it back would leave nobody who answers.
+            return self._to(Phase.PROMOTING, f"the old release does not answer ({verdict.why})")
+        if late:
             return self._back(f"at {share} %: no verdict in time ({verdict.why})")
         return self.deployment
 
@@ -240,6 +252,9 @@ class _Move:
         candidate, old = self.rollout.candidate, other(self.rollout.candidate)
         if self.seen.verdict.failed:
             return self._back(f"at {ALL} %: {self.seen.verdict.why}")
+        if not self._is_ready(candidate):
+            late = self._held_s >= self.settings.ready_timeout_s
+            return self._back(f"at {ALL} %: not ready any more") if late else self.deployment
         if not self._drained(old):
             return self.deployment
         kept_until = self.seen.now + self.settings.keep_s
@@ -265,7 +280,15 @@ class _Move:
         return _to(left, self.rollout, Phase.ABORTED, self.seen.now, text)
 
     def rolling_back(self) -> Deployment:
+        """The way back leads to a release that answers; where the old one does not, the one that does goes on."""
         candidate = self.rollout.candidate
+        old = other(candidate)
+        is_late = self._held_s >= self.settings.ready_timeout_s
+        if not self._is_ready(old) and not is_late:
+            return self.deployment
+        if not self._is_ready(old) and self._is_ready(candidate):
+            left, text = _let_go(self.deployment, old), f"{old} is not ready: {candidate} goes on"
+            return _to(left, self.rollout, Phase.PROMOTED, self.seen.now, text)
         if not self._drained(candidate):
             return self.deployment
         back = replace(_let_go(self.deployment, candidate), active=other(candidate))
@@ -273,6 +296,9 @@ class _Move:
 
     def stay(self) -> Deployment:
         return self.deployment
+
+    def _is_ready(self, slot: SlotName) -> bool:
+        return bool(self.seen.ready.get(slot))
 
     @property
     def _held_s(self) -> float:

@@ -20,11 +20,17 @@ from filelock import FileLock, Timeout
 
 from care_voice.domain.deploy_errors import DeploymentUnreadable, StewardNotRunning
 from care_voice.ops.deploy.releases import Release
-from care_voice.ops.deploy.rollout import FORMAT, Deployment, Refusal
+from care_voice.ops.deploy.rollout import FORMAT, Deployment, Phase, Refusal
 
 FOLDER = "deploy"
 Verb = Literal["start", "promote", "abort", "rollback", "stop"]
 _POLL_S = 0.1
+_STALE_S = 60.0
+"""An intent that is older has nobody who waits for it: whoever asked was killed, or there was no steward."""
+
+_PATIENCE_S = 1.0
+"""Whoever only looks whether the lock is held has it for a moment."""
+_TAKEN_BACK = frozenset({Phase.ABORTED, Phase.ROLLED_BACK})
 
 
 class Intent(msgspec.Struct, frozen=True):
@@ -75,8 +81,11 @@ class DeployFolder:
         _write_durably(self._intent, msgspec.json.encode(intent))
 
     def take_intent(self) -> Intent | None:
-        """What is asked; it stays until `forget_intent`. None for nothing, or for what cannot be read."""
+        """What is asked; it stays until `forget_intent`. None for nothing, for what cannot be read or is too old."""
         try:
+            if time.time() - self._intent.stat().st_mtime > _STALE_S:
+                self.forget_intent()
+                return None
             return msgspec.json.decode(self._intent.read_bytes(), type=Intent)
         except FileNotFoundError:
             return None
@@ -99,13 +108,18 @@ class DeployFolder:
             raise StewardNotRunning
         with self._one_who_asks(timeout_s):
             self.leave(intent)
-            deadline = time.monotonic() + timeout_s
-            while time.monotonic() < deadline:
-                found = self.load()
-                if found is not None and intent.id in found.answered:
-                    return found.answered[intent.id]
-                time.sleep(_POLL_S)
-            self.forget_intent()
+            try:
+                return self._answer(intent.id, time.monotonic() + timeout_s)
+            finally:
+                # Whoever gives up, also by Ctrl-C, wants nothing any more.
+                self.forget_intent()
+
+    def _answer(self, intent_id: str, deadline: float) -> Refusal | None:
+        while time.monotonic() < deadline:
+            found = self.load()
+            if found is not None and intent_id in found.answered:
+                return found.answered[intent_id]
+            time.sleep(_POLL_S)
         raise StewardNotRunning
 
     @property
@@ -123,7 +137,7 @@ class DeployFolder:
         """Take the steward's place until this process ends; False where another one has it."""
         self.make()
         try:
-            self._lock.acquire(blocking=False)
+            self._lock.acquire(timeout=_PATIENCE_S)
         except Timeout:
             return False
         return True
@@ -139,6 +153,16 @@ class DeployFolder:
                 yield
         except Timeout:
             raise StewardNotRunning from None
+
+
+def taken_back_at(data_dir: Path) -> float:
+    """When a rollout was last taken back (Unix seconds); 0 for never, or where that cannot be read."""
+    try:
+        deployment = DeployFolder(data_dir).load() or Deployment()
+    except DeploymentUnreadable:
+        return 0.0
+    rollouts = [*deployment.past, *([deployment.rollout] if deployment.rollout else [])]
+    return max((rollout.since for rollout in rollouts if rollout.phase in _TAKEN_BACK), default=0.0)
 
 
 def _write_durably(path: Path, content: bytes) -> None:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Thread
 
 import structlog
@@ -53,6 +54,7 @@ log = structlog.get_logger(__name__)
 LOOK_EVERY_S = 0.25
 _FIRST_RESTART_S, _MAX_RESTART_S, _STEADY_S = 1.0, 60.0, 60.0
 _STOP_LIMIT_S = 180.0
+_MIGRATE_AGAIN_S = 60.0
 _GOODBYE_S = 2.0
 """For the entrance when no slot is left: only idle connections can be open still."""
 _ANSWERS_KEPT = 20
@@ -70,6 +72,8 @@ class _Slot:
     starts: int = 0
     takes_jobs: bool | None = None
     stop_asked: float | None = None
+    release: Release | None = None
+    """What the rest is about."""
 
 
 class Steward:
@@ -85,9 +89,11 @@ class Steward:
         settings: DeploySettings,
         *,
         model: str,
+        stop_limit_s: float = _STOP_LIMIT_S,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`model` is what a slot serves where its release does not say otherwise."""
+        """`model` is what a slot serves where its release does not say otherwise. One that was told to stop is killed
+        after `stop_limit_s`."""
         self._folder = folder
         self._host = host
         self._entrance = entrance
@@ -95,33 +101,71 @@ class Steward:
         self._comparison = comparison
         self._settings = settings
         self._model = model
+        self._stop_limit_s = stop_limit_s
         self._clock = clock
         self._slots = {slot: _Slot() for slot in SLOTS}
         self._weights: Mapping[SlotName, int] = {}
-        self._trouble: dict[str, str] = {}
+        self._troubles: dict[str, str] = {}
         self._migrations_due = True
+        self._migrate_from = 0.0
         self.deployment = replace(folder.load() or Deployment(), stopping=False)
 
     def look(self) -> bool:
         """One look; whether there is more to do. Only a stop that was asked for ends it.
 
-        Raises:
-            OSError: What is remembered cannot be written.
+        What goes wrong with one part is said, and tried again; all others are looked after meanwhile. While the state
+        cannot be written nothing goes on, and what was written last is what should be.
         """
-        self._take_up_intent()
-        ready = self._watcher.ready
+        self._guarded("intent", self._take_up_intent)
+        ready = self._ready()
+        self._guarded("state", lambda: self._go_on(ready))
+        want = wanted(self.deployment, ready)
+        # Whoever is to stop must get no traffic any more.
+        self._guarded("entrance", lambda: self._tend_entrance(want))
+        for slot in SLOTS:
+            self._guarded(slot, partial(self._tend, slot, want, ready.get(slot, False)))
+        self._guarded("migrations", lambda: self._finish_migrations(ready))
+        self._comparison.ask(self._question())
+        if self.deployment.stopping and self._all_ended():
+            self._guarded("end", self._clear_up)
+            return False
+        return True
+
+    def _ready(self) -> dict[SlotName, bool]:
+        """Of the releases that should run. One that is still there in the place of another one does not count."""
+        return {slot: said and self._runs_rightly(slot) for slot, said in self._watcher.ready.items()}
+
+    def _runs_rightly(self, slot: SlotName) -> bool:
+        release = self.deployment.slots[slot]
+        with suppress(DeployError):
+            return release is not None and self._host.running(slot) == release
+        return False
+
+    def _go_on(self, ready: Mapping[SlotName, bool]) -> None:
         stats = self._ask_entrance()
         self._comparison.note(stats)
         sessions = {slot: its.sessions for slot, its in stats.items()}
-        starts = {slot: mine.starts for slot, mine in self._slots.items()}
-        seen = Seen(self._clock(), ready, sessions, starts, self._comparison.verdict())
+        seen = Seen(self._clock(), ready, sessions, self._starts, self._comparison.verdict())
         self._remember(advance(self.deployment, seen, self._settings))
-        want = wanted(self.deployment, ready)
-        # Whoever is to stop must get no traffic any more.
-        self._tend_entrance(want)
-        self._tend_slots(want, ready)
-        self._comparison.ask(self._question())
-        return not self._has_stopped()
+
+    @property
+    def _starts(self) -> dict[SlotName, int]:
+        releases = self.deployment.slots
+        return {slot: mine.starts for slot, mine in self._slots.items() if mine.release == releases[slot]}
+
+    def _guarded(self, part: str, act: Callable[[], None]) -> None:
+        """What goes wrong is said once, and not at each look."""
+        try:
+            act()
+        except Exception as error:  # nothing may end the steward: the next look may find it mended
+            told = error.message if isinstance(error, CareVoiceError) else f"{type(error).__name__}: {error}"
+            if self._troubles.get(part) != told:
+                advice = error.advice if isinstance(error, CareVoiceError) else ""
+                known = isinstance(error, CareVoiceError | OSError)
+                log.error("steward_trouble", part=part, detail=told, hint=advice, exc_info=not known)
+            self._troubles[part] = told
+        else:
+            self._troubles.pop(part, None)
 
     # --- what is asked ------------------------------------------------------------------------------------------------
 
@@ -136,6 +180,12 @@ class Steward:
             except CareVoiceError as error:
                 changed, refusal = self.deployment, Refusal(error.code, error.message, error.advice)
                 log.warning("intent_refused", verb=intent.verb, code=error.code, detail=error.message)
+            except Exception:  # else it would be tried at each look
+                changed, refusal = (
+                    self.deployment,
+                    Refusal(CareVoiceError.code, "Something unexpected.", "See the log."),
+                )
+                log.exception("intent_refused", verb=intent.verb)
             answers = {**changed.answered, intent.id: refusal}
             kept = dict(list(answers.items())[-_ANSWERS_KEPT:])
             self._remember(replace(changed, answered=kept))
@@ -170,7 +220,7 @@ class Steward:
         running = self.deployment.running
         if running is None:
             raise NoRollout
-        if running.phase not in (Phase.WARMING, Phase.CANARY) or not self._watcher.ready.get(running.candidate):
+        if running.phase not in (Phase.WARMING, Phase.CANARY) or not self._ready().get(running.candidate):
             raise CandidateNotReady(phase=running.phase.value)
         return self.deployment
 
@@ -184,17 +234,6 @@ class Steward:
 
     # --- what is done -------------------------------------------------------------------------------------------------
 
-    def _tend_slots(self, want: Wanted, ready: Mapping[SlotName, bool]) -> None:
-        for slot in SLOTS:
-            try:
-                self._tend(slot, want, ready.get(slot, False))
-            except DeployError as error:
-                self._say_trouble(slot, error)
-            else:
-                self._trouble.pop(slot, None)
-        with suppress(DeployError):
-            self._finish_migrations(ready)
-
     def _tend(self, slot: SlotName, want: Wanted, ready: bool) -> None:
         mine, release = self._slots[slot], None if self.deployment.stopping else want.slots[slot]
         running = self._host.running(slot)
@@ -202,7 +241,7 @@ class Steward:
             self._tend_empty(slot, release, want)
         elif running != release:
             self._end(slot)
-        elif self._watcher.silent_s(slot) >= self._settings.hang_s:
+        elif self._watcher.silent_s(slot) >= self._patience_s(slot):
             log.error("slot_hangs", slot=slot, silent_s=round(self._watcher.silent_s(slot)))
             self._watcher.forget(slot)
             self._host.kill(slot)
@@ -211,12 +250,17 @@ class Steward:
         else:
             mine.ready_since = None
 
+    def _patience_s(self, slot: SlotName) -> float:
+        """Until the first answer it may still be loading; one that a steward found may hang since before."""
+        heard = self._watcher.was_heard(slot)
+        return self._settings.hang_s if heard else max(self._settings.hang_s, self._settings.ready_timeout_s)
+
     def _tend_empty(self, slot: SlotName, release: Release | None, want: Wanted) -> None:
         mine, now = self._slots[slot], time.monotonic()
         mine.stop_asked, mine.takes_jobs = None, None
         self._watcher.forget(slot)
-        if release is None:
-            self._slots[slot] = _Slot()
+        if release != mine.release:
+            self._slots[slot] = mine = _Slot(release=release)
         if release is None or now < mine.next_start:
             return
         if mine.ready_since is not None and now - mine.ready_since >= _STEADY_S:
@@ -224,13 +268,15 @@ class Steward:
         mine.ready_since = None
         standby = want.takes_jobs != slot
         mine.starts += 1
+        mine.next_start = now + max(_FIRST_RESTART_S, mine.backoff.next_s())
         log.info("slot_starts", slot=slot, release=release.name, standby=standby)
         try:
             self._host.start(slot, release, standby=standby)
             mine.takes_jobs = not standby
         except CareVoiceError as error:
             log.error("slot_start_failed", slot=slot, code=error.code, detail=error.message, hint=error.advice)
-        mine.next_start = now + max(_FIRST_RESTART_S, mine.backoff.next_s())
+        except OSError as error:
+            log.error("slot_start_failed", slot=slot, detail=str(error))
 
     def _end(self, slot: SlotName) -> None:
         """Asked once, as a second signal would cut off what it still has in hand; killed where it does not end."""
@@ -239,7 +285,7 @@ class Steward:
             log.info("slot_stops", slot=slot)
             self._host.stop(slot)
             mine.stop_asked, mine.starts, mine.next_start = now, 0, now
-        elif now - mine.stop_asked >= _STOP_LIMIT_S:
+        elif now - mine.stop_asked >= self._stop_limit_s:
             log.error("slot_does_not_stop", slot=slot)
             self._host.kill(slot)
 
@@ -254,8 +300,6 @@ class Steward:
 
     def _tend_entrance(self, want: Wanted) -> None:
         if self.deployment.stopping:
-            if self._all_ended():
-                self._entrance.stop(_GOODBYE_S)
             return
         try:
             if self._entrance.ensure():
@@ -265,22 +309,20 @@ class Steward:
                 self._entrance.set_weights(want.weights)
                 self._weights = want.weights
         except DeployError as error:
-            self._say_trouble("entrance", error)
-        else:
-            self._trouble.pop("entrance", None)
+            self._remember(replace(self.deployment, trouble=f"{error.message} {error.advice}"))
+            raise
+        self._remember(replace(self.deployment, trouble=""))
+
+    def _clear_up(self) -> None:
+        self._entrance.stop(_GOODBYE_S)
+        for slot in SLOTS:
+            self._host.clear(slot)
 
     def _ask_entrance(self) -> Mapping[SlotName, ServerStats]:
-        try:
+        """Nothing where it does not answer, which whoever tends it says."""
+        with suppress(DeployError):
             return self._entrance.stats() if self._entrance.running else {}
-        except DeployError as error:
-            self._say_trouble("entrance", error)
-            return {}
-
-    def _say_trouble(self, where: str, error: DeployError) -> None:
-        """Once, and not at each look."""
-        if self._trouble.get(where) != error.message:
-            log.error("trouble", where=where, code=error.code, detail=error.message, hint=error.advice)
-        self._trouble[where] = error.message
+        return {}
 
     # --- what is compared, and remembered -----------------------------------------------------------------------------
 
@@ -304,16 +346,18 @@ class Steward:
     def _remember(self, following: Deployment) -> None:
         if following == self.deployment:
             return
-        before, self.deployment = self.deployment, following
+        # Written first: what is done must never be ahead of what the next steward would read.
         self._folder.save(following)
+        before, self.deployment = self.deployment, following
         _log_lines(before.rollout, following.rollout)
         self._migrations_due = self._migrations_due or _alone_now(before, following)
 
     def _finish_migrations(self, ready: Mapping[SlotName, bool]) -> None:
         """What an older release could not live with is applied once none runs any more; beside all else."""
         active, beside = self.deployment.active, other(self.deployment.active)
-        due = self._migrations_due and ready.get(active) and self.deployment.slots[beside] is None
-        if due and self._host.running(beside) is None:
+        alone = self.deployment.slots[beside] is None and self._host.running(beside) is None
+        due = self._migrations_due and time.monotonic() >= self._migrate_from
+        if due and alone and ready.get(active):
             self._migrations_due = False
             Thread(target=self._migrate, args=(active,), name="migrations", daemon=True).start()
 
@@ -322,19 +366,14 @@ class Steward:
             self._host.finish_migrations(slot)
         except DeployError as error:
             log.error("migrations_unfinished", code=error.code, detail=error.message, why=str(error.__cause__))
-
-    def _has_stopped(self) -> bool:
-        if not self.deployment.stopping or not self._all_ended():
-            return False
-        for slot in SLOTS:
-            self._host.clear(slot)
-        return True
+            self._migrate_from = time.monotonic() + _MIGRATE_AGAIN_S
+            self._migrations_due = True
 
     def _all_ended(self) -> bool:
-        try:
+        """Not where that cannot be known."""
+        with suppress(DeployError):
             return all(self._host.running(slot) is None for slot in SLOTS)
-        except DeployError:
-            return False
+        return False
 
 
 def _alone_now(before: Deployment, after: Deployment) -> bool:

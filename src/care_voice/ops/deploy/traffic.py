@@ -15,7 +15,7 @@ _TIMED_ROUTE = "/v1/audio/transcriptions"
 those who send them."""
 
 
-def traffic_of(stats: ServerStats | None, metrics: str) -> Traffic:
+def traffic_of(stats: ServerStats, metrics: str) -> Traffic:
     """Requests and failures as the entrance has counted them; times from the text exposition of a service's metrics.
 
     Raises:
@@ -23,8 +23,7 @@ def traffic_of(stats: ServerStats | None, metrics: str) -> Traffic:
     """
     buckets = _buckets(metrics)
     bounds = tuple(sorted(buckets))
-    requests, failures = (stats.requests, stats.failures) if stats is not None else (0, 0)
-    return Traffic(requests, failures, bounds, tuple(buckets[bound] for bound in bounds))
+    return Traffic(stats.requests, stats.failures, bounds, tuple(buckets[bound] for bound in bounds))
 
 
 def _buckets(metrics: str) -> dict[float, float]:

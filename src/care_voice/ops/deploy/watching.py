@@ -73,7 +73,10 @@ class Watcher:
     def __init__(self, clients: Mapping[SlotName, SlotClient]) -> None:
         self._clients = clients
         self._ready: dict[SlotName, bool] = {}
-        self._heard: dict[SlotName, float] = {}
+        self._silent: dict[SlotName, float] = dict.fromkeys(clients, 0.0)
+        self._heard = set[SlotName]()
+        self._tenants = dict.fromkeys(clients, 0)
+        self._lock = threading.Lock()
         self._ends = threading.Event()
 
     def start(self) -> None:
@@ -91,24 +94,38 @@ class Watcher:
         return dict(self._ready)
 
     def silent_s(self, slot: SlotName) -> float:
-        """Seconds in which the slot's event loop has not answered; 0 before it has answered once."""
-        heard = self._heard.get(slot)
-        return 0.0 if heard is None else time.monotonic() - heard
+        """Seconds of looking in which the slot's event loop has not answered. Time in which nobody looked does not
+        count: where this process was held up, the slots need not have been."""
+        return self._silent[slot]
+
+    def was_heard(self, slot: SlotName) -> bool:
+        """Whether what runs in the slot has answered at all."""
+        return slot in self._heard
 
     def forget(self, slot: SlotName) -> None:
         """Something else runs in the slot now, or nothing."""
-        self._ready[slot] = False
-        self._heard.pop(slot, None)
+        with self._lock:
+            self._tenants[slot] += 1
+            self._ready[slot], self._silent[slot] = False, 0.0
+            self._heard.discard(slot)
 
     def _look_for_ever(self, slot: SlotName) -> None:
         while not self._ends.wait(_LOOK_EVERY_S):
             self._look(slot)
 
     def _look(self, slot: SlotName) -> None:
+        tenant, began = self._tenants[slot], time.monotonic()
         answer = self._clients[slot].get("/health/ready")
-        self._ready[slot] = answer is not None and answer.status == 200
-        if answer is not None:
-            self._heard[slot] = time.monotonic()
+        looked_s = min(time.monotonic() - began, _LOOK_TIMEOUT_S) + _LOOK_EVERY_S
+        with self._lock:
+            if tenant != self._tenants[slot]:
+                return  # that was said of whatever ran there before
+            self._ready[slot] = answer is not None and answer.status == 200
+            if answer is None:
+                self._silent[slot] += looked_s
+            else:
+                self._silent[slot] = 0.0
+                self._heard.add(slot)
 
 
 def _text(body: bytes) -> str:

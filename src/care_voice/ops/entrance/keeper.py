@@ -23,7 +23,7 @@ _NO_STATES = "1\n"
 """The version of the format, and nothing else."""
 
 _UP_S = 15.0
-_TRY_AGAIN = "It is tried again; its log is haproxy.log in the run directory of the data directory."
+_TRY_AGAIN = "It is tried again; its log is entrance/haproxy.log in the data directory."
 
 
 class Entrance:
@@ -52,6 +52,8 @@ class Entrance:
             EntranceFailed: The settings do not fit, a port is taken, or it does not come up.
         """
         self._haproxy.trim_log()
+        # What lies in a temporary directory may be cleared away.
+        self._sockets.mkdir(mode=0o700, exist_ok=True)
         text, pid = self._text(), self._haproxy.settled()
         if pid is not None and self._runs(text):
             return False
@@ -120,7 +122,11 @@ class Entrance:
         return False
 
     def _write(self, text: str) -> None:
-        """The file gets its name once HAProxy has found nothing wrong with it."""
+        """The file gets its name once HAProxy has found nothing wrong with it. What is there already is not written
+        again: a full disk must not keep HAProxy from coming back."""
+        if self._state.exists() and _text_of(self._haproxy.config) == text:
+            self._haproxy.check(self._haproxy.config)
+            return
         fresh = self._haproxy.config.with_suffix(".new")
         fresh.write_text(text, encoding="utf-8")
         if not self._state.exists():
@@ -136,9 +142,12 @@ class Entrance:
 
     def _save(self) -> None:
         """Weights and states, for the next start."""
-        fresh = self._state.with_suffix(".new")
-        fresh.write_text(self._ask("show servers state"), encoding="ascii")
-        fresh.replace(self._state)
+        fresh, states = self._state.with_suffix(".new"), self._ask("show servers state")
+        try:
+            fresh.write_text(states, encoding="ascii")
+            fresh.replace(self._state)
+        except OSError as error:
+            raise EntranceFailed(why=f"{self._state} cannot be written: {error.strerror}", advice=_TRY_AGAIN) from error
 
     def _ask(self, question: str) -> str:
         try:
@@ -153,6 +162,12 @@ def _weighing(slot: SlotName, weight: int) -> list[str]:
     return [
         f"set server {backend}/{slot} {change}" for backend in (PAIR, DOOR) for change in (*changes, f"state {state}")
     ]
+
+
+def _text_of(path: Path) -> str:
+    with suppress(OSError, UnicodeDecodeError):
+        return path.read_text(encoding="utf-8")
+    return ""
 
 
 def _content(certificate: str) -> bytes:

@@ -31,6 +31,7 @@ class Haproxy:
         self._log = run_dir / "haproxy.log"
         self._socket = sockets / "master.sock"
         self._child = 0
+        self._said_before = 0
 
     @property
     def pid(self) -> int | None:
@@ -56,15 +57,18 @@ class Haproxy:
                 "Install HAProxy (apt-get install haproxy), or set CARE_VOICE_ENTRANCE__HAPROXY or __ENABLED=false."
             )
             raise EntranceFailed(why=f"the program '{self._program}' is missing", advice=advice)
-        found = subprocess.run(
-            [program, "-c", "-f", str(config)], capture_output=True, text=True, timeout=_CHECK_S, check=False
-        )
+        command = [program, "-c", "-f", str(config)]
+        try:
+            found = subprocess.run(command, capture_output=True, text=True, timeout=_CHECK_S, check=False)
+        except subprocess.TimeoutExpired as error:
+            raise EntranceFailed(why=f"it does not check {config} in time", advice="It is tried again.") from error
         if found.returncode != 0:
             raise EntranceFailed(why=_alerts(found.stderr), advice=f"See the settings of ENTRANCE and {config}.")
 
     def start(self) -> None:
         """In a session of its own, so that it lives on without whoever started it. What hangs is ended first."""
         self._end_hung()
+        self._said_before = self._log_bytes()
         command = [self._program, "-W", "-S", str(self._socket), "-f", str(self.config), "-p", str(self._pid_path)]
         streams = [
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
@@ -78,12 +82,15 @@ class Haproxy:
         """Begin the log anew when it is large, and keep the old one beside it. HAProxy goes on in the same file."""
         with suppress(FileNotFoundError):
             if self._log.stat().st_size > _LARGEST_LOG_BYTES:
-                shutil.copyfile(self._log, self._log.with_suffix(".log.1"))
+                with suppress(OSError):  # a full disk needs the room all the more
+                    shutil.copyfile(self._log, self._log.with_suffix(".log.1"))
                 os.truncate(self._log, 0)
 
     def reload(self, pid: int) -> None:
         """Take the file anew; connections and what is under way are kept."""
-        os.kill(pid, signal.SIGUSR2)
+        self._said_before = self._log_bytes()
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGUSR2)
 
     def wait(self, condition: Callable[[], bool], timeout_s: float) -> bool:
         """Whether it holds in time; at once False when the process that was started here has ended."""
@@ -95,20 +102,28 @@ class Haproxy:
         return True
 
     def said(self) -> str:
-        """What it complained of last."""
-        with suppress(OSError):
-            return _alerts(self._log.read_text(encoding="utf-8", errors="replace")[-_TELLING_BYTES:])
+        """What it has complained of since it was started or reloaded here."""
+        with suppress(OSError), self._log.open("rb") as log:
+            log.seek(max(self._said_before, self._log_bytes() - _TELLING_BYTES))
+            return _alerts(log.read().decode(errors="replace"))
         return "it says nothing"
 
     def stop(self, pid: int, timeout_s: float) -> bool:
         """Close the port, and end with the last request, which is cut off after the time; whether it was in time."""
-        os.kill(pid, signal.SIGUSR1)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGUSR1)
         if self._gone(pid, timeout_s):
             return True
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
         self._gone(pid, _CHECK_S)
         return False
+
+    def _log_bytes(self) -> int:
+        try:
+            return self._log.stat().st_size
+        except FileNotFoundError:
+            return 0
 
     def _gone(self, pid: int, timeout_s: float) -> bool:
         deadline = time.monotonic() + timeout_s
@@ -122,7 +137,8 @@ class Haproxy:
         """A master that does not answer but still holds the port: its workers end with it."""
         pid = self._on_file()
         if pid is not None:
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
             self._gone(pid, _CHECK_S)
 
     def _on_file(self) -> int | None:
@@ -157,4 +173,4 @@ class Haproxy:
 def _alerts(output: str) -> str:
     """The complaints without their decoration."""
     lines = [line.split(" : ", 1)[-1].strip() for line in output.splitlines() if "[ALERT]" in line]
-    return "; ".join(lines[:3]) or output.strip()[-300:] or "it says nothing"
+    return "; ".join(dict.fromkeys(lines[:3])) or output.strip()[-300:] or "it says nothing"

@@ -17,6 +17,8 @@ from care_voice.domain.deploy_errors import DeployError, ReleaseInvalid
 from care_voice.ops.deploy.releases import Release, SlotName
 
 _MIGRATION_S = 600.0
+_ASKED = "stop.asked"
+"""The pid that was told to stop, so that another steward does not tell it once more."""
 
 
 class ProcessHost:
@@ -42,6 +44,7 @@ class ProcessHost:
         run_dir = self._run_dir(slot)
         run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         program = _program(release)
+        (run_dir / _ASKED).unlink(missing_ok=True)
         (run_dir / "release.json").write_bytes(msgspec.json.encode(release))
         environment = self._environment(slot, release) | {"CARE_VOICE_JOBS__STANDBY": str(standby).lower()}
         with (run_dir / "server.log").open("ab") as log:
@@ -68,8 +71,13 @@ class ProcessHost:
         self._signal(slot, signal.SIGUSR2)
 
     def stop(self, slot: SlotName) -> None:
-        """Ask it to drain and end, without waiting for it."""
+        """Ask it to drain and end, without waiting for it; once, as a second signal cuts off what it has in hand."""
+        pid, asked = self._pid(slot), self._run_dir(slot) / _ASKED
+        if pid is None or _number_in(asked) == pid:
+            return
         self._signal(slot, signal.SIGTERM)
+        with suppress(OSError):
+            asked.write_text(str(pid), encoding="ascii")
 
     def kill(self, slot: SlotName) -> None:
         """End it now."""
@@ -80,7 +88,10 @@ class ProcessHost:
 
     def finish_migrations(self, slot: SlotName) -> None:
         """Apply what no older release could live with, by the program in the slot. Raises DeployError."""
-        release = self.running(slot) or Release()
+        release = self.running(slot)
+        if release is None:
+            # By another program it could be more than the release that comes back there can live with.
+            raise DeployError from RuntimeError(f"nothing runs in {slot}")
         command = [*_program(release), "db", "migrate", "--after"]
         environment = self._environment(slot, release)
         try:
@@ -114,15 +125,19 @@ class ProcessHost:
             with FileLock(run_dir / "server.lock").acquire(blocking=False):
                 return None
         except Timeout:
-            with suppress(OSError, ValueError):
-                return int((run_dir / "server.pid").read_text(encoding="ascii"))
-        return None
+            return _number_in(run_dir / "server.pid")
 
     def _signal(self, slot: SlotName, number: signal.Signals) -> None:
         pid = self._pid(slot)
         if pid is not None:
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
+
+
+def _number_in(path: Path) -> int | None:
+    with suppress(OSError, ValueError):
+        return int(path.read_text(encoding="ascii"))
+    return None
 
 
 def _program(release: Release) -> list[str]:

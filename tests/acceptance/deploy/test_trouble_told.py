@@ -1,0 +1,72 @@
+"""What an operator reads where nobody gets in, although all that runs looks well from within."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from support.deployments import Stewarded
+from support.waiting import wait_until
+
+pytestmark = [
+    pytest.mark.skipif(shutil.which("haproxy") is None, reason="HAProxy is not installed"),
+    pytest.mark.timeout(400),
+]
+
+
+@pytest.fixture
+def fresh(parrot_store: Path, tmp_path: Path) -> Iterator[Stewarded]:
+    """Not started yet."""
+    made = Stewarded(tmp_path, parrot_store, {"MODEL": "parrot"})
+    try:
+        yield made
+    finally:
+        made.end()
+
+
+@contextmanager
+def somebody_else(port: int) -> Iterator[None]:
+    """A web server that knows nothing of us, and says so in its own words (501, a page)."""
+    server = ThreadingHTTPServer(("127.0.0.1", port), BaseHTTPRequestHandler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_an_entrance_that_cannot_listen_is_told_and_mends_itself(fresh: Stewarded) -> None:
+    port = fresh.ports["ENTRANCE__PORT"]
+    with socket.create_server(("127.0.0.1", port)):
+        for verb in (("start",), ("deploy", "status")):
+            told = fresh.run(*verb, check=False)
+            assert (told.returncode, "Address already in use" in told.stderr) == (1, True), told.stdout + told.stderr
+            assert "Ready" not in told.stdout
+        assert fresh.state["states"] == {"blue": "ready"}
+    wait_until(fresh.is_ready, "the entrance is tried again")
+    shown = fresh.run("deploy", "status").stdout
+    assert f"Entrance: http://localhost:{port}" in shown
+    assert "ready" in shown
+    again = fresh.run("start").stdout
+    assert "running already" in again
+    assert "deploy start" in again, "what to do to serve anything else"
+
+
+def test_a_port_of_a_slot_that_another_program_has_is_no_riddle(fresh: Stewarded) -> None:
+    log = fresh.data_dir / "slots" / "blue" / "run" / "server.log"
+    with somebody_else(fresh.ports["ENTRANCE__BLUE_PORT"]):
+        told = fresh.run("start", "--timeout", "10", check=False)
+        assert (told.returncode, str(log) in told.stderr) == (1, True), told.stdout + told.stderr
+        wait_until(lambda: "API__PORT" in log.read_text(), "the slot has tried it")
+        shown = json.loads(fresh.run("deploy", "status", "--json").stdout)
+        assert shown["states"] == {"blue": "answers 501"}
+        assert f"Why blue is not ready: {log}" in fresh.run("deploy", "status").stdout
