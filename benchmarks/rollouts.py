@@ -73,8 +73,7 @@ class World:
 
     def aborted(self) -> str:
         self._until_canary()
-        # Past the command line, whose start may take longer than a step where much else goes on.
-        DeployFolder(self.made.data_dir).ask(Intent(token_hex(8), "abort"))
+        self._folder.ask(Intent(token_hex(8), "abort"))
         self.made.wait_phase("aborted", "promoted")
         return self.phase
 
@@ -87,7 +86,10 @@ class World:
 
     def candidate_killed(self) -> str:
         self._until_canary()
-        self.made.kill(self.made.pid(self.made.state["rollout"]["candidate"]))
+        deployment = self._folder.load()
+        assert deployment is not None
+        assert deployment.running is not None, "it was over before the kill"
+        self.made.kill(self.made.pid(deployment.running.candidate))
         self.made.wait_phase("promoted", "aborted")
         return self.phase
 
@@ -108,6 +110,11 @@ class World:
     def phase(self) -> str:
         rollout = self.made.state["rollout"]
         return ": ".join(part for part in (rollout["phase"].replace("_", " "), rollout["reason"]) if part)
+
+    @property
+    def _folder(self) -> DeployFolder:
+        """Past the command line, whose start may take longer than a step where much else goes on."""
+        return DeployFolder(self.made.data_dir)
 
     def _until_canary(self) -> None:
         self.made.deploy("start", "--no-follow", "--set", "CARE_VOICE_LOG_LEVEL=warning")
