@@ -109,7 +109,8 @@ class World:
     @property
     def phase(self) -> str:
         rollout = self.made.state["rollout"]
-        return ": ".join(part for part in (rollout["phase"].replace("_", " "), rollout["reason"]) if part)
+        phase, reason = rollout["phase"].replace("_", " "), rollout["reason"]
+        return f"{phase}: {reason}" if reason and not reason.endswith("by hand") else reason or phase
 
     @property
     def _folder(self) -> DeployFolder:
