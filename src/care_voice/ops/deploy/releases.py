@@ -18,6 +18,8 @@ class Release(msgspec.Struct, frozen=True):
 
     target: str = ""
     settings: dict[str, str] = {}
+    rollout: str = ""
+    """By which rollout it came: what is deployed anew is started anew, also where it is called the same."""
 
     @property
     def name(self) -> str:

@@ -106,7 +106,7 @@ class Steward:
             OSError: What is remembered cannot be written.
         """
         self._take_up_intent()
-        ready = self._watcher.ready
+        ready = self._ready()
         stats = self._ask_entrance()
         self._comparison.note(stats)
         sessions = {slot: its.sessions for slot, its in stats.items()}
@@ -163,7 +163,9 @@ class Steward:
             raise ReleaseInvalid(target="", why="no release was named", advice="Name one.")
         self._host.check(release)
         steps = parse_steps(self._settings.steps) if intent.steps is None else intent.steps
-        return begin(self.deployment, intent.id, release, steps, now)
+        # How often the release before it ended there says nothing about this one.
+        self._slots[other(self.deployment.active)].starts = 0
+        return begin(self.deployment, intent.id, replace(release, rollout=intent.id), steps, now)
 
     def _with_ready_candidate(self) -> Deployment:
         running = self.deployment.running
@@ -180,6 +182,14 @@ class Steward:
         if rollout is None or rollout.phase is not Phase.PROMOTED or deployment.kept is None:
             raise NothingKept
         return take_back(deployment, "rolled back by hand", now)
+
+    def _ready(self) -> Mapping[SlotName, bool]:
+        """A candidate is not ready by what is still in its slot from before."""
+        ready, running = self._watcher.ready, self.deployment.running
+        if running is None or running.phase is not Phase.STARTING:
+            return ready
+        slot = running.candidate
+        return {**ready, slot: ready.get(slot, False) and self._host.running(slot) == self.deployment.slots[slot]}
 
     # --- what is done -------------------------------------------------------------------------------------------------
 
