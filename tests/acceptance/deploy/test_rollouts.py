@@ -29,10 +29,10 @@ def test_a_release_and_the_way_back_go_unnoticed(deployed: Stewarded, load: Load
 
 
 def test_the_same_installation_deployed_anew_is_started_anew(deployed: Stewarded, load: Load) -> None:
-    deployed.deploy("start")
+    deployed.deploy("start", "--steps", "")
     kept = "green" if deployed.active == "blue" else "blue"
     before = deployed.pid(kept)
-    deployed.deploy("start")
+    deployed.deploy("start", "--steps", "")
     assert deployed.active == kept
     assert deployed.pid(kept) != before, "what was kept there is the older one"
 
@@ -53,7 +53,7 @@ def test_a_release_that_fails_is_taken_back_by_itself_and_unnoticed(
 
 
 def test_a_release_is_not_judged_by_what_was_kept_in_its_slot(deployed: Stewarded, tmp_path: Path) -> None:
-    deployed.deploy("start")
+    deployed.deploy("start", "--steps", "")
     done = deployed.deploy("start", str(installation(tmp_path / "ends", "ends")), check=False)
     assert (done.returncode, "it ended 3 times" in done.stderr) == (2, True), done.stdout
     assert "warming" not in done.stdout
