@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -56,6 +57,15 @@ def test_what_somebody_has_to_mend_first_has_an_exit_code_of_its_own(start: Star
     (tmp_path / "file").write_text("in the way")
     assert start(API__PORT=port, DATA_DIR=str(tmp_path / "file")).wait(60) == 78
     assert "directories" in (tmp_path / "log").read_text()
+
+
+def test_a_release_that_cannot_be_imported_ends_and_says_why(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "fastapi.py").write_text("def broken(:", encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}")
+    assert start(API__PORT=str(free_port())).wait(60) == 1
+    assert "SyntaxError" in (tmp_path / "log").read_text()
 
 
 def test_what_may_pass_has_another_one(start: Start, tmp_path: Path) -> None:

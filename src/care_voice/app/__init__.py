@@ -279,6 +279,15 @@ async def _serve_on(sock: socket.socket, application: Application) -> None:
     tempfile.tempdir = str(settings.incoming_dir)
     application.lifecycle.start()
     application.recordings.start()
+    try:
+        await _answer_on(sock, application)
+    finally:
+        # Also where not even the API could be imported: workers that nobody ends keep the process for ever, and mute.
+        await application.close()
+
+
+async def _answer_on(sock: socket.socket, application: Application) -> None:
+    settings = application.settings
     # The web framework takes most of the parent's start to import; in a thread, so that the start goes on meanwhile.
     with _short_turns():
         await asyncio.to_thread(import_module, "care_voice.api.server")
@@ -305,7 +314,6 @@ async def _serve_on(sock: socket.socket, application: Application) -> None:
     finally:
         stopping.cancel()
         scrubbing.cancel()
-        await application.close()
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NoReturn
 
 from care_voice.domain.errors import CareVoiceError
@@ -30,6 +31,13 @@ def say_error(message: str, hint: str | None = None) -> None:
     sys.stderr.write(f"Error: {message}\n")
     if hint:
         sys.stderr.write(f"Hint: {hint}\n")
+
+
+def cannot_use(path: Path, error: OSError) -> NoReturn:
+    """Say why files cannot be written or read, and exit with code 1."""
+    give_up(
+        f"{path} cannot be used: {error.strerror}.", "Do it as the service's user; make room where the disk is full."
+    )
 
 
 def give_up(message: str, hint: str | None = None) -> NoReturn:

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from care_voice.cli.common import errors_explained, give_up, say_error
+from care_voice.cli.common import cannot_use, errors_explained, give_up, say_error
 from care_voice.cli.slots import entrance_address, entrance_trouble, slot_log, slot_state
 from care_voice.config import PREFIX, Settings, load_settings
 from care_voice.domain.deploy_errors import NoRollout, StewardNotRunning
@@ -138,7 +138,7 @@ def _ask(
     try:
         refusal = folder.ask(Intent(new_id("rollout", time.time()), verb, release, steps))
     except OSError as error:
-        give_up(f"{folder.directory} cannot be written: {error.strerror}.", "Give yourself access, or the disk room.")
+        cannot_use(folder.directory, error)
     if refusal is not None:
         give_up(refusal.message, refusal.hint)
 

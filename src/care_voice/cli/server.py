@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.status import Status
 
 from care_voice.cli.background import PidFile, is_served, local_address
-from care_voice.cli.common import errors_explained, give_up
+from care_voice.cli.common import cannot_use, errors_explained
 from care_voice.cli.slots import entrance_address, entrance_trouble, slot_log, slot_port
 from care_voice.config import ENTRANCE_FOLDER, Settings, data_dir_of, load_settings, run_dirs_of
 from care_voice.domain.errors import SettingsInvalid
@@ -60,7 +60,7 @@ def start(
         else:
             _start_stewarded(settings, timeout)
     except OSError as error:
-        give_up(f"{settings.data_dir} cannot be used: {error.strerror}.", "Give yourself access, or the disk room.")
+        cannot_use(settings.data_dir, error)
 
 
 def _start_alone(settings: Settings, timeout: float) -> None:
@@ -155,11 +155,14 @@ def stop() -> None:
         return
     typer.echo("Care Voice is finishing its work.")
     timeout_s = _drain_timeout_s() + _STOP_MARGIN_S
-    with errors_explained():
-        if contained:
-            stopped = _stop_containers(folder, data_dir, timeout_s)
-        else:
-            stopped = _stop_stewarded(folder, timeout_s) if folder.is_stewarded else _stop_each(data_dir, timeout_s)
+    try:
+        with errors_explained():
+            if contained:
+                stopped = _stop_containers(folder, data_dir, timeout_s)
+            else:
+                stopped = _stop_stewarded(folder, timeout_s) if folder.is_stewarded else _stop_each(data_dir, timeout_s)
+    except OSError as error:
+        cannot_use(data_dir, error)
     if not stopped:
         typer.echo("Error: it is still running.", err=True)
         raise typer.Exit(1)

@@ -28,6 +28,15 @@ def test_a_release_and_the_way_back_go_unnoticed(deployed: Stewarded, load: Load
     assert deployed.active == before
 
 
+def test_the_same_installation_deployed_anew_is_started_anew(deployed: Stewarded, load: Load) -> None:
+    deployed.deploy("start", "--steps", "")
+    kept = "green" if deployed.active == "blue" else "blue"
+    before = deployed.pid(kept)
+    deployed.deploy("start", "--steps", "")
+    assert deployed.active == kept
+    assert deployed.pid(kept) != before, "what was kept there is the older one"
+
+
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [("wrong", "wrong words"), ("error", "status 500"), ("slow", "times as long"), ("ends", "it ended 3 times")],
@@ -41,6 +50,13 @@ def test_a_release_that_fails_is_taken_back_by_itself_and_unnoticed(
     assert reason in done.stderr
     state = deployed.state
     assert (state["active"], state["rollout"]["phase"]) == (before, "aborted")
+
+
+def test_a_release_is_not_judged_by_what_was_kept_in_its_slot(deployed: Stewarded, tmp_path: Path) -> None:
+    deployed.deploy("start", "--steps", "")
+    done = deployed.deploy("start", str(installation(tmp_path / "ends", "ends")), check=False)
+    assert (done.returncode, "it ended 3 times" in done.stderr) == (2, True), done.stdout
+    assert "warming" not in done.stdout
 
 
 def test_whoever_asks_for_what_cannot_be_is_told_so(deployed: Stewarded, tmp_path: Path) -> None:

@@ -41,6 +41,15 @@ def test_one_that_cannot_be_read_is_never_taken_for_a_new_one(folder: DeployFold
         folder.load()
 
 
+def test_another_user_who_could_write_there_is_refused(folder: DeployFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert folder.become_steward()
+    owner = folder.directory.stat().st_uid
+    monkeypatch.setattr("os.geteuid", lambda: owner + 1)
+    with pytest.raises(PermissionError, match=f"user {owner}"):
+        DeployFolder(folder.directory.parent).ask(Intent("intent_1", "stop"), timeout_s=0.1)
+    assert not (folder.directory / "intent.json").exists()
+
+
 def test_there_is_one_steward(folder: DeployFolder, tmp_path: Path) -> None:
     assert not folder.is_stewarded
     assert folder.become_steward()

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Iterator
@@ -103,9 +104,14 @@ class DeployFolder:
         Raises:
             StewardNotRunning: There is none, or it did not answer in time.
             DeploymentUnreadable: Its answer cannot be read.
+            OSError: It cannot be told, or not by this user.
         """
         if not self.is_stewarded:
             raise StewardNotRunning
+        owner = self.directory.stat().st_uid
+        if os.geteuid() != owner:
+            # Root can write there, but the steward could not read it.
+            raise PermissionError(errno.EPERM, f"its owner, the user {owner}, has to ask the steward")
         with self._one_who_asks(timeout_s):
             self.leave(intent)
             try:

@@ -257,6 +257,8 @@ class Steward:
 
     def _tend_empty(self, slot: SlotName, release: Release | None, want: Wanted) -> None:
         mine, now = self._slots[slot], time.monotonic()
+        if mine.takes_jobs is not None and mine.stop_asked is None:
+            log.error("slot_ended", slot=slot, starts=mine.starts)
         mine.stop_asked, mine.takes_jobs = None, None
         self._watcher.forget(slot)
         if release != mine.release:
