@@ -14,7 +14,7 @@ import structlog
 
 import care_voice
 from care_voice.domain.recordings import Part
-from care_voice.domain.store_errors import AudioMissing, BackupInvalid
+from care_voice.domain.store_errors import AudioMissing, BackupInvalid, BackupUnavailable
 from care_voice.models.sealed import encode_sealed
 from care_voice.ops.backup_format import (
     FORMAT,
@@ -189,7 +189,13 @@ class _Run:
         self.spare(ref.size)
         parts, name = [Part(0, ref.size, ref.key)], audio_name(ref.key)
         with self._audio.local(parts) as path:
-            stored = self._target.put(name, path)
+            try:
+                stored = self._target.put(name, path)
+            except BackupUnavailable as error:
+                if path.exists():
+                    raise
+                # It was deleted between its being found and its being read; the target is not to blame.
+                raise AudioMissing(key=ref.key) from error
         if stored.size != ref.size:
             # Somebody appended meanwhile; a copy of our own does not grow.
             with private_copy(self._audio.read(parts), self._scratch) as path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from support.waiting import wait_until
 pytestmark = needs_haproxy
 
 SOUND = b"s" * 200_000
+TESTS = str(Path(__file__).resolve().parents[2])
 
 
 @pytest.fixture
@@ -63,7 +65,7 @@ def test_a_slot_that_is_killed_costs_nothing(built: House) -> None:
     command = [sys.executable, "-m", "support.slot_double", "green", str(built.settings.green_port)]
     with under_load(built.url, MIXED) as load:
         for _ in range(3):
-            with subprocess.Popen(command) as process:
+            with subprocess.Popen(command, env={**os.environ, "PYTHONPATH": TESTS}) as process:
                 built.entrance.set_weights({"blue": 100, "green": 100})
                 built.wait_up("green")
                 more_of(load)
