@@ -134,17 +134,24 @@ class SlotDouble:
 
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
     _server: asyncio.Server | None = None
-    _writers: set[asyncio.StreamWriter] = field(default_factory=set)
+    _transports: set[asyncio.WriteTransport] = field(default_factory=set)
+    _serves: bool = False
 
     async def serve(self) -> None:
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port)
+        self._serves = True
+        self._server = await asyncio.get_running_loop().create_server(self._new, "127.0.0.1", self.port)
+
+    def _new(self) -> asyncio.StreamReaderProtocol:
+        return _Tracked(self, asyncio.StreamReader())
 
     async def close(self) -> None:
         """Refuse connections and cut those that are there, as when a process is killed."""
+        self._serves = False
         if self._server is not None:
+            await _accept_no_more(self._server)
             self._server.close()
-        for writer in self._writers:
-            writer.transport.abort()
+        for transport in list(self._transports):
+            transport.abort()
 
     def start(self) -> None:
         """Listen; also again after `die`."""
@@ -158,11 +165,9 @@ class SlotDouble:
         asyncio.run_coroutine_threadsafe(_awaited(work), self._loop).result(10)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writers.add(writer)
         with suppress(ConnectionError, asyncio.IncompleteReadError):
             while True:
                 await self._one(reader, writer)
-        self._writers.discard(writer)
         writer.close()
 
     async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -179,6 +184,36 @@ class SlotDouble:
         except (ConnectionError, asyncio.CancelledError):
             self.gone.append(talk.seen)
             raise
+
+
+class _Tracked(asyncio.StreamReaderProtocol):
+    """Knows its connection from the first moment on: one may be accepted just when the slot dies."""
+
+    def __init__(self, slot: SlotDouble, reader: asyncio.StreamReader) -> None:
+        super().__init__(reader, slot._connected)
+        self._slot, self._mine = slot, None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)
+        self._mine = transport
+        self._slot._transports.add(transport)
+        super().connection_made(transport)
+        if not self._slot._serves:
+            transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._slot._transports.discard(self._mine)
+        super().connection_lost(exc)
+
+
+async def _accept_no_more(server: asyncio.Server) -> None:
+    """A server of asyncio that is closed while it accepts leaves connections behind that nobody closes."""
+    loop = asyncio.get_running_loop()
+    for sock in server.sockets:
+        loop.remove_reader(sock.fileno())
+    await asyncio.sleep(0)
+    accepting = [task for task in asyncio.all_tasks() if "_accept_connection" in repr(task.get_coro())]
+    await asyncio.gather(*accepting, return_exceptions=True)
 
 
 async def _awaited(work: Awaitable[None]) -> None:

@@ -16,7 +16,13 @@ from support.load import Load, Send, under_load
 from support.slot_double import cut_after_reading, status
 from support.waiting import wait_until
 
-pytestmark = needs_haproxy
+pytestmark = [
+    needs_haproxy,
+    # A slot's double dies while it accepts: CPython 3.11's asyncio then drops a transport that it has half made.
+    pytest.mark.filterwarnings(
+        "ignore:Exception ignored in.*(_SelectorTransport|socket):pytest.PytestUnraisableExceptionWarning"
+    ),
+]
 
 SOUND = b"s" * 200_000
 TESTS = str(Path(__file__).resolve().parents[2])
@@ -73,7 +79,6 @@ def test_a_slot_that_is_killed_costs_nothing(built: House) -> None:
             more_of(load)
 
     assert load.failures == {}
-    built.green.start()
 
 
 def test_requests_wait_while_the_only_slot_restarts(built: House) -> None:
