@@ -18,6 +18,7 @@ from care_voice.domain.errors import SettingsInvalid
 from care_voice.domain.values import BadValue, made
 from care_voice.models.settings import ModelSettings
 from care_voice.notify.settings import WebhookSettings
+from care_voice.ops.background import slot_dir, slot_run_dir
 from care_voice.ops.backup_settings import BackupSettings
 from care_voice.ops.deploy.settings import DeploySettings
 from care_voice.ops.entrance.settings import EntranceSettings
@@ -39,7 +40,6 @@ from care_voice.supervisor.settings import EngineSettings, MediaWorkerSettings, 
 PREFIX = "CARE_VOICE_"
 SEPARATOR = "__"
 CONFIG_VARIABLE = "CARE_VOICE_CONFIG"
-_RUN = "run"
 ENTRANCE_FOLDER = "entrance"
 CONFIG_NAME = "care-voice.toml"
 _LISTS = frozenset(
@@ -108,7 +108,7 @@ class Settings:
     @property
     def incoming_dir(self) -> Path:
         """Uploads while they are being transcribed; a slot's own, as each service clears it when it starts."""
-        return self._own_dir / "incoming"
+        return slot_dir(self.data_dir, self.slot) / "incoming"
 
     @property
     def tuning_dir(self) -> Path:
@@ -118,7 +118,7 @@ class Settings:
     @property
     def run_dir(self) -> Path:
         """Pid file and log of a server in the background."""
-        return self._own_dir / _RUN
+        return slot_run_dir(self.data_dir, self.slot)
 
     @property
     def run_dirs(self) -> tuple[Path, ...]:
@@ -135,15 +135,6 @@ class Settings:
         """Where recordings, the database and the files of transcriptions lie on this machine."""
         own = self.audio.directory if self.audio.kind == "directory" else None
         return (self.data_dir, own) if own is not None else (self.data_dir,)
-
-    @property
-    def _own_dir(self) -> Path:
-        return slot_dir(self.data_dir, self.slot)
-
-
-def slot_dir(data_dir: Path, slot: str) -> Path:
-    """Where a service keeps what another one on the same data directory must not touch."""
-    return data_dir / "slots" / slot if slot else data_dir
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -202,7 +193,7 @@ def _names_of(cls: type, prefix: str) -> list[tuple[str, Any, str]]:
 
 def run_dirs_of(data_dir: Path) -> tuple[Path, ...]:
     """Where the pid files are of all services that may run on a data directory."""
-    return data_dir / _RUN, *(slot_dir(data_dir, slot) / _RUN for slot in ("blue", "green"))
+    return tuple(slot_run_dir(data_dir, slot) for slot in ("", "blue", "green"))
 
 
 def data_dir_of(environment: Mapping[str, str]) -> Path:

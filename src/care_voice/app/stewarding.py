@@ -15,7 +15,6 @@ from care_voice.ops.deploy.comparing import Comparison
 from care_voice.ops.deploy.hosts import Host
 from care_voice.ops.deploy.hosts.container import ContainerHost, ContainerRules
 from care_voice.ops.deploy.hosts.process import ProcessHost
-from care_voice.ops.deploy.releases import SlotName
 from care_voice.ops.deploy.state_file import DeployFolder
 from care_voice.ops.deploy.steward import LOOK_EVERY_S, Steward
 from care_voice.ops.deploy.watching import SlotClient, Watcher
@@ -37,7 +36,7 @@ def run_steward(settings: Settings, folder: DeployFolder) -> None:
     """
     entrance = entrance_of(settings)
     token = _token(settings)
-    clients = {slot: SlotClient(port, token) for slot, port in ports_of(settings).items()}
+    clients = {slot: SlotClient(port, token) for slot, port in settings.entrance.ports.items()}
     watcher = Watcher(clients)
     comparison = Comparison(clients, settings.deploy)
     steward = Steward(
@@ -81,14 +80,9 @@ def entrance_settings(settings: Settings) -> EntranceSettings:
         raise SettingsInvalid(name="CARE_VOICE_ENTRANCE", why=str(error)) from error
 
 
-def ports_of(settings: Settings) -> dict[SlotName, int]:
-    """Where the slots listen on this machine."""
-    return {"blue": settings.entrance.blue_port, "green": settings.entrance.green_port}
-
-
 def _host(settings: Settings, token: str) -> Host:
     """Where the slots run, and what they get besides their releases' own settings: they sit behind the entrance."""
-    deploy, ports = settings.deploy, ports_of(settings)
+    deploy, ports = settings.deploy, settings.entrance.ports
     if deploy.host == "container":
         rules = ContainerRules(deploy.runtime, deploy.image, deploy.volume, deploy.container_options, deploy.prefix)
         return ContainerHost(rules, ports, {**_handed_on(), "CARE_VOICE_API__OPERATOR_TOKEN": token})

@@ -12,10 +12,10 @@ import typer
 from rich.console import Console
 from rich.filesize import decimal
 
-from care_voice.cli.background import is_served
 from care_voice.cli.common import errors_explained, give_up
 from care_voice.config import Settings, load_settings
 from care_voice.domain.store_errors import BackupInvalid
+from care_voice.ops.background import is_served
 from care_voice.ops.backup import OnObject, back_up
 from care_voice.ops.backup_target import BackupTarget, open_target
 from care_voice.ops.restore import check

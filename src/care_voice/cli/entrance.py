@@ -36,6 +36,5 @@ def print_config(
 
 
 def _layout(settings: EntranceSettings, given: dict[SlotName, str], run_dir: Path) -> Layout:
-    here: dict[SlotName, int] = {"blue": settings.blue_port, "green": settings.green_port}
-    slots: dict[SlotName, str] = {slot: given[slot] or f"127.0.0.1:{port}" for slot, port in here.items()}
+    slots: dict[SlotName, str] = {slot: given[slot] or f"127.0.0.1:{port}" for slot, port in settings.ports.items()}
     return Layout.within(run_dir, run_dir / "servers.state", slots)

@@ -11,9 +11,9 @@ from typing import TypeVar
 import msgspec
 import typer
 
-from care_voice.cli.background import is_served
 from care_voice.cli.common import errors_explained
 from care_voice.config import Settings, load_settings
+from care_voice.ops.background import is_served
 from care_voice.service.disk_watch import DiskWatch
 from care_voice.service.intake import Intake
 from care_voice.service.library import Library

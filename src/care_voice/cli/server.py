@@ -19,12 +19,12 @@ import typer
 from rich.console import Console
 from rich.status import Status
 
-from care_voice.cli.background import PidFile, is_served, local_address
 from care_voice.cli.common import cannot_use, errors_explained
-from care_voice.cli.slots import entrance_address, entrance_trouble, slot_log, slot_port
+from care_voice.cli.slots import entrance_address, entrance_trouble, slot_log
 from care_voice.config import ENTRANCE_FOLDER, Settings, data_dir_of, load_settings, run_dirs_of
 from care_voice.domain.errors import SettingsInvalid
 from care_voice.domain.ids import new_id
+from care_voice.ops.background import PidFile, is_served, local_address
 from care_voice.ops.deploy.releases import Release
 from care_voice.ops.deploy.rollout import Deployment
 from care_voice.ops.deploy.state_file import DeployFolder, Intent
@@ -99,7 +99,7 @@ def _start_stewarded(settings: Settings, timeout: float) -> None:
 
 def _active_slot_address(settings: Settings, folder: DeployFolder) -> str:
     """It may be another slot's a moment later."""
-    return local_address("127.0.0.1", slot_port(settings, (folder.load() or Deployment()).active))
+    return local_address("127.0.0.1", settings.entrance.ports[(folder.load() or Deployment()).active])
 
 
 def _has_entrance(settings: Settings) -> bool:

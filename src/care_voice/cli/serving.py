@@ -10,7 +10,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from care_voice.cli.background import PidFile, local_address
 from care_voice.cli.common import explain
 from care_voice.config import Settings, address_hint, load_settings
 from care_voice.domain.errors import (
@@ -20,6 +19,7 @@ from care_voice.domain.errors import (
     PreflightFailed,
     SettingsInvalid,
 )
+from care_voice.ops.background import PidFile, local_address
 from care_voice.supervisor.spawning import HeadStart
 from care_voice.telemetry.logs import configure_logging
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from care_voice.config import Settings, slot_dir
+from care_voice.config import Settings
+from care_voice.ops.background import slot_run_dir
 from care_voice.ops.deploy.releases import SlotName
 from care_voice.ops.deploy.rollout import Deployment
 
@@ -28,16 +29,11 @@ def entrance_trouble(settings: Settings, deployment: Deployment) -> str:
     return deployment.trouble or ("" if runs else NO_ENTRANCE)
 
 
-def slot_port(settings: Settings, slot: SlotName) -> int:
-    """Where a slot listens on this machine."""
-    return settings.entrance.blue_port if slot == "blue" else settings.entrance.green_port
-
-
 def slot_state(settings: Settings, slot: SlotName) -> str:
     """What a slot says of itself: `ready`, the code of the reason why not, or that it does not answer."""
     from care_voice.ops.deploy.watching import SlotClient  # noqa: PLC0415 - as above
 
-    answer = SlotClient(slot_port(settings, slot)).get("/health/ready")
+    answer = SlotClient(settings.entrance.ports[slot]).get("/health/ready")
     if answer is None:
         return "does not answer"
     if answer.status == 200:
@@ -50,4 +46,4 @@ def slot_state(settings: Settings, slot: SlotName) -> str:
 
 def slot_log(settings: Settings, slot: SlotName) -> Path | None:
     """What a slot writes; None where its container's runtime keeps that."""
-    return slot_dir(settings.data_dir, slot) / "run" / "server.log" if settings.deploy.host == "process" else None
+    return slot_run_dir(settings.data_dir, slot) / "server.log" if settings.deploy.host == "process" else None

@@ -14,9 +14,9 @@ from rich.status import Status
 from rich.table import Table
 
 from care_voice.app import Application
-from care_voice.cli.background import is_served
 from care_voice.cli.common import errors_explained
 from care_voice.config import Settings, load_settings
+from care_voice.ops.background import is_served
 from care_voice.service.engine_choice import EXHAUSTIVE
 from care_voice.service.tuning_policy import Measurement
 from care_voice.service.tuning_record import TuningRecord

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from care_voice.cli.background import PidFile
+from care_voice.ops.background import PidFile
 from care_voice.store import recordings
 from care_voice.store.audio_directory import DirectoryAudio
 from care_voice.store.database import Database

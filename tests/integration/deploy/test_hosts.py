@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from care_voice.cli.background import PidFile
 from care_voice.domain.deploy_errors import DeployError
+from care_voice.ops.background import PidFile
 from care_voice.ops.deploy.hosts.process import ProcessHost
 from care_voice.ops.deploy.releases import Release, SlotName
 from support.waiting import wait_until
@@ -18,7 +18,7 @@ PORTS: dict[SlotName, int] = {"blue": 1, "green": 2}
 SERVICE = """
 import os, signal
 from pathlib import Path
-from care_voice.cli.background import PidFile
+from care_voice.ops.background import PidFile
 folder = Path(os.environ["CARE_VOICE_DATA_DIR"])
 def heard(number, frame):
     with (folder / "heard").open("a") as file:

@@ -141,9 +141,8 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What should be: releases by slot, shares of the traffic, and who takes jobs."""
+    """Who should get which share of the traffic, and who takes jobs."""
 
-    slots: Mapping[SlotName, Release | None]
     weights: Mapping[SlotName, int]
     takes_jobs: SlotName
 
@@ -171,7 +170,7 @@ def wanted(deployment: Deployment, ready: Mapping[SlotName, bool]) -> Wanted:
     weights = _without_dead(shares, deployment, ready)
     if weights[jobs] == 0 and (rollout is None or rollout.phase in _JOBS_MAY_MOVE):
         jobs = other(jobs)
-    return Wanted(deployment.slots, weights, jobs)
+    return Wanted(weights, jobs)
 
 
 def begin(deployment: Deployment, rollout_id: str, release: Release, steps: tuple[int, ...], now: float) -> Deployment:

@@ -235,7 +235,7 @@ class Steward:
     # --- what is done -------------------------------------------------------------------------------------------------
 
     def _tend(self, slot: SlotName, want: Wanted, ready: bool) -> None:
-        mine, release = self._slots[slot], None if self.deployment.stopping else want.slots[slot]
+        mine, release = self._slots[slot], None if self.deployment.stopping else self.deployment.slots[slot]
         running = self._host.running(slot)
         if running is None:
             self._tend_empty(slot, release, want)

@@ -107,8 +107,7 @@ class Entrance:
 
     def _text(self) -> str:
         """The configuration, and a digest of it by which a running HAProxy is known to have it."""
-        ports: dict[SlotName, int] = {"blue": self._settings.blue_port, "green": self._settings.green_port}
-        slots = {slot: f"127.0.0.1:{port}" for slot, port in ports.items()}
+        slots = {slot: f"127.0.0.1:{port}" for slot, port in self._settings.ports.items()}
         layout = Layout.within(self._sockets, self._state, slots)
         text = rendered(self._settings, layout)
         certificate = _content(self._settings.certificate) if self._settings.certificate else b""

@@ -91,6 +91,11 @@ class EntranceSettings:
     hard_stop_s: float = 600.0
     """Seconds after a reload at which what still runs through the old process is cut, such as WebSockets."""
 
+    @property
+    def ports(self) -> dict[SlotName, int]:
+        """Where each slot listens on this machine."""
+        return {"blue": self.blue_port, "green": self.green_port}
+
     def __post_init__(self) -> None:
         """Raises ValueError."""
         for each in fields(self):

@@ -11,9 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import msgspec
-from filelock import FileLock, Timeout
 
 from care_voice.domain.deploy_errors import DeployError, ReleaseInvalid
+from care_voice.ops.background import PidFile, slot_run_dir
 from care_voice.ops.deploy.releases import Release, SlotName
 
 _MIGRATION_S = 600.0
@@ -25,7 +25,7 @@ class ProcessHost:
     """`care-voice serve` of an installation, in a session of its own.
 
     A slot's folder holds `release.json`, which says what was started there, and the pid file and lock of the service
-    itself (`cli.background`), which say whether it lives.
+    itself (`ops.background`), which say whether it lives.
     """
 
     def __init__(self, data_dir: Path, ports: Mapping[SlotName, int], common: Mapping[str, str]) -> None:
@@ -111,7 +111,7 @@ class ProcessHost:
         }
 
     def _run_dir(self, slot: SlotName) -> Path:
-        return self._data_dir / "slots" / slot / "run"
+        return slot_run_dir(self._data_dir, slot)
 
     def _pid(self, slot: SlotName) -> int | None:
         """Our own child, which may not have locked its pid file yet; else whoever holds the lock."""
@@ -119,13 +119,7 @@ class ProcessHost:
         if child is not None and child.poll() is None:
             return child.pid
         run_dir = self._run_dir(slot)
-        if not run_dir.is_dir():
-            return None
-        try:
-            with FileLock(run_dir / "server.lock").acquire(blocking=False):
-                return None
-        except Timeout:
-            return _number_in(run_dir / "server.pid")
+        return PidFile(run_dir).running_pid() if run_dir.is_dir() else None
 
     def _signal(self, slot: SlotName, number: signal.Signals) -> None:
         pid = self._pid(slot)

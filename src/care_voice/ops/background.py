@@ -16,6 +16,17 @@ _POLL_S = 0.1
 _PATIENCE_S = 1.0
 
 
+def slot_dir(data_dir: Path, slot: str) -> Path:
+    """Where a service keeps what another one on the same data directory must not touch; `slot` is empty for one that is
+    alone."""
+    return data_dir / "slots" / slot if slot else data_dir
+
+
+def slot_run_dir(data_dir: Path, slot: str) -> Path:
+    """Pid file and log of the service in a slot."""
+    return slot_dir(data_dir, slot) / "run"
+
+
 def local_address(host: str, port: int) -> str:
     """Base URL at which this machine reaches a server that listens on `host`."""
     reached = host if host not in ("0.0.0.0", "::") else "127.0.0.1"  # noqa: S104
