@@ -166,7 +166,7 @@ class SlotDouble:
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError, asyncio.IncompleteReadError):
-            while True:
+            while not writer.is_closing():
                 await self._one(reader, writer)
         writer.close()
 

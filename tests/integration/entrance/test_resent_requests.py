@@ -78,6 +78,13 @@ def test_what_is_not_safe_to_do_twice_is_done_once(
     assert len(pair.blue.requests) + len(pair.green.requests) == 4
 
 
+@pytest.mark.parametrize("body", [b"{}", BODY], ids=["small", "large"])
+def test_a_slot_that_breaks_off_while_the_body_comes_is_answered_for(pair: House, body: bytes) -> None:
+    pair.blue.act = pair.green.act = cut_at_once
+
+    assert [send(pair, ONCE[0], body) for _ in range(6)] == [502] * 6
+
+
 def test_a_body_of_nearly_a_mebibyte_is_sent_again(pair: House) -> None:
     pair.green.act = cut_after_reading
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from care_voice.ops.entrance import pages
-from care_voice.ops.entrance.resending import NOT_AGAIN, resending_rules
+from care_voice.ops.entrance.resending import NOT_AGAIN, awaited_whole, resending_rules
 from care_voice.ops.entrance.settings import EntranceSettings, SlotName
 from care_voice.ops.entrance.words import address, milliseconds, quoted
 
@@ -57,7 +57,7 @@ def rendered(settings: EntranceSettings, layout: Layout) -> str:
         *([("frontend metrics", _metrics(settings))] if settings.metrics_port else []),
         *_tables(),
         (f"backend {_ONCE}", _once(layout)),
-        (f"frontend sent-{_ONCE}", _sent_once(layout)),
+        (f"frontend sent-{_ONCE}", _sent_once(settings, layout)),
         (f"backend {PAIR}", _pair(layout)),
         (f"backend {SINGLE}", _single(layout)),
         (f"listen {DOOR}", _door(settings, layout)),
@@ -136,14 +136,16 @@ def _once(layout: Layout) -> list[str]:
     return ["retry-on none", f"server {_ONCE} unix@{layout.once_socket}"]
 
 
-def _sent_once(layout: Layout) -> list[str]:
+def _sent_once(settings: EntranceSettings, layout: Layout) -> list[str]:
     """Where a slot breaks off, HAProxy closes a connection of the client that had carried a request before, without a
     word, and a browser then sends anything again by itself. Here each request has a connection to itself, so that it is
-    answered with 502."""
+    answered with 502; and its body is there before a slot gets it, since HAProxy says nothing either where a slot breaks
+    off while the body is on its way."""
     return [
         f"bind unix@{layout.once_socket} mode 600",
         *_KNOWN,
         "http-request disable-l7-retry",
+        awaited_whole(settings.body_s, BUFFER_BYTES),
         *_TO_SLOTS,
     ]
 

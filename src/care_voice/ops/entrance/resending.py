@@ -43,10 +43,14 @@ def resending_rules(body_s: float, buffer_bytes: int) -> Iterator[str]:
     ):
         yield f"http-request set-var({_AGAIN}) bool(true) if {condition}"
     again = f"{{ var({_AGAIN}) -m bool }}"
-    whole = f"{{ req.hdr(content-length) -m int 1:{buffer_bytes - _HEAD_ROOM_BYTES} }}"
-    small = f"{{ req.hdr(content-length) -m int 1:{_PART_BYTES} }}"
-    for kept in (f"{whole} !part", f"{small} part"):
-        yield f"http-request wait-for-body time {milliseconds(body_s)} if {again} {kept}"
+    yield f"{awaited_whole(body_s, buffer_bytes)} {again} !part"
+    yield f"{awaited_whole(body_s, _HEAD_ROOM_BYTES + _PART_BYTES)} {again} part"
+
+
+def awaited_whole(body_s: float, buffer_bytes: int) -> str:
+    """A rule that waits for the body of a request that fits into so large a buffer; more conditions may follow."""
+    fits = f"{{ req.hdr(content-length) -m int 1:{buffer_bytes - _HEAD_ROOM_BYTES} }}"
+    return f"http-request wait-for-body time {milliseconds(body_s)} if {fits}"
 
 
 _AGAIN = "txn.again"
