@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from care_voice.domain.errors import ModelNotInstalled
+from care_voice.domain.model_errors import ModelNotInstalled
 from care_voice.models.build import build_puller
 from care_voice.models.report import Verified
 from care_voice.models.settings import ModelSettings

@@ -12,11 +12,12 @@ from typer.main import get_command
 from care_voice.api import health, openai
 from care_voice.api.server import ROUTES
 from care_voice.cli import VERBS, build_app
-from care_voice.domain import deploy_errors, store_errors
+from care_voice.domain import deploy_errors, errors, model_errors, service_errors, store_errors
 from care_voice.domain.errors import CareVoiceError
 
 PROJECT = Path(__file__).resolve().parents[2]
 READMES = ("README.md", "README.zh-TW.md")
+ERRORS = {each.__name__ for each in (errors, deploy_errors, model_errors, service_errors, store_errors)}
 
 
 def text_of(name: str) -> str:
@@ -24,11 +25,7 @@ def text_of(name: str) -> str:
 
 
 def leaves(cls: type[CareVoiceError]) -> list[type[CareVoiceError]]:
-    below = [
-        each
-        for each in cls.__subclasses__()
-        if each.__module__ in (CareVoiceError.__module__, store_errors.__name__, deploy_errors.__name__)
-    ]
+    below = [each for each in cls.__subclasses__() if each.__module__ in ERRORS]
     return [leaf for each in below for leaf in leaves(each)] if below else [cls]
 
 

@@ -23,8 +23,8 @@ import numpy as np
 import pytest
 import tokenizers
 
-from care_voice.domain.errors import ConversionFailed
 from care_voice.domain.languages import LANGUAGES
+from care_voice.domain.model_errors import ConversionFailed
 from care_voice.engine.backends.ct2_file import open_model
 from care_voice.engine.backends.whisper import DecodeOptions, load_backend
 from care_voice.models.report import Verified

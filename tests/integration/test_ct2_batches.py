@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import structlog.testing
 
-from care_voice.domain.errors import EngineOutOfMemory
+from care_voice.domain.service_errors import EngineOutOfMemory
 from care_voice.engine.backends.ct2_runtime import CTranslate2Runtime, choose_compute_type, on_grid, open_on
 from care_voice.engine.backends.runtime import Hear
 from care_voice.engine.backends.whisper import Decoded, DecodeOptions, WhisperBackend, WhisperSettings, load_backend

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from care_voice.app import Application
-from care_voice.domain.errors import NotEnoughGpuMemory
+from care_voice.domain.service_errors import NotEnoughGpuMemory
 from care_voice.engine.protocol import DecodeWindow
 from care_voice.scheduler.scheduler import Errand
 from care_voice.scheduler.work import Priority

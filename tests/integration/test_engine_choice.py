@@ -13,7 +13,8 @@ import pytest
 
 from care_voice.app import Application
 from care_voice.config import load_settings
-from care_voice.domain.errors import ConversionFailed, RuntimeUnavailable, WorkerFailed
+from care_voice.domain.model_errors import ConversionFailed
+from care_voice.domain.service_errors import RuntimeUnavailable, WorkerFailed
 from care_voice.engine.processor import Processor, read_processor
 from care_voice.models.build import build_puller
 from care_voice.models.catalogue import Quantization

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from care_voice.domain.errors import ConversionFailed
+from care_voice.domain.model_errors import ConversionFailed
 from care_voice.engine.backends.detection import Detection
 from care_voice.engine.backends.onnxrt import lanes
 from care_voice.engine.backends.onnxrt.decoding import BatchDecoder, Job, Outcome, Suppression

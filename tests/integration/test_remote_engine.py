@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from care_voice.domain.errors import (
-    CareVoiceError,
+from care_voice.domain.errors import CareVoiceError
+from care_voice.domain.service_errors import (
     DeadlineExceeded,
     NotReady,
     RemoteMisconfigured,

@@ -16,7 +16,8 @@ import pytest
 
 from care_voice.app import Application
 from care_voice.config import load_settings
-from care_voice.domain.errors import DeadlineExceeded, ModelNotInstalled, NotEnoughMemory, NotReady
+from care_voice.domain.model_errors import ModelNotInstalled
+from care_voice.domain.service_errors import DeadlineExceeded, NotEnoughMemory, NotReady
 from care_voice.engine.protocol import DecodeWindow, MediaWindow, OpenMedia, VadOptions
 from care_voice.scheduler.scheduler import Errand
 from care_voice.scheduler.work import Caller, Priority

@@ -17,7 +17,8 @@ import httpx
 import pytest
 
 from care_voice.app import Application
-from care_voice.domain.errors import MediaCrashedDecoder, MediaTooSlow, WindowQuarantined, WorkerFailed
+from care_voice.domain.errors import MediaCrashedDecoder, MediaTooSlow
+from care_voice.domain.service_errors import WindowQuarantined, WorkerFailed
 from care_voice.domain.transcript import Transcript
 from care_voice.engine.protocol import LoadEngine, MediaDone, MediaOpened, MediaWindow, OpenMedia, VadOptions
 from care_voice.models.report import Verified

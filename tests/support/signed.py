@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from model_signing import hashing, signing, verifying
 
-from care_voice.domain.errors import SignatureInvalid
+from care_voice.domain.model_errors import SignatureInvalid
 from care_voice.models.signature_policy import Policy
 from care_voice.models.signatures import SignatureSettings, SignatureVerifier, Signed, sign_with_key
 from support.authority import new_key, write_private, write_public

@@ -15,7 +15,7 @@ from ctranslate2.specs import WhisperSpec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from care_voice.domain.errors import ConversionFailed
+from care_voice.domain.model_errors import ConversionFailed
 from care_voice.engine.backends.ct2_file import open_model, write_model
 from care_voice.engine.backends.quantize import quantize
 from support.tiny_whisper import WIDTH, WORDS, save_tiny_model

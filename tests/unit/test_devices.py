@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from care_voice.domain.errors import NotEnoughGpuMemory, PreflightFailed
+from care_voice.domain.service_errors import NotEnoughGpuMemory, PreflightFailed
 from care_voice.models.catalogue import Catalogue, Derivation
 from care_voice.service.placing import Placing
 from care_voice.supervisor.devices import Gpu, GpuGate, GpuNeed, find_gpus, place, visible

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from care_voice.domain.errors import StorageLow
+from care_voice.domain.service_errors import StorageLow
 from care_voice.service import disk_watch
 from care_voice.service.disk_watch import DiskLevel, DiskSettings, DiskWatch, level_of, same_disk
 from care_voice.telemetry.metrics import Metrics

@@ -9,12 +9,12 @@ import string
 import pytest
 
 from care_voice.api.problems import headers_of, openai_body, problem_body, status_of
-from care_voice.domain import deploy_errors, errors, store_errors
+from care_voice.domain import deploy_errors, errors, model_errors, service_errors, store_errors
 from care_voice.domain.errors import CareVoiceError, RequestError
 
 
 def tree(cls: type[CareVoiceError] = CareVoiceError) -> list[type[CareVoiceError]]:
-    modules = {each.__name__ for each in (errors, store_errors, deploy_errors)}
+    modules = {each.__name__ for each in (errors, deploy_errors, model_errors, service_errors, store_errors)}
     children = [child for child in cls.__subclasses__() if child.__module__ in modules]
     return [cls, *(each for child in children for each in tree(child))]
 
@@ -95,19 +95,19 @@ def test_every_error_has_a_status_that_fits_its_branch(cls: type[CareVoiceError]
         (errors.BodyTooLarge(limit_bytes=1), 413),
         (errors.MediaTooLong(limit_s=1), 413),
         (errors.MediaCrashedDecoder(), 422),
-        (errors.WindowQuarantined(kills=3), 422),
+        (service_errors.WindowQuarantined(kills=3), 422),
         (errors.InvalidParameter(param="p", why="w"), 400),
-        (errors.WorkerFailed(why="w"), 500),
+        (service_errors.WorkerFailed(why="w"), 500),
         (errors.ModelInUse(name="n"), 409),
         (errors.ModelBusy(name="n", why="w"), 409),
-        (errors.UnknownCatalogueModel(name="n", known="k"), 404),
-        (errors.ModelNotInstalled(name="n"), 404),
-        (errors.NotReady(why="w"), 503),
-        (errors.ModelDamaged(name="n", why="w"), 503),
+        (model_errors.UnknownCatalogueModel(name="n", known="k"), 404),
+        (model_errors.ModelNotInstalled(name="n"), 404),
+        (service_errors.NotReady(why="w"), 503),
+        (model_errors.ModelDamaged(name="n", why="w"), 503),
         (errors.SettingsInvalid(name="n", why="w"), 500),
-        (errors.RemoteUnavailable(why="w", retry_after_s=7), 503),
-        (errors.RemoteMisconfigured(why="w"), 502),
-        (errors.RemoteRefused(why="w"), 422),
+        (service_errors.RemoteUnavailable(why="w", retry_after_s=7), 503),
+        (service_errors.RemoteMisconfigured(why="w"), 502),
+        (service_errors.RemoteRefused(why="w"), 422),
     ],
     ids=lambda value: value.code if isinstance(value, CareVoiceError) else str(value),
 )
@@ -127,8 +127,8 @@ def test_both_shapes_of_an_answer_have_all_their_keys(cls: type[CareVoiceError])
 
 
 def test_only_a_503_tells_when_to_try_again() -> None:
-    assert headers_of(errors.Overloaded(retry_after_s=11)) == {"Retry-After": "11"}
-    assert headers_of(errors.NotReady(why="w")) == {"Retry-After": "5"}
+    assert headers_of(service_errors.Overloaded(retry_after_s=11)) == {"Retry-After": "11"}
+    assert headers_of(service_errors.NotReady(why="w")) == {"Retry-After": "5"}
     assert headers_of(errors.EmptyFile()) == {}
-    assert headers_of(errors.ModelNotInstalled(name="n")) == {}
-    assert headers_of(errors.ModelNotInstalled(name="n"), 503) == {"Retry-After": "5"}
+    assert headers_of(model_errors.ModelNotInstalled(name="n")) == {}
+    assert headers_of(model_errors.ModelNotInstalled(name="n"), 503) == {"Retry-After": "5"}

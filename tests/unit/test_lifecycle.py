@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from care_voice.domain.errors import NotReady, RemoteMisconfigured, SelfTestFailed
+from care_voice.domain.service_errors import NotReady, RemoteMisconfigured, SelfTestFailed
 from care_voice.service import lifecycle as lifecycle_module
 from care_voice.service.lifecycle import Check, Lifecycle, LifecycleSettings
 from care_voice.telemetry.metrics import Metrics

@@ -12,19 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from care_voice.domain.errors import (
+from care_voice.domain.errors import CareVoiceError, ModelBusy, ModelInUse
+from care_voice.domain.model_errors import (
     AllSourcesFailed,
-    CareVoiceError,
-    Draining,
-    ModelBusy,
     ModelDamaged,
-    ModelInUse,
     ModelNotInstalled,
     PullCancelled,
     SignatureInvalid,
     SourceUnavailable,
     UnknownCatalogueModel,
 )
+from care_voice.domain.service_errors import Draining
 from care_voice.models.catalogue import Catalogue, CatalogueModel, FileEntry
 from care_voice.models.intervals import Span
 from care_voice.models.progress import Watch

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from care_voice.domain.errors import PreflightFailed, UnknownCatalogueModel
+from care_voice.domain.model_errors import UnknownCatalogueModel
+from care_voice.domain.service_errors import PreflightFailed
 from care_voice.models.catalogue import Catalogue
 from care_voice.ops import preflight
 from care_voice.ops.preflight import Preflight, Room

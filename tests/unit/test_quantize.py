@@ -8,7 +8,7 @@ from typing import cast
 import numpy as np
 import pytest
 
-from care_voice.domain.errors import ConversionFailed
+from care_voice.domain.model_errors import ConversionFailed
 from care_voice.engine.backends.ct2_file import Array, open_model, write_model
 from care_voice.engine.backends.quantize import Precision, quantize
 from support.tiny_whisper import save_tiny_model

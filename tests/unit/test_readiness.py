@@ -7,15 +7,9 @@ from typing import Any, cast
 
 import pytest
 
-from care_voice.domain.errors import (
-    CareVoiceError,
-    Draining,
-    ModelDamaged,
-    NotReady,
-    Overloaded,
-    StorageFull,
-    StorageLow,
-)
+from care_voice.domain.errors import CareVoiceError
+from care_voice.domain.model_errors import ModelDamaged
+from care_voice.domain.service_errors import Draining, NotReady, Overloaded, StorageFull, StorageLow
 from care_voice.domain.store_errors import StoreUnavailable
 from care_voice.service.lifecycle_settings import LifecycleSettings
 from care_voice.service.readiness import Readiness, Watches

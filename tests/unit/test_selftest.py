@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from care_voice.domain.errors import WorkerFailed
+from care_voice.domain.service_errors import WorkerFailed
 from care_voice.engine.protocol import LoadMedia
 from care_voice.service.selftest import known_window
 from care_voice.supervisor.media_pool import MediaPool

@@ -9,7 +9,8 @@ from typing import Any, cast
 
 import pytest
 
-from care_voice.domain.errors import CareVoiceError, Overloaded, SelfTestFailed
+from care_voice.domain.errors import CareVoiceError
+from care_voice.domain.service_errors import Overloaded, SelfTestFailed
 from care_voice.service import selftest_watch
 from care_voice.service.lifecycle_settings import LifecycleSettings
 from care_voice.service.selftest_watch import SelfTestWatch

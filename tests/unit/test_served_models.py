@@ -11,7 +11,7 @@ import pytest
 
 from care_voice.app import Application
 from care_voice.config import load_settings
-from care_voice.domain.errors import WorkerFailed
+from care_voice.domain.service_errors import WorkerFailed
 from care_voice.service.engine_choice import Leave
 from care_voice.service.served_models import LocalEngine, ServedModel, ServedModels
 from care_voice.service.tuning_policy import EnginePlan

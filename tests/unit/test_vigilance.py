@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from care_voice.domain.errors import NotEnoughMemory
+from care_voice.domain.service_errors import NotEnoughMemory
 from care_voice.engine.protocol import Heartbeat
 from care_voice.supervisor.memory import MemoryGate
 from care_voice.supervisor.vigilance import LEAST_CPU_SHARE, CrashHistory, CrashLooping, LivedTime, Renewal, StallWatch

@@ -6,7 +6,7 @@ import errno
 import socket
 
 from care_voice.api.settings import ApiSettings
-from care_voice.domain.errors import CannotListen
+from care_voice.domain.service_errors import CannotListen
 
 _MAY_PASS = frozenset({errno.EADDRINUSE, errno.EADDRNOTAVAIL})
 

@@ -7,14 +7,14 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from care_voice.api.context import request_id
-from care_voice.domain import deploy_errors, errors, store_errors
+from care_voice.domain import deploy_errors, errors, model_errors, service_errors, store_errors
 
 log = structlog.get_logger(__name__)
 
 _STATUS: list[tuple[type[errors.CareVoiceError], int]] = [
     (errors.UnknownModel, 404),
-    (errors.UnknownCatalogueModel, 404),
-    (errors.ModelNotInstalled, 404),
+    (model_errors.UnknownCatalogueModel, 404),
+    (model_errors.ModelNotInstalled, 404),
     (errors.ModelInUse, 409),
     (errors.ModelBusy, 409),
     (errors.BodyTooLarge, 413),
@@ -46,24 +46,24 @@ _STATUS: list[tuple[type[errors.CareVoiceError], int]] = [
     (store_errors.ChecksumMismatch, 460),
     (errors.MediaError, 422),
     (errors.RequestError, 400),
-    (errors.WindowQuarantined, 422),
-    (errors.RemoteRefused, 422),
-    (errors.RemoteMisconfigured, 502),
-    (errors.WorkerFailed, 500),
+    (service_errors.WindowQuarantined, 422),
+    (service_errors.RemoteRefused, 422),
+    (service_errors.RemoteMisconfigured, 502),
+    (service_errors.WorkerFailed, 500),
     (store_errors.JobGaveUp, 500),
     (store_errors.AudioMissing, 500),
     (store_errors.BackupInvalid, 422),
     (store_errors.TargetNotEmpty, 409),
     (store_errors.ServiceRunning, 409),
     (store_errors.StoreError, 503),
-    (errors.StorageFull, 507),
-    (errors.StorageLow, 507),
-    (errors.DeadlineExceeded, 504),
-    (errors.ServiceError, 503),
-    (errors.BundleInvalid, 422),
-    (errors.DecryptionFailed, 422),
-    (errors.PinConflict, 422),
-    (errors.ModelError, 503),
+    (service_errors.StorageFull, 507),
+    (service_errors.StorageLow, 507),
+    (service_errors.DeadlineExceeded, 504),
+    (service_errors.ServiceError, 503),
+    (model_errors.BundleInvalid, 422),
+    (model_errors.DecryptionFailed, 422),
+    (model_errors.PinConflict, 422),
+    (model_errors.ModelError, 503),
     (deploy_errors.DeployError, 503),
 ]
 """First match wins, so the special stands before the general. A file's fault is 422, never a 500."""

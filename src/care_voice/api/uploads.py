@@ -15,7 +15,8 @@ from fastapi import Request
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
-from care_voice.domain.errors import InvalidParameter, MissingParameter, StorageFull, UnsupportedParameter
+from care_voice.domain.errors import InvalidParameter, MissingParameter, UnsupportedParameter
+from care_voice.domain.service_errors import StorageFull
 
 _MAX_FIELDS = 64
 _MAX_FIELD_BYTES = 256 * 1024

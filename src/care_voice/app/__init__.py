@@ -19,7 +19,8 @@ import structlog
 
 from care_voice.app.recordings import RecordingParts
 from care_voice.config import Settings
-from care_voice.domain.errors import CareVoiceError, ModelDamaged
+from care_voice.domain.errors import CareVoiceError
+from care_voice.domain.model_errors import ModelDamaged
 from care_voice.engine.protocol import LoadEngine, LoadMedia
 from care_voice.models.build import build_puller
 from care_voice.ops.preflight import Preflight, Room

@@ -18,7 +18,8 @@ from rich.table import Table
 from care_voice.app import Application, usable_cpus
 from care_voice.cli.common import errors_explained, explain
 from care_voice.config import Settings, load_settings
-from care_voice.domain.errors import CareVoiceError, ModelNotInstalled
+from care_voice.domain.errors import CareVoiceError
+from care_voice.domain.model_errors import ModelNotInstalled
 from care_voice.models.build import build_store
 from care_voice.service.benchmark import RUNS, SECONDS, Effort, Recording, Speed, measure, shipped_recording
 from care_voice.telemetry.logs import configure_logging

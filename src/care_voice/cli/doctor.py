@@ -16,7 +16,8 @@ from care_voice.api.static import is_built
 from care_voice.app import Application
 from care_voice.cli.common import errors_explained
 from care_voice.config import Settings, load_settings
-from care_voice.domain.errors import CareVoiceError, PreflightFailed
+from care_voice.domain.errors import CareVoiceError
+from care_voice.domain.service_errors import PreflightFailed
 from care_voice.service.startup import Stage, StartupBoard
 from care_voice.telemetry.logs import configure_logging
 

@@ -12,7 +12,7 @@ import typer
 from care_voice.cli.common import errors_explained
 from care_voice.cli.model_store import model_settings, puller_of
 from care_voice.cli.progress_shown import progress_shown
-from care_voice.domain.errors import ModelNotInstalled
+from care_voice.domain.model_errors import ModelNotInstalled
 from care_voice.models.catalogue import CatalogueModel, Precision, Quantization
 from care_voice.models.files import mapped_errors
 from care_voice.models.signatures import sign_with_certificate, sign_with_key

@@ -16,7 +16,7 @@ from care_voice.cli.common import errors_explained, explain
 from care_voice.cli.model_store import model_settings, puller_of, served_model, store_of
 from care_voice.cli.progress_shown import progress_shown
 from care_voice.config import load_settings
-from care_voice.domain.errors import ModelError, SignatureProblem
+from care_voice.domain.model_errors import ModelError, SignatureProblem
 from care_voice.models.catalogue import CatalogueModel
 from care_voice.models.manifest import Manifest
 from care_voice.models.puller import Pulled, Puller

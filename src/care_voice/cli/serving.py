@@ -12,13 +12,8 @@ from contextlib import contextmanager
 
 from care_voice.cli.common import explain
 from care_voice.config import Settings, address_hint, load_settings
-from care_voice.domain.errors import (
-    AlreadyRunning,
-    CannotListen,
-    CareVoiceError,
-    PreflightFailed,
-    SettingsInvalid,
-)
+from care_voice.domain.errors import CareVoiceError, SettingsInvalid
+from care_voice.domain.service_errors import AlreadyRunning, CannotListen, PreflightFailed
 from care_voice.ops.background import PidFile, local_address
 from care_voice.supervisor.spawning import HeadStart
 from care_voice.telemetry.logs import configure_logging

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from care_voice.domain.errors import CareVoiceError, RequestError, ServiceError
+from care_voice.domain.errors import CareVoiceError, RequestError
+from care_voice.domain.service_errors import ServiceError
 
 
 class NotFound(RequestError):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import structlog
 
-from care_voice.domain.errors import ConversionFailed
+from care_voice.domain.model_errors import ConversionFailed
 from care_voice.engine.lifeline import die_with_parent
 from care_voice.telemetry.logs import configure_logging
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from care_voice.audio.decode import MediaStream, in_blocks, open_media
 from care_voice.audio.encode import open_playback, rate_for
 from care_voice.audio.peaks import PeaksWriter
-from care_voice.domain.errors import StorageFull, WorkerFailed
+from care_voice.domain.service_errors import StorageFull, WorkerFailed
 from care_voice.engine.protocol import DeriveMedia, MediaDerived, MediaOpened, MediaProgress
 
 _BLOCK_S = 2

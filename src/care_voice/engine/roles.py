@@ -11,7 +11,8 @@ from typing import Protocol
 
 import msgspec
 
-from care_voice.domain.errors import CareVoiceError, WorkerFailed
+from care_voice.domain.errors import CareVoiceError
+from care_voice.domain.service_errors import WorkerFailed
 from care_voice.engine.channel import ChannelClosed
 from care_voice.engine.desk import Answer, Desk, Request
 from care_voice.engine.protocol import (

@@ -10,7 +10,7 @@ from pathlib import Path
 import structlog
 
 import care_voice
-from care_voice.domain.errors import BundleInvalid, CatalogueInvalid, ModelDamaged, TargetUnwritable
+from care_voice.domain.model_errors import BundleInvalid, CatalogueInvalid, ModelDamaged, TargetUnwritable
 from care_voice.models.backup_place import FORMAT, OWN_MODELS, BackedUpModel, BackupIndex, BackupPlace, StoredFile
 from care_voice.models.bundle import fault_of_model
 from care_voice.models.bundle_writer import export_bundle

@@ -18,7 +18,7 @@ from uuid import uuid4
 import structlog
 from filelock import FileLock
 
-from care_voice.domain.errors import BundleInvalid, TargetUnwritable
+from care_voice.domain.model_errors import BundleInvalid, TargetUnwritable
 from care_voice.models.bundle import decode_stranger
 from care_voice.models.catalogue import CatalogueModel, FileEntry, Sha256
 from care_voice.models.encryption import SUFFIX

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from care_voice.domain.errors import CatalogueInvalid
+from care_voice.domain.model_errors import CatalogueInvalid
 from care_voice.models.catalogue import Catalogue, CatalogueModel
 from care_voice.models.puller import Puller
 from care_voice.models.settings import ModelSettings, SourceName

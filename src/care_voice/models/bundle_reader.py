@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NoReturn, TypeVar
 
-from care_voice.domain.errors import BundleInvalid, DigestMismatch, ModelError, SourceUnavailable
+from care_voice.domain.model_errors import BundleInvalid, DigestMismatch, ModelError, SourceUnavailable
 from care_voice.models.bundle import (
     BLOCK_BYTES,
     END,

@@ -10,7 +10,7 @@ from pathlib import Path
 from filelock import FileLock
 
 import care_voice
-from care_voice.domain.errors import BundleInvalid, TargetUnwritable
+from care_voice.domain.model_errors import BundleInvalid, TargetUnwritable
 from care_voice.models.bundle import (
     END,
     FORMAT,

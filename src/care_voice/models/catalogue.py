@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from care_voice.domain.errors import UnknownCatalogueModel
+from care_voice.domain.model_errors import UnknownCatalogueModel
 
 SafeName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z", max_length=128)]
 """A name that can become one component of a path or one argument of a command, and nothing else."""

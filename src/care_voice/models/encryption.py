@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
-from care_voice.domain.errors import DecryptionFailed, InvalidParameter
+from care_voice.domain.errors import InvalidParameter
+from care_voice.domain.model_errors import DecryptionFailed
 from care_voice.models.streams import CHUNK_BYTES, Joined, Readable, Sink
 
 Recipient: TypeAlias = object

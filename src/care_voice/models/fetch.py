@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from care_voice.domain.errors import (
+from care_voice.domain.model_errors import (
     AllSourcesFailed,
     ConversionFailed,
     DigestMismatch,

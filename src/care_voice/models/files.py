@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
-from care_voice.domain.errors import DiskFull, StoreUnwritable
+from care_voice.domain.model_errors import DiskFull, StoreUnwritable
 from care_voice.models.report import FileIdentity
 
 _HASH_CHUNK_BYTES = 4 * 1024 * 1024

@@ -8,7 +8,7 @@ from dataclasses import replace
 import structlog
 
 import care_voice
-from care_voice.domain.errors import AllSourcesFailed, FileNotOffered, ModelError, SourceUnavailable
+from care_voice.domain.model_errors import AllSourcesFailed, FileNotOffered, ModelError, SourceUnavailable
 from care_voice.models.account import account
 from care_voice.models.catalogue import CatalogueModel, FileEntry
 from care_voice.models.fetch import Fetch, ask_size

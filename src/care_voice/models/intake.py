@@ -14,12 +14,7 @@ from pathlib import Path
 import structlog
 
 import care_voice
-from care_voice.domain.errors import (
-    DigestMismatch,
-    DiskFull,
-    ModelError,
-    PinConflict,
-)
+from care_voice.domain.model_errors import DigestMismatch, DiskFull, ModelError, PinConflict
 from care_voice.models.account import account
 from care_voice.models.catalogue import CatalogueModel, FileEntry
 from care_voice.models.files import free_bytes, link_or_copy, mapped_errors, remove_entry

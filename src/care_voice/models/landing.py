@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
 
-from care_voice.domain.errors import DiskFull, TargetUnwritable
+from care_voice.domain.model_errors import DiskFull, TargetUnwritable
 from care_voice.models.files import free_bytes, hash_file, sync_directory
 
 

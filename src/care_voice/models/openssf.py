@@ -30,7 +30,7 @@ from model_signing._signing.sign_sigstore_pb import Signature
 from model_signing._signing.signing import Payload
 from model_signing.manifest import Manifest
 
-from care_voice.domain.errors import SignatureInvalid, SignatureProblem, SigningFailed
+from care_voice.domain.model_errors import SignatureInvalid, SignatureProblem, SigningFailed
 from care_voice.models.signature_trust import Trust, judge_chain, may_sign, signs_models
 
 Digests = Mapping[str, str]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import structlog
 
-from care_voice.domain.errors import ModelError, PullCancelled, TransferIncomplete
+from care_voice.domain.model_errors import ModelError, PullCancelled, TransferIncomplete
 
 log = structlog.get_logger(__name__)
 

@@ -6,7 +6,8 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from care_voice.domain.errors import InvalidParameter, ModelDamaged, ModelNotInstalled, SignatureInvalid
+from care_voice.domain.errors import InvalidParameter
+from care_voice.domain.model_errors import ModelDamaged, ModelNotInstalled, SignatureInvalid
 from care_voice.models.catalogue import CatalogueModel, FileEntry
 from care_voice.models.manifest import Manifest, read_manifest
 from care_voice.models.pins import Pin

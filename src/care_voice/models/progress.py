@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from care_voice.domain.errors import PullCancelled
+from care_voice.domain.model_errors import PullCancelled
 
 _POLL_S = 0.1
 

@@ -9,7 +9,7 @@ from typing import get_args
 
 import structlog
 
-from care_voice.domain.errors import ModelNameTaken, SourceUnavailable
+from care_voice.domain.model_errors import ModelNameTaken, SourceUnavailable
 from care_voice.models.account import account
 from care_voice.models.catalogue import CatalogueModel, Derivation, Quantization
 from care_voice.models.fetch import Fetch

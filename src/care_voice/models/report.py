@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from care_voice.domain.errors import ModelDamaged
+from care_voice.domain.model_errors import ModelDamaged
 
 FileState = Literal["ok", "missing", "wrong_size", "wrong_digest", "unreadable", "view_broken", "unexpected"]
 """unreadable: the disk gave no bytes. view_broken: the blob is good, but not what engines would open.

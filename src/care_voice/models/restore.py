@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from care_voice.domain.errors import BundleInvalid, FileNotOffered, SourceUnavailable
+from care_voice.domain.model_errors import BundleInvalid, FileNotOffered, SourceUnavailable
 from care_voice.models.backup_place import OWN_MODELS, BackedUpModel, BackupIndex, BackupPlace
 from care_voice.models.bundle import fault_of_model
 from care_voice.models.bundle_import import import_bundle

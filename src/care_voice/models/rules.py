@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Literal, Protocol
 
-from care_voice.domain.errors import DigestMismatch, FileNotOffered, SourceUnavailable
+from care_voice.domain.model_errors import DigestMismatch, FileNotOffered, SourceUnavailable
 from care_voice.models.catalogue import FileEntry
 from care_voice.models.intervals import Span
 

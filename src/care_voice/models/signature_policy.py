@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Literal
 
-from care_voice.domain.errors import SignatureProblem
+from care_voice.domain.model_errors import SignatureProblem
 
 Policy = Literal["off", "warn", "require"]
 Verdict = Literal["pass", "warn", "refuse"]

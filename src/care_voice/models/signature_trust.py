@@ -20,7 +20,8 @@ from cryptography.x509.extensions import ExtensionTypeVar
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from OpenSSL import crypto
 
-from care_voice.domain.errors import SettingsInvalid, SignatureExpired, SignatureInvalid
+from care_voice.domain.errors import SettingsInvalid
+from care_voice.domain.model_errors import SignatureExpired, SignatureInvalid
 
 T = TypeVar("T")
 

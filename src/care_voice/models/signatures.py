@@ -19,13 +19,8 @@ from typing import TYPE_CHECKING, Literal
 
 import structlog
 
-from care_voice.domain.errors import (
-    SettingsInvalid,
-    SignatureInvalid,
-    SignatureMissing,
-    SignatureProblem,
-    SigningFailed,
-)
+from care_voice.domain.errors import SettingsInvalid
+from care_voice.domain.model_errors import SignatureInvalid, SignatureMissing, SignatureProblem, SigningFailed
 from care_voice.models.files import write_durably
 from care_voice.models.signature_policy import Policy, apply_policy, difference, expires_soon
 

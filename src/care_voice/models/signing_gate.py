@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 import structlog
 
-from care_voice.domain.errors import SignatureProblem, SourceUnavailable
+from care_voice.domain.model_errors import SignatureProblem, SourceUnavailable
 from care_voice.models.catalogue import CatalogueModel
 from care_voice.models.files import mapped_errors, write_durably
 from care_voice.models.progress import Watch

@@ -23,7 +23,7 @@ from pathlib import Path
 import structlog
 from filelock import FileLock
 
-from care_voice.domain.errors import ModelNotInstalled, UnknownCatalogueModel
+from care_voice.domain.model_errors import ModelNotInstalled, UnknownCatalogueModel
 from care_voice.models.belief import files_in, is_believed, proof, read_own_record, seen_files
 from care_voice.models.catalogue import Catalogue, CatalogueModel, FileEntry
 from care_voice.models.files import hash_file, mapped_errors, remove_entry, write_whole

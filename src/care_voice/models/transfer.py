@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import structlog
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
-from care_voice.domain.errors import SourceUnavailable
+from care_voice.domain.model_errors import SourceUnavailable
 from care_voice.models.intervals import Span, split
 from care_voice.models.partial import Partial
 from care_voice.models.progress import Watch

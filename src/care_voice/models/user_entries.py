@@ -24,7 +24,7 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from care_voice.domain.errors import CatalogueInvalid
+from care_voice.domain.model_errors import CatalogueInvalid
 from care_voice.models.catalogue import Catalogue, CatalogueModel, FileEntry, RepoName, Revision, SafeName, Sha256
 
 

@@ -12,8 +12,8 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from care_voice.domain.errors import StorageFull
 from care_voice.domain.recordings import Part
+from care_voice.domain.service_errors import StorageFull
 from care_voice.domain.store_errors import AudioMissing, AudioUnavailable, BackupInvalid, BackupUnavailable
 from care_voice.models.bundle import decode_stranger
 from care_voice.ops.backup_format import (

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from care_voice.domain.errors import PreflightFailed
+from care_voice.domain.service_errors import PreflightFailed
 from care_voice.models.catalogue import CatalogueModel
 from care_voice.models.files import free_bytes
 from care_voice.service.lifecycle import Check

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 import httpx2
 
 import care_voice
-from care_voice.domain.errors import RemoteMisconfigured
 from care_voice.domain.retry_after import retry_after_s
+from care_voice.domain.service_errors import RemoteMisconfigured
 from care_voice.engine.protocol import DecodeWindow
 from care_voice.remote.dialects import Dialect, fields_of, path_of, wav
 from care_voice.remote.failures import Failure, TryFailed, of_status

@@ -10,7 +10,8 @@ from enum import Enum
 
 import msgspec
 
-from care_voice.domain.errors import CareVoiceError, RemoteMisconfigured, RemoteRefused, RemoteUnavailable
+from care_voice.domain.errors import CareVoiceError
+from care_voice.domain.service_errors import RemoteMisconfigured, RemoteRefused, RemoteUnavailable
 from care_voice.remote.settings import RemoteSettings
 
 _LONGEST_MESSAGE = 200

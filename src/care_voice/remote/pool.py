@@ -9,7 +9,8 @@ from contextlib import suppress
 
 import structlog
 
-from care_voice.domain.errors import CareVoiceError, RemoteMisconfigured
+from care_voice.domain.errors import CareVoiceError
+from care_voice.domain.service_errors import RemoteMisconfigured
 from care_voice.engine.protocol import DecodeWindow, WindowDecoded
 from care_voice.remote.breaker import Breaker, BreakerState
 from care_voice.remote.client import RemoteClient

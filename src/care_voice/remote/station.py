@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 import structlog
 
-from care_voice.domain.errors import CareVoiceError, WorkerFailed
+from care_voice.domain.errors import CareVoiceError
+from care_voice.domain.service_errors import WorkerFailed
 from care_voice.engine.protocol import DecodeWindow, WindowDecoded
 from care_voice.supervisor.pool import Outcome, audio_seconds
 

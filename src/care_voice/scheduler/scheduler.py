@@ -11,14 +11,8 @@ from dataclasses import dataclass
 import msgspec
 import structlog
 
-from care_voice.domain.errors import (
-    CareVoiceError,
-    DeadlineExceeded,
-    NotReady,
-    Overloaded,
-    WindowQuarantined,
-    WorkerFailed,
-)
+from care_voice.domain.errors import CareVoiceError
+from care_voice.domain.service_errors import DeadlineExceeded, NotReady, Overloaded, WindowQuarantined, WorkerFailed
 from care_voice.engine.protocol import DecodeWindow, WindowDecoded
 from care_voice.scheduler.admission import Admission, Ticket
 from care_voice.scheduler.plan import Plan

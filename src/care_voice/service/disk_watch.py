@@ -15,7 +15,8 @@ from pathlib import Path
 
 import structlog
 
-from care_voice.domain.errors import CareVoiceError, StorageFull, StorageLow
+from care_voice.domain.errors import CareVoiceError
+from care_voice.domain.service_errors import StorageFull, StorageLow
 from care_voice.models.files import free_bytes
 from care_voice.telemetry.metrics import Metrics
 

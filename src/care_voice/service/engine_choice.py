@@ -10,14 +10,9 @@ from typing import Protocol
 
 import structlog
 
-from care_voice.domain.errors import (
-    CareVoiceError,
-    EngineFallback,
-    ModelDamaged,
-    ModelError,
-    RuntimeUnavailable,
-    WorkerFailed,
-)
+from care_voice.domain.errors import CareVoiceError
+from care_voice.domain.model_errors import ModelDamaged, ModelError
+from care_voice.domain.service_errors import EngineFallback, RuntimeUnavailable, WorkerFailed
 from care_voice.engine.processor import read_processor
 from care_voice.models.catalogue import CatalogueModel, memory_of_graphs
 from care_voice.models.progress import Progress, ProgressCallback

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 
-from care_voice.domain.errors import Overloaded
 from care_voice.domain.recordings import Event
+from care_voice.domain.service_errors import Overloaded
 from care_voice.domain.store_errors import StoreError, UnknownRecording
 from care_voice.store import events, recordings
 from care_voice.store.database import Connection, Database

@@ -15,9 +15,10 @@ from functools import partial
 import structlog
 
 from care_voice.domain.checksums import Checksum
-from care_voice.domain.errors import CareVoiceError, InvalidParameter, StorageFull
+from care_voice.domain.errors import CareVoiceError, InvalidParameter
 from care_voice.domain.ids import new_id
 from care_voice.domain.recordings import Recording, Source, Wish
+from care_voice.domain.service_errors import StorageFull
 from care_voice.domain.store_errors import RecordingTooLarge
 from care_voice.service.appending import Appending, Room, Storage
 from care_voice.service.feed import Pace

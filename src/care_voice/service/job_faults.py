@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
-from care_voice.domain import errors, store_errors
+from care_voice.domain import errors, model_errors, service_errors, store_errors
 from care_voice.domain.errors import CareVoiceError
 
 _SOON_S = 5.0
@@ -25,14 +25,14 @@ class Fault(Enum):
 
 _FAULTS: list[tuple[type[CareVoiceError], Fault]] = [
     (store_errors.AudioMissing, Fault.RECORDING),
-    (errors.RemoteRefused, Fault.RECORDING),
-    (errors.WindowQuarantined, Fault.RECORDING),
+    (service_errors.RemoteRefused, Fault.RECORDING),
+    (service_errors.WindowQuarantined, Fault.RECORDING),
     (errors.RequestError, Fault.RECORDING),
-    (errors.WorkerFailed, Fault.CHANCE),
-    (errors.DeadlineExceeded, Fault.CHANCE),
-    (errors.EngineOutOfMemory, Fault.CHANCE),
-    (errors.ServiceError, Fault.SERVICE),
-    (errors.ModelError, Fault.SERVICE),
+    (service_errors.WorkerFailed, Fault.CHANCE),
+    (service_errors.DeadlineExceeded, Fault.CHANCE),
+    (service_errors.EngineOutOfMemory, Fault.CHANCE),
+    (service_errors.ServiceError, Fault.SERVICE),
+    (model_errors.ModelError, Fault.SERVICE),
     (store_errors.StoreError, Fault.SERVICE),
 ]
 """First match wins. What is not here is a bug, which may depend on chance."""

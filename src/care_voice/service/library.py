@@ -11,7 +11,7 @@ from typing import Literal
 import structlog
 
 from care_voice.domain import labels
-from care_voice.domain.errors import InvalidParameter, RequestError, StorageFull
+from care_voice.domain.errors import InvalidParameter, RequestError
 from care_voice.domain.excerpts import Excerpt, Hit, excerpt, find_hits, relevance
 from care_voice.domain.languages import LANGUAGES, UNDETERMINED, language_advice
 from care_voice.domain.library import (
@@ -30,6 +30,7 @@ from care_voice.domain.library import (
 from care_voice.domain.recordings import Recording
 from care_voice.domain.scripts import joined
 from care_voice.domain.searching import MAX_QUERY_CHARACTERS, Wanted, parse_query
+from care_voice.domain.service_errors import StorageFull
 from care_voice.domain.store_errors import LegalHold, StoreError, VersionConflict
 from care_voice.store import events, library, recordings, search
 from care_voice.store.database import Connection, Database

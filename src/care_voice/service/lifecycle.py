@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import structlog
 
-from care_voice.domain.errors import CareVoiceError, SelfTestFailed, WorkerFailed
+from care_voice.domain.errors import CareVoiceError
+from care_voice.domain.service_errors import SelfTestFailed, WorkerFailed
 from care_voice.engine.protocol import Ready
 from care_voice.service.engine_choice import EngineChoice, Leave, shown_on
 from care_voice.service.lifecycle_settings import LifecycleSettings

@@ -10,7 +10,7 @@ from typing import Final
 
 import structlog
 
-from care_voice.domain.errors import ModelDamaged, ModelError, SignatureProblem
+from care_voice.domain.model_errors import ModelDamaged, ModelError, SignatureProblem
 from care_voice.models.catalogue import CatalogueModel, Quantization
 from care_voice.models.progress import Progress, ProgressCallback
 from care_voice.models.puller import Pulled, Puller

@@ -16,11 +16,8 @@ from typing import Literal
 import structlog
 from filelock import Timeout
 
-from care_voice.domain.errors import (
-    CareVoiceError,
-    Draining,
-    ModelBusy,
-    ModelInUse,
+from care_voice.domain.errors import CareVoiceError, ModelBusy, ModelInUse
+from care_voice.domain.model_errors import (
     ModelNotInstalled,
     SignatureExpired,
     SignatureInvalid,
@@ -28,6 +25,7 @@ from care_voice.domain.errors import (
     SignatureProblem,
     UnknownCatalogueModel,
 )
+from care_voice.domain.service_errors import Draining
 from care_voice.models.catalogue import CatalogueModel
 from care_voice.models.manifest import Manifest
 from care_voice.models.puller import Puller

@@ -14,7 +14,8 @@ from typing import Literal
 
 import structlog
 
-from care_voice.domain.errors import CareVoiceError, ModelBusy, PullCancelled, SignatureProblem
+from care_voice.domain.errors import CareVoiceError, ModelBusy
+from care_voice.domain.model_errors import PullCancelled, SignatureProblem
 from care_voice.models.catalogue import CatalogueModel
 from care_voice.models.progress import Meter, Phase, Progress, ProgressCallback, Snapshot
 from care_voice.models.signatures import Signed

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
-from care_voice.domain.errors import PreflightFailed
+from care_voice.domain.service_errors import PreflightFailed
 from care_voice.models.catalogue import CatalogueModel
 from care_voice.supervisor.devices import Gpu, GpuGate, GpuNeed, Placement, megabytes
 from care_voice.supervisor.settings import EngineSettings

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from care_voice.domain.errors import (
-    CareVoiceError,
+from care_voice.domain.errors import CareVoiceError
+from care_voice.domain.service_errors import (
     Draining,
     NotReady,
     Overloaded,

@@ -11,10 +11,11 @@ from functools import partial
 import structlog
 
 from care_voice.domain import labels
-from care_voice.domain.errors import InvalidParameter, StorageFull
+from care_voice.domain.errors import InvalidParameter
 from care_voice.domain.receipts import Receipt
 from care_voice.domain.recordings import Recording
 from care_voice.domain.retention import Fate, RetentionPolicy, RetentionRule, Scope
+from care_voice.domain.service_errors import StorageFull
 from care_voice.domain.store_errors import StoreError, UnknownRecording, VersionConflict
 from care_voice.service.deletion import Deletion
 from care_voice.store import deletion, events, library, recordings

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from care_voice.domain.errors import ModelError, PullCancelled
+from care_voice.domain.model_errors import ModelError, PullCancelled
 from care_voice.models.progress import Progress
 from care_voice.models.records import Record
 from care_voice.models.report import Report

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from importlib.resources import as_file, files
 
-from care_voice.domain.errors import CareVoiceError, SelfTestFailed, WorkerFailed
+from care_voice.domain.errors import CareVoiceError
+from care_voice.domain.service_errors import SelfTestFailed, WorkerFailed
 from care_voice.engine.protocol import DecodeWindow, MediaWindow, OpenMedia, VadOptions
 from care_voice.scheduler.work import Caller
 from care_voice.service.options import Profile, TranscriptionOptions

@@ -11,7 +11,8 @@ import time
 
 import structlog
 
-from care_voice.domain.errors import CareVoiceError, Draining, NotReady, Overloaded, SelfTestFailed
+from care_voice.domain.errors import CareVoiceError
+from care_voice.domain.service_errors import Draining, NotReady, Overloaded, SelfTestFailed
 from care_voice.scheduler.work import Caller
 from care_voice.service.lifecycle_settings import LifecycleSettings
 from care_voice.service.selftest import run_self_test

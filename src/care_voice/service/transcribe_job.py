@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from care_voice.domain.errors import EmptyFile, UnknownModel, WorkerFailed
+from care_voice.domain.errors import EmptyFile, UnknownModel
 from care_voice.domain.jobs import Checkpoint, Job, JobPriority, Progress
 from care_voice.domain.recordings import Part
+from care_voice.domain.service_errors import WorkerFailed
 from care_voice.domain.store_errors import AudioMissing
 from care_voice.domain.transcript import Segment, Transcript
 from care_voice.scheduler.work import Caller, Priority

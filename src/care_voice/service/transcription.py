@@ -14,9 +14,10 @@ from pathlib import Path
 import structlog
 
 from care_voice.domain.chinese import Script
-from care_voice.domain.errors import CareVoiceError, DeadlineExceeded, Draining, Overloaded
+from care_voice.domain.errors import CareVoiceError
 from care_voice.domain.languages import UNDETERMINED
 from care_voice.domain.segmentation import SegmentationSettings, split_into_segments
+from care_voice.domain.service_errors import DeadlineExceeded, Draining, Overloaded
 from care_voice.domain.transcript import Segment, Token, Transcript, WindowStats, Word, languages_of
 from care_voice.engine.protocol import (
     DecodeWindow,

@@ -17,8 +17,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
 
-from care_voice.domain.errors import CareVoiceError, StorageFull
+from care_voice.domain.errors import CareVoiceError
 from care_voice.domain.recordings import Part
+from care_voice.domain.service_errors import StorageFull
 from care_voice.domain.store_errors import AudioMissing, AudioUnavailable
 from care_voice.store.audio import (
     BLOCK_BYTES,

@@ -18,8 +18,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from care_voice.domain.errors import CareVoiceError, StorageFull
+from care_voice.domain.errors import CareVoiceError
 from care_voice.domain.recordings import Part
+from care_voice.domain.service_errors import StorageFull
 from care_voice.domain.store_errors import AudioMissing, AudioUnavailable
 from care_voice.store.audio import (
     BLOCK_BYTES,

@@ -15,7 +15,7 @@ from psycopg import errors, sql
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from care_voice.domain.errors import StorageFull
+from care_voice.domain.service_errors import StorageFull
 from care_voice.domain.store_errors import StoreUnavailable
 from care_voice.store.database import Broken, Clock, Connection, Database, Row
 from care_voice.store.settings import StoreSettings

@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
-from care_voice.domain.errors import StorageFull
+from care_voice.domain.service_errors import StorageFull
 from care_voice.domain.store_errors import StoreBusy, StoreUnavailable
 from care_voice.store.database import Broken, Clock, Connection, Database, Row
 from care_voice.store.statements import Dialect

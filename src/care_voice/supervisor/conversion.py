@@ -15,7 +15,7 @@ from typing import IO, Literal
 
 import structlog
 
-from care_voice.domain.errors import ConversionFailed
+from care_voice.domain.model_errors import ConversionFailed
 
 log = structlog.get_logger(__name__)
 

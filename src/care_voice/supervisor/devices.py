@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import structlog
 
-from care_voice.domain.errors import NotEnoughGpuMemory
+from care_voice.domain.service_errors import NotEnoughGpuMemory
 from care_voice.engine.protocol import GpuShare
 
 log = structlog.get_logger(__name__)

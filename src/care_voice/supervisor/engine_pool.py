@@ -8,7 +8,8 @@ import time
 
 import structlog
 
-from care_voice.domain.errors import BatchesReduced, CareVoiceError, NotReady
+from care_voice.domain.errors import CareVoiceError
+from care_voice.domain.service_errors import BatchesReduced, NotReady
 from care_voice.engine.protocol import Dropped, Failed, Ready, ToParent, WindowDecoded
 from care_voice.supervisor.engine_worker import EngineWorker
 from care_voice.supervisor.failures import to_error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from care_voice.domain import errors, store_errors
+from care_voice.domain import errors, service_errors, store_errors
 from care_voice.engine.protocol import Failed
 
 
@@ -11,4 +11,4 @@ def to_error(failed: Failed) -> errors.CareVoiceError:
     cls = getattr(errors, failed.error, None) or getattr(store_errors, failed.error, None)
     if isinstance(cls, type) and issubclass(cls, errors.CareVoiceError):
         return cls(**failed.fields)
-    return errors.WorkerFailed(why=failed.error)
+    return service_errors.WorkerFailed(why=failed.error)

@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 import msgspec
 import structlog
 
-from care_voice.domain.errors import CareVoiceError, MediaCrashedDecoder, MediaTooSlow, NotReady
+from care_voice.domain.errors import CareVoiceError, MediaCrashedDecoder, MediaTooSlow
+from care_voice.domain.service_errors import NotReady
 from care_voice.engine.protocol import (
     DeriveMedia,
     Failed,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from care_voice.domain.errors import NotEnoughMemory
+from care_voice.domain.service_errors import NotEnoughMemory
 
 
 def available_memory() -> int | None:

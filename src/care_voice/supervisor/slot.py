@@ -11,7 +11,8 @@ from enum import Enum
 
 import structlog
 
-from care_voice.domain.errors import CareVoiceError, WorkerFailed
+from care_voice.domain.errors import CareVoiceError
+from care_voice.domain.service_errors import WorkerFailed
 from care_voice.supervisor.backoff import Backoff
 from care_voice.supervisor.memory import MemoryGate
 from care_voice.supervisor.settings import SupervisorSettings

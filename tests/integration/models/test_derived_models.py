@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from care_voice.domain.errors import (
+from care_voice.domain.model_errors import (
     AllSourcesFailed,
     ConversionFailed,
     ModelNameTaken,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from care_voice.domain.errors import DiskFull, StoreUnwritable
+from care_voice.domain.model_errors import DiskFull, StoreUnwritable
 from care_voice.models.build import build_puller
 from care_voice.models.catalogue import Catalogue
 from care_voice.models.progress import Progress

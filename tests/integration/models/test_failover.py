@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from care_voice.domain.errors import AllSourcesFailed
+from care_voice.domain.model_errors import AllSourcesFailed
 from care_voice.models.build import build_puller
 from care_voice.models.catalogue import Catalogue
 from care_voice.models.puller import Puller

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from care_voice.domain.errors import AllSourcesFailed, PullCancelled
+from care_voice.domain.model_errors import AllSourcesFailed, PullCancelled
 from care_voice.models.build import build_puller
 from care_voice.models.catalogue import Catalogue
 from care_voice.models.puller import Puller

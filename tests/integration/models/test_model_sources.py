@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from care_voice.domain.errors import AllSourcesFailed, PullCancelled
+from care_voice.domain.model_errors import AllSourcesFailed, PullCancelled
 from care_voice.models.build import build_puller
 from care_voice.models.catalogue import Catalogue
 from care_voice.models.progress import Progress

@@ -14,7 +14,7 @@ from typing import BinaryIO
 import pytest
 from structlog.testing import capture_logs
 
-from care_voice.domain.errors import AllSourcesFailed, CatalogueInvalid
+from care_voice.domain.model_errors import AllSourcesFailed, CatalogueInvalid
 from care_voice.models.intervals import Span
 from support.faults import Cut, Empty, Headers, NoRanges, Stall, Status
 from support.faulty_server import FaultyServer

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from care_voice.domain.errors import DiskFull, ModelError, StoreUnwritable, TargetUnwritable
+from care_voice.domain.model_errors import DiskFull, ModelError, StoreUnwritable, TargetUnwritable
 from care_voice.models.backup import backup
 from care_voice.models.bundle_import import import_bundle
 from care_voice.models.bundle_writer import export_bundle

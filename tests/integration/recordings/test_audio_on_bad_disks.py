@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from care_voice.domain.errors import CareVoiceError, StorageFull
+from care_voice.domain.errors import CareVoiceError
 from care_voice.domain.recordings import Part
+from care_voice.domain.service_errors import StorageFull
 from care_voice.domain.store_errors import AudioUnavailable
 from care_voice.store.audio import PartWriter
 from care_voice.store.audio_directory import DirectoryAudio

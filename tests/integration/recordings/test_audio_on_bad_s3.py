@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from care_voice.domain.errors import StorageFull
 from care_voice.domain.recordings import Part
+from care_voice.domain.service_errors import StorageFull
 from care_voice.domain.store_errors import AudioMissing, AudioUnavailable
 from care_voice.store import audio_s3
 from care_voice.store.audio_s3 import S3Audio

@@ -12,7 +12,8 @@ import av
 import numpy as np
 import pytest
 
-from care_voice.domain.errors import MediaCrashedDecoder, MediaTooLong, StorageFull, UnreadableMedia
+from care_voice.domain.errors import MediaCrashedDecoder, MediaTooLong, UnreadableMedia
+from care_voice.domain.service_errors import StorageFull
 from care_voice.engine.protocol import DeriveMedia, LoadMedia, MediaDerived, MediaOpened, MediaProgress, PlaybackFormat
 from care_voice.supervisor import spawning
 from care_voice.supervisor.media_pool import MediaPool

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from care_voice.domain.checksums import Checksum
-from care_voice.domain.errors import InvalidParameter, StorageFull
+from care_voice.domain.errors import InvalidParameter
 from care_voice.domain.recordings import Part, Wish
+from care_voice.domain.service_errors import StorageFull
 from care_voice.domain.store_errors import (
     AppendConflict,
     ChecksumMismatch,

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from care_voice.domain.checksums import Checksum
-from care_voice.domain.errors import StorageFull
 from care_voice.domain.recordings import Part
+from care_voice.domain.service_errors import StorageFull
 from care_voice.domain.store_errors import AudioUnavailable, ChecksumMismatch, StoreBusy
 from care_voice.store import recordings
 from care_voice.store.audio import PartWriter

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from care_voice.domain.errors import CareVoiceError, NotReady, Overloaded, UnreadableMedia, WorkerFailed
+from care_voice.domain.errors import CareVoiceError, UnreadableMedia
 from care_voice.domain.ids import new_id
 from care_voice.domain.jobs import Checkpoint, Job, JobKind, JobPriority, JobState, Lease, LeaseRules, Progress
 from care_voice.domain.recordings import Wish
+from care_voice.domain.service_errors import NotReady, Overloaded, WorkerFailed
 from care_voice.service.job_ledger import JobLedger, TurnedAway
 from care_voice.service.job_runner import JobRunner
 from care_voice.service.job_settings import JobSettings

@@ -15,7 +15,7 @@ import pytest
 
 from care_voice.api.tus_protocol import read_metadata
 from care_voice.app import Application
-from care_voice.domain.errors import StorageFull
+from care_voice.domain.service_errors import StorageFull
 from care_voice.store.audio_directory import DirectoryAudio
 from support.intake_server import IntakeServer, intake_server
 from support.uploads import held, row

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from care_voice.domain.errors import FileNotOffered
+from care_voice.domain.model_errors import FileNotOffered
 from care_voice.models.catalogue import Catalogue, CatalogueModel, FileEntry
 from care_voice.models.intervals import Span
 from care_voice.models.progress import Watch

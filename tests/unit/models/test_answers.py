@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from care_voice.domain.errors import FileNotOffered, SourceUnavailable
+from care_voice.domain.model_errors import FileNotOffered, SourceUnavailable
 from care_voice.domain.retry_after import retry_after_s
 from care_voice.models.rules import Answer, Interrupted, told_size
 

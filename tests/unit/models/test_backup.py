@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from care_voice.domain.errors import (
+from care_voice.domain.errors import InvalidParameter
+from care_voice.domain.model_errors import (
     BundleInvalid,
     CatalogueInvalid,
     DecryptionFailed,
     DigestMismatch,
     DiskFull,
     FileNotOffered,
-    InvalidParameter,
     ModelDamaged,
     ModelNotInstalled,
     PinConflict,

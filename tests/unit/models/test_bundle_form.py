@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from care_voice.domain.errors import BundleInvalid, InvalidParameter
+from care_voice.domain.errors import InvalidParameter
+from care_voice.domain.model_errors import BundleInvalid
 from care_voice.models.bundle import INDEX_LIMIT_BYTES, header_of
 from care_voice.models.bundle_import import import_bundle
 from care_voice.models.bundle_writer import export_bundle

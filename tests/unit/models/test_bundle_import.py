@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from care_voice.domain.errors import (
+from care_voice.domain.model_errors import (
     DigestMismatch,
     DiskFull,
     ModelDamaged,

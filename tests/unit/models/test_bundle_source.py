@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from care_voice.domain.errors import AllSourcesFailed, FileNotOffered, SourceUnavailable
+from care_voice.domain.model_errors import AllSourcesFailed, FileNotOffered, SourceUnavailable
 from care_voice.models.build import build_puller
 from care_voice.models.bundle_writer import export_bundle
 from care_voice.models.catalogue import Catalogue, CatalogueModel

@@ -18,7 +18,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from care_voice.domain.errors import BundleInvalid, CareVoiceError, DigestMismatch, ModelError
+from care_voice.domain.errors import CareVoiceError
+from care_voice.domain.model_errors import BundleInvalid, DigestMismatch, ModelError
 from care_voice.models.bundle import END, header_of
 from care_voice.models.bundle_import import import_bundle
 from care_voice.models.bundle_reader import BundleReader

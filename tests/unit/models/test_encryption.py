@@ -13,7 +13,8 @@ from typing import BinaryIO
 import pyrage
 import pytest
 
-from care_voice.domain.errors import BundleInvalid, DecryptionFailed, DiskFull, InvalidParameter, ModelDamaged
+from care_voice.domain.errors import InvalidParameter
+from care_voice.domain.model_errors import BundleInvalid, DecryptionFailed, DiskFull, ModelDamaged
 from care_voice.models.bundle_import import import_bundle
 from care_voice.models.bundle_writer import export_bundle
 from care_voice.models.encryption import decrypting, encrypt, encrypting, identities_of, recipients_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from care_voice.domain.errors import UnknownCatalogueModel
+from care_voice.domain.model_errors import UnknownCatalogueModel
 from care_voice.models.catalogue import Catalogue, CatalogueModel, memory_of_graphs
 
 NAMES = ["tiny", "tiny.en", "base", "small", "medium", "large-v3", "large-v3-turbo"]

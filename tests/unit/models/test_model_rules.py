@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from care_voice.domain.errors import DigestMismatch, FileNotOffered, SourceUnavailable
+from care_voice.domain.model_errors import DigestMismatch, FileNotOffered, SourceUnavailable
 from care_voice.models.catalogue import FileEntry
 from care_voice.models.rules import (
     Answer,

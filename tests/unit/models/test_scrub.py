@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from care_voice.domain.errors import AllSourcesFailed
+from care_voice.domain.model_errors import AllSourcesFailed
 from care_voice.models.puller import Puller
 from care_voice.models.records import Record, write_record
 from care_voice.models.store import ModelStore

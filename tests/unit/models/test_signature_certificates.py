@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from model_signing import verifying
 from structlog.testing import capture_logs
 
-from care_voice.domain.errors import SignatureExpired, SignatureInvalid, SignatureProblem, SigningFailed
+from care_voice.domain.model_errors import SignatureExpired, SignatureInvalid, SignatureProblem, SigningFailed
 from care_voice.models.signature_policy import EXPIRY_NOTICE
 from care_voice.models.signatures import (
     SignatureSettings,

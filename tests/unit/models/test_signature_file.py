@@ -14,7 +14,7 @@ from model_signing import hashing
 from model_signing._signing.sign_ec_key import Signer
 from model_signing._signing.signing import Payload
 
-from care_voice.domain.errors import SignatureMissing, SignatureProblem
+from care_voice.domain.model_errors import SignatureMissing, SignatureProblem
 from care_voice.models.signatures import MAX_SIGNATURE_BYTES
 from support.signed import SignedModel, forbid_network, refusal, trusting
 

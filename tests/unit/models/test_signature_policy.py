@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from care_voice.domain.errors import SignatureExpired, SignatureInvalid, SignatureMissing, SignatureProblem
+from care_voice.domain.model_errors import SignatureExpired, SignatureInvalid, SignatureMissing, SignatureProblem
 from care_voice.models.signature_policy import Policy, apply_policy, difference, expires_soon
 
 PROBLEMS = (

@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from model_signing import hashing
 from structlog.testing import capture_logs
 
-from care_voice.domain.errors import SettingsInvalid, SignatureProblem, SigningFailed
+from care_voice.domain.errors import SettingsInvalid
+from care_voice.domain.model_errors import SignatureProblem, SigningFailed
 from care_voice.models.signature_policy import Policy
 from care_voice.models.signatures import SignatureSettings, SignatureVerifier, Signed, sign_with_key
 from support.authority import new_key, write_private, write_public

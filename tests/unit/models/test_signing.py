@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from care_voice.domain.errors import SigningFailed
+from care_voice.domain.model_errors import SigningFailed
 from care_voice.models.signatures import sign_with_key
 from support.authority import new_key, write_private, write_public
 from support.signed import FILES, SignedModel, forbid_network, trusting

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from care_voice.domain.errors import SettingsInvalid, SignatureInvalid, SignatureMissing
+from care_voice.domain.errors import SettingsInvalid
+from care_voice.domain.model_errors import SignatureInvalid, SignatureMissing
 from care_voice.models.puller import Puller
 from care_voice.models.signatures import SignatureSettings, sign_with_key
 from care_voice.models.sources.base import SIGNATURE_NAME

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from care_voice.domain.errors import DigestMismatch, FileNotOffered, PullCancelled, SourceUnavailable
+from care_voice.domain.model_errors import DigestMismatch, FileNotOffered, PullCancelled, SourceUnavailable
 from care_voice.models.catalogue import FileEntry
 from care_voice.models.intervals import Intervals, Span
 from care_voice.models.partial import open_partial

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from care_voice.domain.errors import CatalogueInvalid
+from care_voice.domain.model_errors import CatalogueInvalid
 from care_voice.models.catalogue import Catalogue, CatalogueModel, FileEntry
 from care_voice.models.pins import Pin, with_pin
 from care_voice.models.user_entries import read_user_entries

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from care_voice.domain import errors, store_errors
+from care_voice.domain import errors, service_errors, store_errors
 from care_voice.domain.errors import CareVoiceError
 from care_voice.service.job_faults import Fault, fault_of, wait_s
 
@@ -37,5 +37,5 @@ def test_a_bug_may_depend_on_chance() -> None:
 
 
 def test_it_waits_for_as_long_as_the_error_says() -> None:
-    assert wait_s(errors.Overloaded(retry_after_s=30)) == 30.0
-    assert wait_s(errors.NotReady(why="it starts")) == wait_s(KeyError("x")) == 5.0
+    assert wait_s(service_errors.Overloaded(retry_after_s=30)) == 30.0
+    assert wait_s(service_errors.NotReady(why="it starts")) == wait_s(KeyError("x")) == 5.0

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from care_voice.domain.errors import CareVoiceError, RemoteMisconfigured, RemoteRefused, RemoteUnavailable
+from care_voice.domain.errors import CareVoiceError
+from care_voice.domain.service_errors import RemoteMisconfigured, RemoteRefused, RemoteUnavailable
 from care_voice.remote.failures import Failure, Health, RetryPlan, of_status, unavailable
 from care_voice.remote.settings import RemoteSettings
 

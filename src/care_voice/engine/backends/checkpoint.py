@@ -11,8 +11,8 @@ from typing import Any
 
 from ctranslate2.converters import TransformersConverter
 
-from care_voice.domain.errors import ConversionFailed
 from care_voice.domain.languages import LANGUAGES
+from care_voice.domain.model_errors import ConversionFailed
 from care_voice.engine.backends.quantize import TOOL, Precision, make_empty, quantize
 
 _MAX_CONFIG_BYTES = 16 << 20

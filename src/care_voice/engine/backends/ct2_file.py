@@ -21,7 +21,7 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from care_voice.domain.errors import ConversionFailed
+from care_voice.domain.model_errors import ConversionFailed
 
 BINARY_VERSION = 6
 DTYPES = ("float32", "int8", "int16", "int32", "float16")

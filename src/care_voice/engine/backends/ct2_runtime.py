@@ -11,7 +11,8 @@ from typing import Any, Final, TypeVar
 import ctranslate2
 import numpy as np
 
-from care_voice.domain.errors import CareVoiceError, EngineOutOfMemory
+from care_voice.domain.errors import CareVoiceError
+from care_voice.domain.service_errors import EngineOutOfMemory
 from care_voice.engine.backends.batches import Batches, BatchLimit, Entry, is_out_of_memory
 from care_voice.engine.backends.runtime import Alignment, Generated, Hear, Languages, Mel, Request
 from care_voice.engine.protocol import GpuShare

@@ -19,7 +19,7 @@ from ctranslate2.specs import WhisperSpec
 from ctranslate2.specs.common_spec import Conv1DSpec, LayerNormSpec, LinearSpec
 from ctranslate2.specs.model_spec import NumpyVariable, visit_spec
 
-from care_voice.domain.errors import ConversionFailed
+from care_voice.domain.model_errors import ConversionFailed
 from care_voice.engine.backends.ct2_file import Array, ModelFile, open_model, write_model
 
 Precision = Literal["int8", "int8_float16", "float16", "float32"]

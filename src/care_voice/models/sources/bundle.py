@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from care_voice.domain.errors import FileNotOffered, ModelError, SourceUnavailable
+from care_voice.domain.model_errors import FileNotOffered, ModelError, SourceUnavailable
 from care_voice.models.bundle import (
     BLOCK_BYTES,
     BundledModel,

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from care_voice.domain.errors import FileNotOffered, ModelError, SourceUnavailable
+from care_voice.domain.model_errors import FileNotOffered, ModelError, SourceUnavailable
 from care_voice.models.catalogue import Carrier, CatalogueModel
 from care_voice.models.files import remove_entry
 from care_voice.models.intervals import Span

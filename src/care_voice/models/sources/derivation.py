@@ -10,7 +10,7 @@ from pathlib import Path
 
 import structlog
 
-from care_voice.domain.errors import AllSourcesFailed, ConversionFailed, SourceUnavailable, UnknownCatalogueModel
+from care_voice.domain.model_errors import AllSourcesFailed, ConversionFailed, SourceUnavailable, UnknownCatalogueModel
 from care_voice.models.catalogue import WEIGHTS, CatalogueModel, Derivation, Quantization
 from care_voice.models.files import remove_entry
 from care_voice.models.progress import Watch

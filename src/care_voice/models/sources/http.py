@@ -15,7 +15,7 @@ from http import HTTPStatus
 import httpx2
 
 import care_voice
-from care_voice.domain.errors import FileNotOffered, SourceUnavailable
+from care_voice.domain.model_errors import FileNotOffered, SourceUnavailable
 from care_voice.domain.retry_after import retry_after_s
 from care_voice.models.intervals import Span
 from care_voice.models.progress import Watch

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import care_voice
-from care_voice.domain.errors import SourceUnavailable
+from care_voice.domain.model_errors import SourceUnavailable
 from care_voice.models.catalogue import CatalogueModel
 from care_voice.models.progress import Watch
 from care_voice.models.sources.base import HttpTimeouts

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from care_voice.domain.errors import FileNotOffered, SourceUnavailable
+from care_voice.domain.model_errors import FileNotOffered, SourceUnavailable
 from care_voice.models.catalogue import CatalogueModel
 from care_voice.models.intervals import Span
 from care_voice.models.progress import Watch

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from care_voice.domain.errors import SourceUnavailable
+from care_voice.domain.model_errors import SourceUnavailable
 
 Lines = queue.Queue[str | None]
 """Lines as they come; None after the last."""

@@ -139,8 +139,8 @@ def _once(layout: Layout) -> list[str]:
 def _sent_once(settings: EntranceSettings, layout: Layout) -> list[str]:
     """Where a slot breaks off, HAProxy closes a connection of the client that had carried a request before, without a
     word, and a browser then sends anything again by itself. Here each request has a connection to itself, so that it is
-    answered with 502; and its body is there before a slot gets it, since HAProxy says nothing either where a slot breaks
-    off while the body is on its way."""
+    answered with 502; and its body is there before a slot gets it, since HAProxy says nothing either when a slot breaks
+    off in the middle of a body."""
     return [
         f"bind unix@{layout.once_socket} mode 600",
         *_KNOWN,

@@ -9,7 +9,7 @@ from typing import Any
 
 import onnxruntime
 
-from care_voice.domain.errors import ConversionFailed
+from care_voice.domain.model_errors import ConversionFailed
 from care_voice.engine.backends.ct2_file import ModelFile, open_model
 from care_voice.engine.backends.onnxrt.graphs import write_decoder, write_encoder
 from care_voice.engine.backends.onnxrt.layers import Kind

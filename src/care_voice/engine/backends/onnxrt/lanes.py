@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 
-from care_voice.domain.errors import WorkerFailed
+from care_voice.domain.service_errors import WorkerFailed
 from care_voice.engine.backends.onnxrt.decoding import BatchDecoder, Job, Outcome, Probe
 from care_voice.engine.backends.onnxrt.encoding import EncoderThread
 from care_voice.engine.backends.onnxrt.session import Array, Decoder, Encoder, Sound
