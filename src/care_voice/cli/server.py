@@ -183,7 +183,7 @@ def _stop_stewarded(folder: DeployFolder, timeout_s: float) -> bool:
 def _has_containers(folder: DeployFolder) -> bool:
     """Whether there may be containers that a steward has left behind; only a steward can tell. Raises DeployError."""
     deployment = folder.load()
-    if deployment is None or deployment.stopping:
+    if deployment is None or deployment.stopped:
         return False
     try:
         return load_settings().deploy.host == "container"

@@ -65,6 +65,9 @@ class Machine:
     def kill(self, slot: SlotName) -> None:
         self.told.append(f"kill {slot}")
 
+    def clear(self, slot: SlotName) -> None:
+        self.told.append(f"clear {slot}")
+
     def ends(self, slot: SlotName) -> None:
         self.slots[slot], self.ready[slot] = None, False
 
@@ -252,6 +255,19 @@ def test_the_last_slot_may_end_at_any_moment_and_the_entrance_ends_too(machine: 
     while steward.look():
         pass
     assert machine.entrance_stopped
+    left = folder.load()
+    assert left is not None
+    assert left.stopped
+
+
+def test_what_runs_is_written_down_also_after_a_stop_and_before_any_rollout(
+    machine: Machine, folder: DeployFolder
+) -> None:
+    steward_of(machine, folder).look()
+    assert folder.load() == Deployment()
+    folder.save(Deployment(stopping=True, stopped=True))
+    steward_of(machine, folder).look()
+    assert folder.load() == Deployment()
 
 
 def test_jobs_go_with_the_traffic_to_the_kept_release(machine: Machine, folder: DeployFolder) -> None:

@@ -106,6 +106,11 @@ class Deployment(msgspec.Struct, frozen=True):
     rollout: Rollout | None = None
     past: tuple[Rollout, ...] = ()
     stopping: bool = False
+    """A stop was asked for. The next steward starts everything again."""
+
+    stopped: bool = False
+    """The stop came to its end: nothing runs any more, until the next steward."""
+
     answered: dict[str, Refusal | None] = {}
     """Intents that were taken up, by id, and why they were refused; the last ones."""
 

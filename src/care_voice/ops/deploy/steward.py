@@ -108,7 +108,8 @@ class Steward:
         self._troubles: dict[str, str] = {}
         self._migrations_due = True
         self._migrate_from = 0.0
-        self.deployment = replace(folder.load() or Deployment(), stopping=False)
+        self._written = folder.load()
+        self.deployment = replace(self._written or Deployment(), stopping=False, stopped=False)
 
     def look(self) -> bool:
         """One look; whether there is more to do. Only a stop that was asked for ends it.
@@ -311,14 +312,20 @@ class Steward:
                 self._entrance.set_weights(want.weights)
                 self._weights = want.weights
         except DeployError as error:
-            self._remember(replace(self.deployment, trouble=f"{error.message} {error.advice}"))
+            self._note_trouble(f"{error.message} {error.advice}")
             raise
-        self._remember(replace(self.deployment, trouble=""))
+        self._note_trouble("")
+
+    def _note_trouble(self, text: str) -> None:
+        if self.deployment.trouble != text:
+            self._remember(replace(self.deployment, trouble=text))
 
     def _clear_up(self) -> None:
         self._entrance.stop(_GOODBYE_S)
         for slot in SLOTS:
             self._host.clear(slot)
+        # Else a stop that a steward was killed in could not be told from one that is done.
+        self._remember(replace(self.deployment, stopped=True))
 
     def _ask_entrance(self) -> Mapping[SlotName, ServerStats]:
         """Nothing where it does not answer, which whoever tends it says."""
@@ -346,11 +353,11 @@ class Steward:
         return release.settings.get("CARE_VOICE_MODEL", self._model) if release else self._model
 
     def _remember(self, following: Deployment) -> None:
-        if following == self.deployment:
+        if following == self._written:
             return
         # Written first: what is done must never be ahead of what the next steward would read.
         self._folder.save(following)
-        before, self.deployment = self.deployment, following
+        before, self._written, self.deployment = self.deployment, following, following
         _log_lines(before.rollout, following.rollout)
         self._migrations_due = self._migrations_due or _alone_now(before, following)
 
