@@ -35,10 +35,11 @@ class World:
         return self
 
     def look(
-        self, verdict: Verdict = GOOD, later_s: float = 1.0, sessions: int = 0, starts: int = 1, **ready: bool
+        self, verdict: Verdict = GOOD, later_s: float = 1.0, sessions: int | None = 0, starts: int = 1, **ready: bool
     ) -> Phase:
+        """`sessions` of each slot; None where the entrance does not answer."""
         self.now += later_s
-        busy: dict[SlotName, int] = dict.fromkeys(SLOTS, sessions)
+        busy: dict[SlotName, int] = dict.fromkeys(SLOTS, sessions) if sessions is not None else {}
         seen = Seen(self.now, {**BOTH, **ready}, busy, dict.fromkeys(SLOTS, starts), verdict)  # type: ignore[dict-item]
         self.deployment = advance(self.deployment, seen, SETTINGS)
         return self.phase
@@ -87,6 +88,13 @@ def test_a_slot_that_goes_on_for_ever_is_not_waited_for() -> None:
     world.look(), world.look()
     assert world.look(sessions=1, later_s=19) is Phase.PROMOTING
     assert world.look(sessions=1) is Phase.PROMOTED
+
+
+def test_an_entrance_that_does_not_answer_does_not_say_that_nothing_is_under_way() -> None:
+    world = World().begin(5)
+    world.look(), world.look(), world.look(BAD)
+    assert world.look(sessions=None, later_s=19) is Phase.ABORTING
+    assert world.look() is Phase.ABORTED
 
 
 @pytest.mark.parametrize(

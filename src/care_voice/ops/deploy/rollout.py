@@ -137,6 +137,8 @@ class Seen:
     now: float
     ready: Mapping[SlotName, bool]
     sessions: Mapping[SlotName, int] = field(default_factory=dict)
+    """What is under way; nothing where the entrance does not say it."""
+
     starts: Mapping[SlotName, int] = field(default_factory=dict)
     """How often what runs in a slot now had to be started."""
 
@@ -309,8 +311,9 @@ class _Move:
         return self.seen.now - self.rollout.since
 
     def _drained(self, slot: SlotName) -> bool:
-        """Nothing is under way in a slot that has had no traffic for a moment, or it has had time enough."""
-        idle = self.seen.sessions.get(slot, 0) == 0 and self._held_s >= _SETTLED_S
+        """Nothing is under way in a slot that has had no traffic for a moment, or it has had time enough. Where the
+        entrance does not say what is under way it may be anything."""
+        idle = self.seen.sessions.get(slot) == 0 and self._held_s >= _SETTLED_S
         return idle or self._held_s >= self.settings.drain_s
 
     def _next_step(self, text: str) -> Deployment:
