@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -294,3 +295,23 @@ def test_a_slot_that_hangs_is_killed_also_where_it_never_answered_this_steward(
     machine.silent["blue"], machine.heard = silent_s, {"blue"} if heard else set()
     steward.look()
     assert ("kill blue" in machine.told) is killed
+
+
+def test_a_slot_that_hung_after_a_long_time_is_started_again_at_once(machine: Machine, folder: DeployFolder) -> None:
+    steward = steward_of(machine, folder)
+    mine = steward._slots
+    steward.look()
+    waits = []
+    for _ in range(5):
+        machine.ready["blue"] = True
+        steward.look()
+        assert mine["blue"].ready_since is not None
+        mine["blue"].ready_since -= 3600
+        steward.look()
+        machine.ready["blue"] = False
+        steward.look()
+        machine.ends("blue")
+        mine["blue"].next_start = 0.0
+        steward.look()
+        waits.append(mine["blue"].next_start - time.monotonic())
+    assert max(waits) <= 2.0

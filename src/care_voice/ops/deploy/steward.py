@@ -266,8 +266,6 @@ class Steward:
             self._slots[slot] = mine = _Slot(release=release)
         if release is None or now < mine.next_start:
             return
-        if mine.ready_since is not None and now - mine.ready_since >= _STEADY_S:
-            mine.backoff.reset()
         mine.ready_since = None
         standby = want.takes_jobs != slot
         mine.starts += 1
@@ -293,10 +291,13 @@ class Steward:
             self._host.kill(slot)
 
     def _tend_ready(self, slot: SlotName, *, takes_jobs: bool) -> None:
-        mine = self._slots[slot]
+        mine, now = self._slots[slot], time.monotonic()
         if mine.ready_since is None:
-            mine.ready_since = time.monotonic()
+            mine.ready_since = now
             log.info("slot_ready", slot=slot)
+        if now - mine.ready_since >= _STEADY_S:
+            # Now, and not when it has ended: many a slot is not ready any more for a while before.
+            mine.backoff.reset()
         if mine.takes_jobs != takes_jobs:
             (self._host.take_part if takes_jobs else self._host.stand_by)(slot)
             mine.takes_jobs = takes_jobs
