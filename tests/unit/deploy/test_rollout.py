@@ -129,6 +129,13 @@ def test_a_release_that_fails_after_its_promotion_is_rolled_back_to_the_kept_one
     assert (world.deployment.active, world.deployment.slots) == ("blue", {"blue": Release(), "green": None})
 
 
+def test_a_release_that_keeps_ending_is_rolled_back_while_the_old_one_is_kept() -> None:
+    world = promoted()
+    assert world.look(starts=3, green=False) is Phase.PROMOTED
+    assert world.look(starts=4, green=False) is Phase.ROLLING_BACK
+    assert world.look() is Phase.ROLLED_BACK
+
+
 def test_a_way_back_waits_until_it_leads_somewhere() -> None:
     world = promoted()
     assert world.look(BAD, blue=False) is Phase.ROLLING_BACK

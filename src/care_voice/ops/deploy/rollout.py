@@ -221,7 +221,7 @@ class _Move:
     def starting(self) -> Deployment:
         if self._is_ready(self.rollout.candidate):
             return self._to(Phase.WARMING, "ready")
-        if self.seen.starts.get(self.rollout.candidate, 0) > _MOST_STARTS:
+        if self._keeps_ending:
             return self._back(f"it ended {_MOST_STARTS} times while it started; its log says why")
         if self._held_s >= self.settings.ready_timeout_s:
             return self._back(f"not ready within {self.settings.ready_timeout_s:.0f} s")
@@ -274,6 +274,9 @@ class _Move:
             return deployment
         if self.seen.verdict.failed:
             return self._back(f"after the promotion: {self.seen.verdict.why}")
+        if self._keeps_ending:
+            # Each time the kept one takes over, so that hardly a request fails; once it is gone nobody does.
+            return self._back(f"after the promotion: it ended {_MOST_STARTS} times; its log says why")
         if self.seen.now >= deployment.kept_until:
             return _let_go(deployment, other(deployment.active))
         return deployment
@@ -305,6 +308,10 @@ class _Move:
 
     def _is_ready(self, slot: SlotName) -> bool:
         return bool(self.seen.ready.get(slot))
+
+    @property
+    def _keeps_ending(self) -> bool:
+        return self.seen.starts.get(self.rollout.candidate, 0) > _MOST_STARTS
 
     @property
     def _held_s(self) -> float:
