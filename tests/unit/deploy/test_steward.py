@@ -40,8 +40,10 @@ class Machine:
     found: Verdict = GOOD
     entrance_stopped: bool = False
     at_entrance: Callable[[], None] = lambda: None
+    at_check: Callable[[], None] = lambda: None
 
     def check(self, _release: Release) -> None:
+        self.at_check()
         if self.trouble is not None:
             raise self.trouble
 
@@ -238,6 +240,38 @@ def test_a_question_that_goes_wrong_is_answered_and_not_asked_again(machine: Mac
     refusal = steward.deployment.answered["intent_1"]
     assert refusal is not None
     assert folder.take_intent() is None
+
+
+def test_what_was_given_up_while_it_was_checked_is_not_done_nor_what_is_asked_instead_forgotten(
+    machine: Machine, folder: DeployFolder
+) -> None:
+    steward = steward_of(machine, folder)
+    steward.look()
+    asked(folder, "start", Release("two"), "rollout_1")
+    machine.at_check = lambda: asked(folder, "abort", intent_id="intent_2")
+    steward.look()
+    assert steward.deployment.rollout is None
+    steward.look()
+    assert list(steward.deployment.answered) == ["intent_2"]
+
+
+def test_a_question_that_comes_while_the_one_before_is_answered_is_answered_too(
+    machine: Machine, folder: DeployFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steward = steward_of(machine, folder)
+    steward.look()
+    asked(folder, "abort", intent_id="intent_1")
+    save = folder.save
+
+    def saved(deployment: Deployment) -> None:
+        save(deployment)
+        asked(folder, "abort", intent_id="intent_2")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(folder, "save", saved)
+        steward.look()
+    steward.look()
+    assert list(steward.deployment.answered) == ["intent_1", "intent_2"]
 
 
 def test_the_last_slot_may_end_at_any_moment_and_the_entrance_ends_too(machine: Machine, folder: DeployFolder) -> None:

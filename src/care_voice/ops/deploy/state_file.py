@@ -94,6 +94,10 @@ class DeployFolder:
             self.forget_intent()
             return None
 
+    def is_asked(self, intent: Intent) -> bool:
+        """Whether that is still what is asked: whoever has given up waiting wants nothing any more."""
+        return self.take_intent() == intent
+
     def forget_intent(self) -> None:
         """It was taken up, and the deployment with the answer is saved."""
         self._intent.unlink(missing_ok=True)

@@ -187,10 +187,15 @@ class Steward:
                     Refusal(CareVoiceError.code, "Something unexpected.", "See the log."),
                 )
                 log.exception("intent_refused", verb=intent.verb)
+            if not self._folder.is_asked(intent):
+                # Its check took long, and whoever asked was told that nothing was done.
+                log.warning("intent_given_up", verb=intent.verb)
+                return
             answers = {**changed.answered, intent.id: refusal}
             kept = dict(list(answers.items())[-_ANSWERS_KEPT:])
             self._remember(replace(changed, answered=kept))
-        self._folder.forget_intent()
+        if self._folder.is_asked(intent):  # another one may be there by now
+            self._folder.forget_intent()
 
     def _obey(self, intent: Intent) -> Deployment:
         """The deployment as it was asked for. Raises CareVoiceError where it cannot be."""
