@@ -13,10 +13,11 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from care_voice.ops.deploy.judge import Verdict
 from care_voice.ops.deploy.releases import Release, SlotName
-from care_voice.ops.deploy.rollout import Deployment, Phase, begin
+from care_voice.ops.deploy.rollout import Deployment, Phase, begin, hurry
 from care_voice.ops.deploy.settings import DeploySettings
 from care_voice.ops.deploy.state_file import DeployFolder, Intent
 from care_voice.ops.deploy.steward import Steward
@@ -126,10 +127,12 @@ def folder(tmp_path: Path) -> DeployFolder:
     return made
 
 
-def steward_of(machine: Machine, folder: DeployFolder) -> Steward:
+def steward_of(machine: Machine, folder: DeployFolder, clock: Callable[[], float] | None = None) -> Steward:
+    """`clock` is one that goes on by a second each time that it is looked at, where none is given."""
     parts: Any = machine
     entrance: Any = EntranceDouble(machine)
-    return Steward(folder, parts, entrance, parts, parts, SETTINGS, model="base", clock=partial(next, count(1000.0)))
+    clock = clock or partial(next, count(1000.0))
+    return Steward(folder, parts, entrance, parts, parts, SETTINGS, model="base", clock=clock)
 
 
 def asked(folder: DeployFolder, verb: Any, release: Release | None = None, intent_id: str = "intent_1") -> None:
@@ -349,3 +352,40 @@ def test_a_slot_that_hung_after_a_long_time_is_started_again_at_once(machine: Ma
         steward.look()
         waits.append(mine["blue"].next_start - time.monotonic())
     assert max(waits) <= 2.0
+
+
+@pytest.mark.parametrize("by_s", [7200.0, -7200.0])
+def test_a_clock_that_is_set_lets_no_release_go_and_keeps_none_for_longer(
+    machine: Machine, folder: DeployFolder, by_s: float
+) -> None:
+    promoted(machine, folder)
+    now = 1100.0
+    steward = steward_of(machine, folder, lambda: now)
+    steward.look()
+    kept_until = steward.deployment.kept_until
+    assert kept_until is not None
+    now += by_s
+    steward.look()
+    assert steward.deployment.kept is not None
+    assert steward.deployment.kept_until == pytest.approx(kept_until + by_s, abs=5)
+
+
+def test_a_steward_that_comes_late_judges_by_what_it_sees_itself(machine: Machine, folder: DeployFolder) -> None:
+    steward = promoted(machine, folder)
+    late = replace(steward.deployment, active="blue", kept_until=None, rollout=None)
+    late = hurry(begin(late, "rollout_2", Release("three"), (), 1000.0), 1000.0)
+    folder.save(late)
+    machine.slots["green"] = late.slots["green"]
+    machine.ready = {}
+    steward = steward_of(machine, folder, lambda: 9000.0)
+    steward.look()
+    assert steward.deployment.rollout is not None
+    assert steward.deployment.rollout.phase is Phase.PROMOTING
+
+
+def test_nothing_is_kept_for_longer_because_the_clock_was_wrong_before(machine: Machine, folder: DeployFolder) -> None:
+    folder.save(replace(promoted(machine, folder).deployment, kept_until=10.0**9))
+    steward = steward_of(machine, folder)
+    steward.look()
+    assert steward.deployment.kept_until is not None
+    assert steward.deployment.kept_until <= 1010 + SETTINGS.keep_s

@@ -209,6 +209,21 @@ def take_back(deployment: Deployment, reason: str, now: float) -> Deployment:
     return _to(deployment, replace(rollout, reason=reason), phase, now, reason)
 
 
+def resumed(deployment: Deployment, now: float, settings: DeploySettings) -> Deployment:
+    """As a new steward takes it up: what it has not seen itself proves nothing, so the phase that is under way begins
+    anew. However the clock was set meanwhile, nothing is kept for longer than it should be."""
+    kept_until = deployment.kept_until and min(deployment.kept_until, now + settings.keep_s)
+    rollout = replace(deployment.running, since=now) if deployment.running is not None else deployment.rollout
+    return replace(deployment, kept_until=kept_until, rollout=rollout, stopping=False, stopped=False)
+
+
+def put_off(deployment: Deployment, by_s: float) -> Deployment:
+    """With all that is waited for later by so much, or earlier: the clock was set, and no time has passed."""
+    kept_until, running = deployment.kept_until, deployment.running
+    rollout = replace(running, since=running.since + by_s) if running is not None else deployment.rollout
+    return replace(deployment, kept_until=kept_until and kept_until + by_s, rollout=rollout)
+
+
 @dataclass(frozen=True, slots=True)
 class _Move:
     """One look at a rollout: a method for each phase gives the next deployment."""

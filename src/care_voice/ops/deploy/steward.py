@@ -39,6 +39,8 @@ from care_voice.ops.deploy.rollout import (
     advance,
     begin,
     hurry,
+    put_off,
+    resumed,
     take_back,
     wanted,
 )
@@ -58,6 +60,8 @@ _MIGRATE_AGAIN_S = 60.0
 _GOODBYE_S = 2.0
 """For the entrance when no slot is left: only idle connections can be open still."""
 _ANSWERS_KEPT = 20
+_CLOCK_WAS_SET_S = 10.0
+"""Smaller steps do no harm."""
 _COMPARED = frozenset({Phase.WARMING, Phase.CANARY})
 _WATCHED = frozenset({Phase.PROMOTING, Phase.PROMOTED})
 
@@ -109,7 +113,8 @@ class Steward:
         self._migrations_due = True
         self._migrate_from = 0.0
         self._written = folder.load()
-        self.deployment = replace(self._written or Deployment(), stopping=False, stopped=False)
+        self._clock_ahead_s = self._ahead_s()
+        self.deployment = resumed(self._written or Deployment(), clock(), settings)
 
     def look(self) -> bool:
         """One look; whether there is more to do. Only a stop that was asked for ends it.
@@ -117,6 +122,7 @@ class Steward:
         What goes wrong with one part is said, and tried again; all others are looked after meanwhile. While the state
         cannot be written nothing goes on, and what was written last is what should be.
         """
+        self._guarded("clock", self._mind_the_clock)
         self._guarded("intent", self._take_up_intent)
         ready = self._ready()
         self._guarded("state", lambda: self._go_on(ready))
@@ -141,6 +147,20 @@ class Steward:
         with suppress(DeployError):
             return release is not None and self._host.running(slot) == release
         return False
+
+    def _mind_the_clock(self) -> None:
+        """One that is set must end no wait, and make none last for years. A machine that slept counts as well: nobody
+        has looked meanwhile."""
+        ahead_s = self._ahead_s()
+        set_by_s = ahead_s - self._clock_ahead_s
+        if abs(set_by_s) >= _CLOCK_WAS_SET_S:
+            log.warning("clock_was_set", by_s=round(set_by_s))
+            self._remember(put_off(self.deployment, set_by_s))
+        self._clock_ahead_s = ahead_s
+
+    def _ahead_s(self) -> float:
+        """How far the clock is ahead of one that nobody can set."""
+        return self._clock() - time.monotonic()
 
     def _go_on(self, ready: Mapping[SlotName, bool]) -> None:
         stats = self._ask_entrance()
