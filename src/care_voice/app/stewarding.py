@@ -85,7 +85,8 @@ def _host(settings: Settings, token: str) -> Host:
     deploy, ports = settings.deploy, settings.entrance.ports
     if deploy.host == "container":
         rules = ContainerRules(deploy.runtime, deploy.image, deploy.volume, deploy.container_options, deploy.prefix)
-        return ContainerHost(rules, ports, {**_handed_on(), "CARE_VOICE_API__OPERATOR_TOKEN": token})
+        common = {**_handed_on(), "CARE_VOICE_API__OPERATOR_TOKEN": token}
+        return ContainerHost(rules, ports, common, DeployFolder(settings.data_dir).directory)
     proxies = ",".join(dict.fromkeys((*settings.api.trusted_proxies, "127.0.0.1")))
     return ProcessHost(settings.data_dir, ports, {"CARE_VOICE_API__TRUSTED_PROXIES": proxies})
 
