@@ -15,6 +15,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from care_voice.domain.deploy_errors import EntranceFailed
 from care_voice.ops.deploy.judge import Verdict
 from care_voice.ops.deploy.releases import Release, SlotName
 from care_voice.ops.deploy.rollout import Deployment, Phase, begin, hurry
@@ -224,6 +225,25 @@ def test_an_entrance_in_trouble_keeps_no_slot_from_being_started_again(machine: 
     machine.at_entrance = trouble
     assert steward_of(machine, folder).look()
     assert machine.slots["blue"] == Release()
+
+
+def test_an_entrance_in_trouble_is_not_tried_at_each_look(machine: Machine, folder: DeployFolder) -> None:
+    tries = []
+
+    def trouble() -> None:
+        tries.append(time.monotonic())
+        raise EntranceFailed(why="the port is taken", advice="")
+
+    machine.at_entrance = trouble
+    steward = steward_of(machine, folder)
+    for _ in range(10):
+        assert steward.look()
+    assert len(tries) <= 4
+    assert "the port is taken" in steward.deployment.trouble
+    steward._entrance_from = 0.0
+    machine.at_entrance = lambda: None
+    steward.look()
+    assert steward.deployment.trouble == ""
 
 
 def test_a_slot_that_cannot_be_started_is_waited_for_between_two_tries(machine: Machine, folder: DeployFolder) -> None:

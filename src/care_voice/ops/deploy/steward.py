@@ -55,6 +55,7 @@ log = structlog.get_logger(__name__)
 
 LOOK_EVERY_S = 0.25
 _FIRST_RESTART_S, _MAX_RESTART_S, _STEADY_S = 1.0, 60.0, 60.0
+_MAX_ENTRANCE_S = 5.0
 _STOP_LIMIT_S = 180.0
 _MIGRATE_AGAIN_S = 60.0
 _GOODBYE_S = 2.0
@@ -109,6 +110,7 @@ class Steward:
         self._clock = clock
         self._slots = {slot: _Slot() for slot in SLOTS}
         self._weights: Mapping[SlotName, int] = {}
+        self._entrance_backoff, self._entrance_from = Backoff(_FIRST_RESTART_S, _MAX_ENTRANCE_S), 0.0
         self._troubles: dict[str, str] = {}
         self._migrations_due = True
         self._migrate_from = 0.0
@@ -128,7 +130,8 @@ class Steward:
         self._guarded("state", lambda: self._go_on(ready))
         want = wanted(self.deployment, ready)
         # Whoever is to stop must get no traffic any more.
-        self._guarded("entrance", lambda: self._tend_entrance(want))
+        if time.monotonic() >= self._entrance_from:
+            self._guarded("entrance", lambda: self._tend_entrance(want))
         for slot in SLOTS:
             self._guarded(slot, partial(self._tend, slot, want, ready.get(slot, False)))
         self._guarded("migrations", lambda: self._finish_migrations(ready))
@@ -338,8 +341,11 @@ class Steward:
                 self._entrance.set_weights(want.weights)
                 self._weights = want.weights
         except DeployError as error:
+            # Where somebody has to mend something first, each try costs a process or two.
+            self._entrance_from = time.monotonic() + self._entrance_backoff.next_s()
             self._note_trouble(f"{error.message} {error.advice}")
             raise
+        self._entrance_backoff.reset()
         self._note_trouble("")
 
     def _note_trouble(self, text: str) -> None:
