@@ -278,3 +278,64 @@ def test_a_slot_that_hangs_is_killed_also_where_it_never_answered_this_steward(
     machine.silent["blue"], machine.heard = silent_s, {"blue"} if heard else set()
     steward.look()
     assert ("kill blue" in machine.told) is killed
+
+
+def served(machine: Machine, folder: DeployFolder) -> Steward:
+    """Blue runs and is ready."""
+    steward = steward_of(machine, folder)
+    steward.look()
+    machine.ready["blue"] = True
+    steward.look()
+    return steward
+
+
+def test_a_slot_that_ends_by_itself_is_counted(machine: Machine, folder: DeployFolder) -> None:
+    steward = served(machine, folder)
+    assert steward.deployment.restarts == {}
+    for times in (1, 2):
+        machine.ends("blue")
+        steward._slots["blue"].next_start = 0
+        steward.look()
+        assert machine.slots["blue"] == Release()
+        found = folder.load()
+        assert found is not None
+        assert found.restarts["blue"].count == times
+    next_one = steward_of(machine, folder)
+    machine.ready["blue"] = True
+    next_one.look()
+    machine.ends("blue")
+    next_one.look()
+    assert next_one.deployment.restarts["blue"].count == 3
+
+
+def test_a_slot_that_was_told_to_stop_is_not_counted(machine: Machine, folder: DeployFolder) -> None:
+    steward = promoted(machine, folder)
+    asked(folder, "start", Release("three"), "rollout_2")
+    steward.look()
+    machine.ends("blue")
+    steward.look()
+    asked(folder, "stop")
+    steward.look()
+    for slot in machine.slots:
+        machine.ends(slot)
+    assert not steward.look()
+    assert steward.deployment.restarts == {}
+
+
+def test_a_slot_that_ends_while_the_disk_is_full_is_started_again_and_counted_later(
+    machine: Machine, folder: DeployFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steward = served(machine, folder)
+
+    def full(deployment: Deployment) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(folder, "save", full)
+        machine.ends("blue")
+        steward._slots["blue"].next_start = 0
+        assert steward.look()
+        assert machine.slots["blue"] == Release()
+        assert steward.deployment.restarts == {}
+    steward.look()
+    assert steward.deployment.restarts["blue"].count == 1

@@ -20,7 +20,7 @@ import msgspec
 from filelock import FileLock, Timeout
 
 from care_voice.domain.deploy_errors import DeploymentUnreadable, StewardNotRunning
-from care_voice.ops.deploy.releases import Release
+from care_voice.ops.deploy.releases import Release, SlotName
 from care_voice.ops.deploy.rollout import FORMAT, Deployment, Phase, Refusal
 
 FOLDER = "deploy"
@@ -163,12 +163,22 @@ class DeployFolder:
 
 def taken_back_at(data_dir: Path) -> float:
     """When a rollout was last taken back (Unix seconds); 0 for never, or where that cannot be read."""
-    try:
-        deployment = DeployFolder(data_dir).load() or Deployment()
-    except DeploymentUnreadable:
-        return 0.0
+    deployment = _readable(data_dir)
     rollouts = [*deployment.past, *([deployment.rollout] if deployment.rollout else [])]
     return max((rollout.since for rollout in rollouts if rollout.phase in _TAKEN_BACK), default=0.0)
+
+
+def restarts_of(data_dir: Path, slot: SlotName) -> int:
+    """How often what is in a slot ended by itself and was started again; 0 also where that cannot be read."""
+    restarts = _readable(data_dir).restarts.get(slot)
+    return restarts.count if restarts else 0
+
+
+def _readable(data_dir: Path) -> Deployment:
+    try:
+        return DeployFolder(data_dir).load() or Deployment()
+    except DeploymentUnreadable:
+        return Deployment()
 
 
 def _write_durably(path: Path, content: bytes) -> None:

@@ -39,6 +39,7 @@ from care_voice.ops.deploy.rollout import (
     advance,
     begin,
     hurry,
+    restarted,
     take_back,
     wanted,
 )
@@ -106,6 +107,8 @@ class Steward:
         self._slots = {slot: _Slot() for slot in SLOTS}
         self._weights: Mapping[SlotName, int] = {}
         self._troubles: dict[str, str] = {}
+        self._uncounted: list[tuple[SlotName, float]] = []
+        """Slots that ended by themselves, and when: until that is written down, which a full disk may put off."""
         self._migrations_due = True
         self._migrate_from = 0.0
         self.deployment = replace(folder.load() or Deployment(), stopping=False)
@@ -124,6 +127,7 @@ class Steward:
         self._guarded("entrance", lambda: self._tend_entrance(want))
         for slot in SLOTS:
             self._guarded(slot, partial(self._tend, slot, want, ready.get(slot, False)))
+        self._guarded("restarts", self._count_restarts)
         self._guarded("migrations", lambda: self._finish_migrations(ready))
         self._comparison.ask(self._question())
         if self.deployment.stopping and self._all_ended():
@@ -259,6 +263,8 @@ class Steward:
         mine, now = self._slots[slot], time.monotonic()
         if mine.takes_jobs is not None and mine.stop_asked is None:
             log.error("slot_ended", slot=slot, starts=mine.starts)
+            if release is not None and mine.release in (None, release):
+                self._uncounted.append((slot, self._clock()))
         mine.stop_asked, mine.takes_jobs = None, None
         self._watcher.forget(slot)
         if release != mine.release:
@@ -279,6 +285,14 @@ class Steward:
             log.error("slot_start_failed", slot=slot, code=error.code, detail=error.message, hint=error.advice)
         except OSError as error:
             log.error("slot_start_failed", slot=slot, detail=str(error))
+
+    def _count_restarts(self) -> None:
+        if self._uncounted:
+            counted = self.deployment
+            for slot, ended in self._uncounted:
+                counted = restarted(counted, slot, ended)
+            self._remember(counted)
+            self._uncounted.clear()
 
     def _end(self, slot: SlotName) -> None:
         """Asked once, as a second signal would cut off what it still has in hand; killed where it does not end."""
