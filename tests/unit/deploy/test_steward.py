@@ -120,10 +120,11 @@ def folder(tmp_path: Path) -> DeployFolder:
     return made
 
 
-def steward_of(machine: Machine, folder: DeployFolder) -> Steward:
+def steward_of(machine: Machine, folder: DeployFolder, logs: tuple[Path, ...] = ()) -> Steward:
     parts: Any = machine
     entrance: Any = EntranceDouble(machine)
-    return Steward(folder, parts, entrance, parts, parts, SETTINGS, model="base", clock=partial(next, count(1000.0)))
+    clock = partial(next, count(1000.0))
+    return Steward(folder, parts, entrance, parts, parts, SETTINGS, model="base", clock=clock, logs=logs)
 
 
 def asked(folder: DeployFolder, verb: Any, release: Release | None = None, intent_id: str = "intent_1") -> None:
@@ -339,3 +340,14 @@ def test_a_slot_that_ends_while_the_disk_is_full_is_started_again_and_counted_la
         assert steward.deployment.restarts == {}
     steward.look()
     assert steward.deployment.restarts["blue"].count == 1
+
+
+def test_logs_that_grow_beside_the_steward_are_kept_small(
+    machine: Machine, folder: DeployFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "server.log"
+    path.write_bytes(b"said\n" * 100)
+    monkeypatch.setattr("care_voice.ops.logs.LARGEST_LOG_BYTES", 50)
+    steward = steward_of(machine, folder, logs=(tmp_path / "none.log", path))
+    steward.look()
+    assert (path.stat().st_size, path.with_name("server.log.1").stat().st_size) == (0, 50)

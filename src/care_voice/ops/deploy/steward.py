@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from threading import Thread
 
 import structlog
@@ -48,6 +49,7 @@ from care_voice.ops.deploy.state_file import DeployFolder, Intent
 from care_voice.ops.deploy.watching import Watcher
 from care_voice.ops.entrance.keeper import Entrance
 from care_voice.ops.entrance.stats import ServerStats
+from care_voice.ops.logs import trim_log
 from care_voice.supervisor.backoff import Backoff
 
 log = structlog.get_logger(__name__)
@@ -91,10 +93,11 @@ class Steward:
         *,
         model: str,
         stop_limit_s: float = _STOP_LIMIT_S,
+        logs: tuple[Path, ...] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`model` is what a slot serves where its release does not say otherwise. One that was told to stop is killed
-        after `stop_limit_s`."""
+        after `stop_limit_s`. `logs` are those that grow beside it and that nobody else keeps small."""
         self._folder = folder
         self._host = host
         self._entrance = entrance
@@ -103,6 +106,7 @@ class Steward:
         self._settings = settings
         self._model = model
         self._stop_limit_s = stop_limit_s
+        self._logs = logs
         self._clock = clock
         self._slots = {slot: _Slot() for slot in SLOTS}
         self._weights: Mapping[SlotName, int] = {}
@@ -129,6 +133,8 @@ class Steward:
             self._guarded(slot, partial(self._tend, slot, want, ready.get(slot, False)))
         self._guarded("restarts", self._count_restarts)
         self._guarded("migrations", lambda: self._finish_migrations(ready))
+        for path in self._logs:
+            self._guarded(path.name, partial(trim_log, path))
         self._comparison.ask(self._question())
         if self.deployment.stopping and self._all_ended():
             self._guarded("end", self._clear_up)
