@@ -74,7 +74,9 @@ class PidFile:
             return ""
 
     def running_pid(self) -> int | None:
-        """Pid of the server that holds the lock; None when there is none."""
+        """Pid of the server that holds the lock; None when there is none. Writes nothing: the disk may be full."""
+        if not Path(self._lock.lock_file).exists():
+            return None
         try:
             with self._lock.acquire(blocking=False):
                 return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,6 +14,7 @@ from threading import Thread
 import pytest
 
 from support.deployments import Stewarded
+from support.disks import Disk
 from support.waiting import wait_until
 
 pytestmark = [
@@ -70,3 +71,22 @@ def test_a_port_of_a_slot_that_another_program_has_is_no_riddle(fresh: Stewarded
         shown = json.loads(fresh.run("deploy", "status", "--json").stdout)
         assert shown["states"] == {"blue": "answers 501"}
         assert f"Why blue is not ready: {log}" in fresh.run("deploy", "status").stdout
+
+
+def test_a_disk_without_a_byte_left_keeps_nobody_from_stopping(
+    make_disk: Callable[[int], Disk], parrot_store: Path
+) -> None:
+    disk = make_disk(64)
+    made = Stewarded(disk.path, parrot_store, {"MODEL": "parrot"})
+    try:
+        assert made.run("start", "--timeout", "1", check=False).returncode == 1, "the slot wants more room"
+        wait_until(lambda: made.state["states"]["blue"] == "preflight_failed", "the slot says so")
+        assert not made.state["trouble"]
+        disk.fill()
+        stopped = made.run("stop")
+        assert "The disk is full" in stopped.stdout
+        assert "has stopped" in stopped.stdout
+        disk.free()
+        assert "not running" in made.run("stop").stdout
+    finally:
+        made.end()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -141,3 +143,16 @@ def test_restarts_are_counted_for_each_release_anew(folder: DeployFolder, tmp_pa
     assert (restarts_of(tmp_path, "green"), restarts_of(tmp_path, "blue")) == (0, 1)
     (folder.directory / "state.json").write_bytes(b"{")
     assert restarts_of(tmp_path, "blue") == 0
+
+
+def test_a_steward_is_known_without_a_word_on_the_disk(folder: DeployFolder, tmp_path: Path) -> None:
+    assert folder.steward_pid is None
+    said = "import sys; from pathlib import Path; from care_voice.ops.deploy.state_file import DeployFolder"
+    does = "folder = DeployFolder(Path(sys.argv[1])); print(folder.become_steward(), flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", f"{said}; {does}", str(tmp_path), "steward"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "True\n"
+        assert folder.steward_pid == other.pid
+        other.communicate()
+    assert folder.steward_pid is None

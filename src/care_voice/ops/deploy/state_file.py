@@ -12,7 +12,7 @@ import errno
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -139,6 +139,16 @@ class DeployFolder:
         except Timeout:
             return True
 
+    @property
+    def steward_pid(self) -> int | None:
+        """Of the steward that lives: who has the lock's file open says Linux, whatever could be written down. None
+        where that cannot be known."""
+        try:
+            lock = Path(self._lock.lock_file).stat()
+        except OSError:
+            return None
+        return next((pid for pid in _pids() if _is_steward(pid) and _has_open(pid, lock)), None)
+
     def become_steward(self) -> bool:
         """Take the steward's place until this process ends; False where another one has it."""
         self.make()
@@ -172,6 +182,26 @@ def restarts_of(data_dir: Path, slot: SlotName) -> int:
     """How often what is in a slot ended by itself and was started again; 0 also where that cannot be read."""
     restarts = _readable(data_dir).restarts.get(slot)
     return restarts.count if restarts else 0
+
+
+def _pids() -> Iterator[int]:
+    return (int(path.name) for path in Path("/proc").glob("[0-9]*"))
+
+
+def _is_steward(pid: int) -> bool:
+    """By its command line. Others have the lock's file open for the moment in which they look whether it is held."""
+    try:
+        return b"steward" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+
+
+def _has_open(pid: int, wanted: os.stat_result) -> bool:
+    for path in Path(f"/proc/{pid}/fd").glob("*"):
+        with suppress(OSError):
+            if os.path.samestat(path.stat(), wanted):
+                return True
+    return False
 
 
 def _readable(data_dir: Path) -> Deployment:
