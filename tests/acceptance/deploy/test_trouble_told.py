@@ -67,7 +67,8 @@ def test_a_port_of_a_slot_that_another_program_has_is_no_riddle(fresh: Stewarded
     with somebody_else(fresh.ports["ENTRANCE__BLUE_PORT"]):
         told = fresh.run("start", "--timeout", "10", check=False)
         assert (told.returncode, str(log) in told.stderr) == (1, True), told.stdout + told.stderr
-        wait_until(lambda: "API__PORT" in log.read_text(), "the slot has tried it")
+        wait_until(lambda: "CARE_VOICE_ENTRANCE__BLUE_PORT" in log.read_text(), "the slot has tried it")
+        assert "API__PORT" not in log.read_text(), "nobody sets that of a slot"
         shown = json.loads(fresh.run("deploy", "status", "--json").stdout)
         assert shown["states"] == {"blue": "answers 501"}
         assert f"Why blue is not ready: {log}" in fresh.run("deploy", "status").stdout
