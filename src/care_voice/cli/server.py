@@ -17,13 +17,14 @@ from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 import typer
+from msgspec.structs import replace
 from rich.console import Console
 from rich.status import Status
 
 from care_voice.cli.common import cannot_use, errors_explained
 from care_voice.cli.slots import entrance_address, entrance_trouble, slot_log
 from care_voice.config import ENTRANCE_FOLDER, Settings, data_dir_of, load_settings, run_dirs_of
-from care_voice.domain.deploy_errors import StewardNotRunning
+from care_voice.domain.deploy_errors import DeploymentUnreadable, StewardNotRunning
 from care_voice.domain.errors import SettingsInvalid
 from care_voice.domain.ids import new_id
 from care_voice.ops.background import PidFile, is_served, local_address
@@ -242,7 +243,17 @@ def _stop_each(data_dir: Path, timeout_s: float) -> bool:
     entrance = _entrance_left(data_dir)
     if entrance is not None:
         stopped.append(entrance.stop(timeout_s))
+    if all(stopped):
+        _note_stop(DeployFolder(data_dir))
     return all(stopped)
+
+
+def _note_stop(folder: DeployFolder) -> None:
+    """As the steward would have done, so that nobody misses it later. A full disk keeps nobody from stopping."""
+    with suppress(OSError, DeploymentUnreadable):
+        deployment = folder.load()
+        if deployment is not None:
+            folder.save(replace(deployment, stopping=True))
 
 
 def _entrance_runs(data_dir: Path) -> bool:

@@ -132,3 +132,4 @@ def test_two_slots_that_are_left_alone_are_stopped_too(parrot_store: Path, tmp_p
         assert "has stopped" in stopped.stdout
         assert not left.is_ready()
         assert "not running" in left.run("stop").stdout
+        assert left.state["stopping"], "the doctor misses no steward"

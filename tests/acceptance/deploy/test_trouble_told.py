@@ -57,6 +57,10 @@ def test_an_entrance_that_cannot_listen_is_told_and_mends_itself(fresh: Stewarde
     shown = fresh.run("deploy", "status").stdout
     assert f"Entrance: http://localhost:{port}" in shown
     assert "ready" in shown
+    around = {stage["name"]: stage for stage in json.loads(fresh.run("doctor", "--json").stdout)[-3:]}
+    assert {name: stage["state"] for name, stage in around.items()} == dict.fromkeys(around, "done")
+    assert f"{port} is ours" in around["ports"]["detail"]
+    assert around["ports"]["detail"].count("is ours") == 3, "the entrance, its metrics, and blue"
     again = fresh.run("start").stdout
     assert "running already" in again
     assert "deploy start" in again, "what to do to serve anything else"

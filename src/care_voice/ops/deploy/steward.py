@@ -115,7 +115,9 @@ class Steward:
         """Slots that ended by themselves, and when: until that is written down, which a full disk may put off."""
         self._migrations_due = True
         self._migrate_from = 0.0
-        self.deployment = replace(folder.load() or Deployment(), stopping=False)
+        found = folder.load()
+        self.deployment = replace(found or Deployment(), stopping=False)
+        self._is_written = found == self.deployment
 
     def look(self) -> bool:
         """One look; whether there is more to do. Only a stop that was asked for ends it.
@@ -123,6 +125,7 @@ class Steward:
         What goes wrong with one part is said, and tried again; all others are looked after meanwhile. While the state
         cannot be written nothing goes on, and what was written last is what should be.
         """
+        self._guarded("beginning", self._write_beginning)
         self._guarded("intent", self._take_up_intent)
         ready = self._ready()
         self._guarded("state", lambda: self._go_on(ready))
@@ -140,6 +143,12 @@ class Steward:
             self._guarded("end", self._clear_up)
             return False
         return True
+
+    def _write_beginning(self) -> None:
+        """So that whoever looks later knows that a steward should be there."""
+        if not self._is_written:
+            self._folder.save(self.deployment)
+            self._is_written = True
 
     def _ready(self) -> dict[SlotName, bool]:
         """Of the releases that should run. One that is still there in the place of another one does not count."""
