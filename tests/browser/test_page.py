@@ -30,22 +30,6 @@ def test_a_recording_from_the_microphone_becomes_the_words_that_were_said(speaki
     assert error_rate(JFK, heard) <= MAX_WORD_ERROR_RATE, heard
 
 
-def test_a_paused_recording_leaves_out_what_was_said_meanwhile_and_goes_on(speaking: Browser, service: Service) -> None:
-    page = open_page(speaking, service)
-    page.get_by_test_id("record").click()
-    expect(page.get_by_test_id("timer")).to_contain_text("0:03", timeout=PATIENCE_MS)
-    page.get_by_test_id("pause").click()
-    frozen = page.get_by_test_id("timer").inner_text()
-    page.wait_for_function("start => performance.now() - start > 3000", arg=page.evaluate("performance.now()"))
-    assert page.get_by_test_id("timer").inner_text() == frozen
-    page.get_by_test_id("pause").click()
-    expect(page.get_by_test_id("timer")).to_contain_text("0:05", timeout=PATIENCE_MS)
-    page.get_by_test_id("stop").click()
-    words = normalised(transcript_of(page))
-    assert "fellow american" in words
-    assert words.count("country") < JFK.count("country")
-
-
 def test_a_chosen_file_gives_segments_that_play_from_their_place_and_files_to_keep(
     launch: Callable[..., Browser], service: Service, speech: Path
 ) -> None:
