@@ -36,6 +36,7 @@ class Entrance:
         """Everything of it lies in `run_dir`, but for its sockets where that path is too long for them."""
         run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._settings = settings
+        self._run_dir = run_dir
         self._sockets = _socket_dir(run_dir)
         self._admin = self._sockets / "admin.sock"
         self._state = run_dir / "servers.state"
@@ -56,8 +57,8 @@ class Entrance:
             EntranceFailed: The settings do not fit, a port is taken, or it does not come up.
         """
         self._haproxy.trim_log()
-        # What lies in a temporary directory may be cleared away.
-        self._sockets.mkdir(mode=0o700, exist_ok=True)
+        # What lies in a temporary directory may be cleared away, and be made by somebody else then.
+        _socket_dir(self._run_dir)
         text, pid = self._text(), self._haproxy.settled()
         if pid is not None and self._runs(text):
             self._unanswered = 0
