@@ -35,13 +35,13 @@ class ModelWatch:
         return next(filter(None, (self.damage, *told)), None)
 
     async def look(self) -> None:
-        """Mend what has changed, and what could not be mended before; the workers look after themselves."""
+        """Mend what has changed; the workers look after themselves."""
         keeper = self._local.keeper
         await self._local.choice.look_after()
-        if self._mending.locked():
-            return  # for the scrub, which found it first
-        # Wrong bytes that the scrub has found change no file's time: what is known of them stands until it is mended.
-        damage = self.damage if await keeper.unchanged() else await keeper.damage()
+        # Wrong bytes that the scrub has found change no file's time, and the scrub itself comes back to them.
+        if self._mending.locked() or await keeper.unchanged():
+            return
+        damage = await keeper.damage()
         if damage is not None:
             await self.mend(damage)
         elif self.damage is not None:
