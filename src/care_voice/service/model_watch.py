@@ -40,8 +40,8 @@ class ModelWatch:
         """Mend what has changed; the workers look after themselves."""
         keeper = self._local.keeper
         await self._local.choice.look_after()
-        # Wrong bytes that the scrub has found change no file's time, and the scrub itself comes back to them. They stand
-        # until every byte was read anew, as before a worker loads files that somebody has put back.
+        # Wrong bytes that the scrub has found change no file's time, and the scrub itself comes back to them. They are
+        # told until every byte was read anew, as before a worker loads files that somebody has put back.
         is_known = self.damage is None or keeper.proof is self._disproved
         if self._mending.locked() or (is_known and await keeper.unchanged()):
             return
