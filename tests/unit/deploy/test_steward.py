@@ -409,3 +409,15 @@ def test_nothing_is_kept_for_longer_because_the_clock_was_wrong_before(machine: 
     steward.look()
     assert steward.deployment.kept_until is not None
     assert steward.deployment.kept_until <= 1010 + SETTINGS.keep_s
+
+
+def test_a_slot_that_does_not_stop_is_killed_and_not_at_each_look(machine: Machine, folder: DeployFolder) -> None:
+    steward = promoted(machine, folder)
+    asked(folder, "start", Release("three"), "rollout_2")
+    steward.look()
+    asked_at = steward._slots["blue"].stop_asked
+    assert asked_at is not None
+    steward._slots["blue"].stop_asked = asked_at - 3600
+    for _ in range(3):
+        steward.look()
+    assert machine.told.count("kill blue") == 1
