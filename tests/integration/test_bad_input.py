@@ -350,6 +350,7 @@ def test_a_malformed_form_is_refused(service: Service, content_type: str, body: 
     response = service.client.post(TRANSCRIPTIONS, content=body, headers={"content-type": content_type})
 
     refused(response, 400, "invalid_parameter", "file")
+    assert ".." not in response.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("body", [b"", b"--x--\r\n"], ids=["nothing", "an empty form"])
@@ -426,6 +427,11 @@ def test_a_recording_over_the_limit_is_refused_by_what_it_holds(narrow_service: 
     refused(send(narrow_service.client, webm), 413, "media_too_long")
 
 
+def says_what_to_do(response: httpx.Response, text: str) -> bool:
+    """Where the addresses are listed, or the methods that this one takes."""
+    return text.endswith(f"It takes {response.headers['allow']}." if response.status_code == 405 else "the addresses.")
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [
@@ -443,6 +449,7 @@ def test_a_wrong_address_below_v1_is_an_error_of_the_openai_api(
     response = service.client.request(method, path)
 
     refused(response, status, code)
+    assert says_what_to_do(response, response.json()["error"]["message"])
     assert ("allow" in response.headers) == (status == 405)
 
 
@@ -467,6 +474,7 @@ def test_a_wrong_address_elsewhere_is_a_problem(
     body = response.json()
     assert (body["status"], body["code"]) == (status, code)
     assert body["request_id"] == response.headers["x-request-id"]
+    assert says_what_to_do(response, body["hint"])
     assert ("allow" in response.headers) == (status == 405)
 
 

@@ -11,6 +11,8 @@ from care_voice.domain import deploy_errors, errors, model_errors, service_error
 
 log = structlog.get_logger(__name__)
 
+_ADDRESSES = "GET /openapi.json lists the addresses."
+
 _STATUS: list[tuple[type[errors.CareVoiceError], int]] = [
     (errors.UnknownModel, 404),
     (model_errors.UnknownCatalogueModel, 404),
@@ -128,15 +130,26 @@ def error_response(error: errors.CareVoiceError, path: str) -> JSONResponse:
 
 def http_error_response(error: HTTPException, path: str) -> JSONResponse:
     """The answer for an address or a method that does not exist."""
-    codes = {404: "not_found", 405: "method_not_allowed"}
-    code, detail = codes.get(error.status_code, "http_error"), str(error.detail)
     headers = dict(error.headers or {})
+    code, detail, hint = _in_words(error, headers)
     if is_openai(path):
-        body = {"error": {"message": detail, "type": "invalid_request_error", "param": None, "code": code}}
+        message = f"{detail} {hint}".strip()
+        body = {"error": {"message": message, "type": "invalid_request_error", "param": None, "code": code}}
         return JSONResponse(body, error.status_code, headers)
-    problem = {"type": "about:blank", "title": detail, "status": error.status_code, "detail": detail, "code": code,
-               "hint": "", "param": None, "request_id": request_id.get()}  # fmt: skip
+    problem = {"type": "about:blank", "title": code.replace("_", " "), "status": error.status_code, "detail": detail,
+               "code": code, "hint": hint, "param": None, "request_id": request_id.get()}  # fmt: skip
     return JSONResponse(problem, error.status_code, headers, media_type="application/problem+json")
+
+
+def _in_words(error: HTTPException, headers: dict[str, str]) -> tuple[str, str, str]:
+    """The code, what is wrong and what to do; the entrance says the same of an address that it hides."""
+    if error.status_code == 404:
+        return "not_found", "There is nothing at this address.", _ADDRESSES
+    if error.status_code == 405:
+        allowed = next((value for name, value in headers.items() if name.lower() == "allow"), "")
+        taken = f"It takes {allowed}." if allowed else ""
+        return "method_not_allowed", "This address does not take this method.", taken or _ADDRESSES
+    return "http_error", str(error.detail), ""
 
 
 def is_openai(path: str) -> bool:

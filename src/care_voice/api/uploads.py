@@ -71,7 +71,8 @@ async def _parse(request: Request) -> FormData:
     try:
         return await request.form(max_files=1, max_fields=_MAX_FIELDS, max_part_size=_MAX_FIELD_BYTES)
     except HTTPException as error:
-        raise InvalidParameter(param="file", why=f"the multipart form is malformed: {error.detail}") from error
+        why = str(error.detail).rstrip(".")
+        raise InvalidParameter(param="file", why=f"the multipart form is malformed: {why}") from error
 
 
 def _file(form: FormData) -> UploadFile:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from playwright.sync_api import Playwright, expect
@@ -32,6 +33,7 @@ def test_from_nothing_to_a_corrected_file_in_six_presses(
         wait_until(lambda: seen(tab, "[data-testid=timer]") >= "0:07", "everything was said")
         press()
         press()
+        expect(tab.page.get_by_role("heading", level=1)).to_have_text(re.compile(r"^錄音 \d+月\d+日"))
         press()
         tab.page.keyboard.press("End")
         tab.page.keyboard.type(" Amlodipine.")

@@ -95,6 +95,7 @@ def test_a_page_that_is_loaded_again_in_the_middle_ends_the_recording_and_keeps_
     expect(page.get_by_test_id("recovered")).to_contain_text("已保留", timeout=PATIENCE_MS)
     page.get_by_test_id("history-item").click()
     assert error_rate(SHORT_TEXT, transcript_of(page)) <= MAX_ERROR_RATE
+    expect(page.get_by_test_id("recovered")).to_contain_text("已全部送達")
     assert whole(service)
 
 

@@ -160,3 +160,14 @@ def test_a_phone_shows_eight_lines_between_the_head_and_the_player(read: Reader,
     page.get_by_test_id("replace-switch").click()
     expect(page.get_by_test_id("replace-text")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_on_a_phone_the_menus_lie_above_the_player(read: Reader, shelf: Shelf) -> None:
+    recording_id = shelf.put(transcript_of("How was the night?", "She slept well.", length_s=0.25))
+    page = read(recording_id, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    expect(page.get_by_test_id("line").first).to_be_visible()
+    page.get_by_test_id("export").click()
+    items = page.get_by_role("menuitem")
+    expect(items).not_to_have_count(0)
+    for item in items.all():
+        item.click(trial=True)

@@ -128,12 +128,14 @@ def folder(tmp_path: Path) -> DeployFolder:
     return made
 
 
-def steward_of(machine: Machine, folder: DeployFolder, clock: Callable[[], float] | None = None) -> Steward:
+def steward_of(
+    machine: Machine, folder: DeployFolder, clock: Callable[[], float] | None = None, logs: tuple[Path, ...] = ()
+) -> Steward:
     """`clock` is one that goes on by a second each time that it is looked at, where none is given."""
     parts: Any = machine
     entrance: Any = EntranceDouble(machine)
     clock = clock or partial(next, count(1000.0))
-    return Steward(folder, parts, entrance, parts, parts, SETTINGS, model="base", clock=clock)
+    return Steward(folder, parts, entrance, parts, parts, SETTINGS, model="base", clock=clock, logs=logs)
 
 
 def asked(folder: DeployFolder, verb: Any, release: Release | None = None, intent_id: str = "intent_1") -> None:
@@ -421,3 +423,82 @@ def test_a_slot_that_does_not_stop_is_killed_and_not_at_each_look(machine: Machi
     for _ in range(3):
         steward.look()
     assert machine.told.count("kill blue") == 1
+
+
+def served(machine: Machine, folder: DeployFolder) -> Steward:
+    """Blue runs and is ready."""
+    steward = steward_of(machine, folder)
+    steward.look()
+    machine.ready["blue"] = True
+    steward.look()
+    return steward
+
+
+def test_a_slot_that_ends_by_itself_is_counted(machine: Machine, folder: DeployFolder) -> None:
+    steward = served(machine, folder)
+    assert steward.deployment.restarts == {}
+    for times in (1, 2):
+        machine.ends("blue")
+        steward._slots["blue"].next_start = 0
+        steward.look()
+        assert machine.slots["blue"] == Release()
+        found = folder.load()
+        assert found is not None
+        assert found.restarts["blue"].count == times
+    next_one = steward_of(machine, folder)
+    machine.ready["blue"] = True
+    next_one.look()
+    machine.ends("blue")
+    next_one.look()
+    assert next_one.deployment.restarts["blue"].count == 3
+
+
+def test_a_slot_that_was_told_to_stop_is_not_counted(machine: Machine, folder: DeployFolder) -> None:
+    steward = promoted(machine, folder)
+    asked(folder, "start", Release("three"), "rollout_2")
+    steward.look()
+    machine.ends("blue")
+    steward.look()
+    asked(folder, "stop")
+    steward.look()
+    for slot in machine.slots:
+        machine.ends(slot)
+    assert not steward.look()
+    assert steward.deployment.restarts == {}
+
+
+def test_a_slot_that_ends_while_the_disk_is_full_is_started_again_and_counted_later(
+    machine: Machine, folder: DeployFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steward = served(machine, folder)
+
+    def full(deployment: Deployment) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(folder, "save", full)
+        machine.ends("blue")
+        steward._slots["blue"].next_start = 0
+        assert steward.look()
+        assert machine.slots["blue"] == Release()
+        assert steward.deployment.restarts == {}
+    steward.look()
+    assert steward.deployment.restarts["blue"].count == 1
+
+
+def test_logs_that_grow_beside_the_steward_are_kept_small(
+    machine: Machine, folder: DeployFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "server.log"
+    path.write_bytes(b"said\n" * 100)
+    monkeypatch.setattr("care_voice.ops.logs.LARGEST_LOG_BYTES", 50)
+    steward = steward_of(machine, folder, logs=(tmp_path / "none.log", path))
+    steward.look()
+    assert (path.stat().st_size, path.with_name("server.log.1").stat().st_size) == (0, 50)
+
+
+def test_a_steward_that_begins_is_missed_once_it_is_killed(machine: Machine, folder: DeployFolder) -> None:
+    folder.save(Deployment(stopping=True))
+    steward = steward_of(machine, folder)
+    steward.look()
+    assert folder.load() == Deployment()

@@ -535,7 +535,9 @@ export const en = {
       "The page was closed before the file was sent. Choose the same file again, and it goes on where it stopped.",
     refusedDetail: "What the server has already is safe there. The rest is kept on this device.",
     recovered:
-      "A recording of before had not been sent completely when the page was closed. It has been kept, and is sent now.",
+      "A recording of before had not been sent completely when the page was closed. It has been kept, and is sent by itself.",
+    recoveredSent:
+      "A recording of before had not been sent completely when the page was closed. It was kept, and has now arrived whole.",
     recoveredFile: "A file of before had not been sent completely when the page was closed. Choose it again to go on.",
     pause: "Pause",
     resume: "Go on",

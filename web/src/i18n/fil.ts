@@ -543,7 +543,9 @@ export const fil: Texts = {
     chooseAgain: "Nasara ang pahina bago naipadala ang file. Piliin muli ang parehong file para magpatuloy.",
     refusedDetail: "Ligtas ang nasa server na. Nasa device na ito ang natitira.",
     recovered:
-      "May naunang recording na hindi naipadala nang buo bago nasara ang pahina. Naitago ito at ipinapadala na.",
+      "May naunang recording na hindi naipadala nang buo bago nasara ang pahina. Naitago ito at kusang ipapadala.",
+    recoveredSent:
+      "May naunang recording na hindi naipadala nang buo bago nasara ang pahina. Naitago ito at naipadala na nang buo.",
     recoveredFile: "May naunang file na hindi naipadala nang buo bago nasara ang pahina. Piliin ito muli para ituloy.",
     pause: "I-pause",
     resume: "Ituloy",

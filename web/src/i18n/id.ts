@@ -527,7 +527,10 @@ export const id: Texts = {
     chooseAgain:
       "Halaman ditutup sebelum berkas terkirim. Pilih berkas yang sama lagi, dan pengiriman berlanjut dari tempat terhenti.",
     refusedDetail: "Yang sudah ada di server aman. Sisanya disimpan di perangkat ini.",
-    recovered: "Rekaman sebelumnya belum terkirim lengkap saat halaman ditutup. Rekaman itu disimpan dan kini dikirim.",
+    recovered:
+      "Rekaman sebelumnya belum terkirim lengkap saat halaman ditutup. Rekaman itu disimpan dan dikirim otomatis.",
+    recoveredSent:
+      "Rekaman sebelumnya belum terkirim lengkap saat halaman ditutup. Rekaman itu disimpan dan kini sudah terkirim lengkap.",
     recoveredFile:
       "Berkas sebelumnya belum terkirim lengkap saat halaman ditutup. Pilih berkas itu lagi untuk melanjutkan.",
     pause: "Jeda",

@@ -1,7 +1,7 @@
 import { expect, it, vi } from "vitest";
 import { loadTexts } from "./dictionaries";
 import type { Texts } from "./en";
-import { locale, setLocale } from "./locale";
+import { locale, sentences, setLocale } from "./locale";
 
 vi.mock("./dictionaries");
 
@@ -12,4 +12,12 @@ it("speaks the language that was chosen last, whichever comes last", async () =>
   for (const arrive of come.reverse()) arrive({} as Texts);
   expect(await Promise.all(changes)).toEqual([true, true]);
   expect(locale()).toBe("id");
+});
+
+it("puts a space between sentences where the language does", async () => {
+  vi.mocked(loadTexts).mockResolvedValue({} as Texts);
+  await setLocale("zh-TW");
+  expect(sentences("連不上服務。", "", "錄音已保存。")).toBe("連不上服務。錄音已保存。");
+  await setLocale("en");
+  expect(sentences("", "No network.", "It is kept.")).toBe("No network. It is kept.");
 });

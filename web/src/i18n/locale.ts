@@ -80,6 +80,11 @@ export function counted(value: number, forms: Forms): string {
   return pluralIn(locale())(value, forms);
 }
 
+/** One after the other, as the language writes them; what is empty is left out. Chinese and Japanese put no space between. */
+export function sentences(...all: string[]): string {
+  return all.filter(Boolean).join(/^(?:zh|ja)/u.test(locale()) ? "" : " ");
+}
+
 export function size(value: number): string {
   return bytes(value, locale());
 }
@@ -88,6 +93,12 @@ export function dateAndTime(iso: string): string {
   const date = new Date(iso);
   const day = { year: "numeric", month: "short", day: "numeric" } as const;
   return new Intl.DateTimeFormat(locale(), { ...day, hour: "2-digit", minute: "2-digit" }).format(date);
+}
+
+/** The same without the year, for a name beside which the whole date stands. */
+export function shortDateAndTime(iso: string): string {
+  const shape = { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" } as const;
+  return new Intl.DateTimeFormat(locale(), shape).format(new Date(iso));
 }
 
 export function day(iso: string): string {

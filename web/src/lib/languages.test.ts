@@ -22,6 +22,6 @@ it("names languages in the language of the page", () => {
 });
 
 it("falls back to the server's name", () => {
-  expect(languageNamer("en")("xx", "klingon")).toBe("klingon");
-  expect(languageNamer("en")("not a code", "klingon")).toBe("klingon");
+  expect(languageNamer("en")("xx", "klingon")).toBe("Klingon");
+  expect(languageNamer("en")("not a code", "klingon")).toBe("Klingon");
 });

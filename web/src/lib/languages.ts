@@ -33,11 +33,16 @@ export function languageNamer(locale: string): (code: string, fallback: string) 
   return (code, fallback) => {
     try {
       const name = names?.of(code);
-      return name === undefined || name === code ? fallback : name;
+      return name === undefined || name === code ? capitalised(fallback) : name;
     } catch {
-      return fallback;
+      return capitalised(fallback);
     }
   };
+}
+
+/** The server's names are in small letters. */
+function capitalised(name: string): string {
+  return name.charAt(0).toUpperCase() + name.slice(1);
 }
 
 function displayNames(locale: string): Intl.DisplayNames | null {

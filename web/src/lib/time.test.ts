@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { clock, stamp } from "./time";
+import { clock, isRecordedName, recordedName, stamp } from "./time";
 
 it.each([
   [0, "0:00"],
@@ -17,4 +17,14 @@ it.each([
 
 it("stamps a date in local time", () => {
   expect(stamp(new Date(2026, 0, 2, 3, 4))).toBe("20260102-0304");
+});
+
+it("knows the names that it made itself", () => {
+  const date = new Date(2026, 0, 2, 3, 4);
+  expect(recordedName(date, "webm")).toBe("care-voice-20260102-0304.webm");
+  for (const extension of ["webm", "mp4", "ogg", "wav"])
+    expect(isRecordedName(recordedName(date, extension))).toBe(true);
+  for (const name of ["visit.webm", "care-voice-20260102-0304 (1).webm", "my care-voice-20260102-0304.webm", ""]) {
+    expect(isRecordedName(name)).toBe(false);
+  }
 });

@@ -13,6 +13,18 @@ export function stamp(date: Date): string {
   return `${day}-${pad(date.getHours())}${pad(date.getMinutes())}`;
 }
 
+const RECORDED = /^care-voice-\d{8}-\d{4}\.[a-z0-9]+$/;
+
+/** The name of the file in which this page keeps what its microphone heard. */
+export function recordedName(date: Date, extension: string): string {
+  return `care-voice-${stamp(date)}.${extension}`;
+}
+
+/** Whether nobody chose this name: it says no more than the time, which is better said in words. */
+export function isRecordedName(name: string): boolean {
+  return RECORDED.test(name);
+}
+
 function pad(value: number): string {
   return String(value).padStart(2, "0");
 }

@@ -6,7 +6,7 @@ import { t } from "../i18n/locale";
 import { load, save } from "../io/storage";
 import { fields, knownProfile, knownScript, understoodElsewhere } from "../lib/options";
 import { decodesElsewhere, type Service } from "../lib/service";
-import { stamp } from "../lib/time";
+import { recordedName } from "../lib/time";
 import type { Options } from "../lib/types";
 import type { Watcher } from "../recording/items";
 import { extensionOf } from "../recording/media-type";
@@ -55,7 +55,7 @@ export function createSession(service: () => Service) {
     /** Begins a recording of which the first bytes are there. */
     record: (mediaType: string): Promise<Writer> =>
       withOutbox((outbox) => {
-        const name = `care-voice-${stamp(new Date())}.${extensionOf(mediaType)}`;
+        const name = recordedName(new Date(), extensionOf(mediaType));
         return outbox.record(described(name, mediaType));
       }),
     addFile: async (file: File): Promise<void> => {

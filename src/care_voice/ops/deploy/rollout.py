@@ -95,6 +95,14 @@ class Refusal(msgspec.Struct, frozen=True):
     hint: str
 
 
+class Restarts(msgspec.Struct, frozen=True):
+    """How often what was deployed in a slot ended by itself and was started again, and when it last ended (Unix
+    seconds)."""
+
+    count: int
+    last: float
+
+
 class Deployment(msgspec.Struct, frozen=True):
     """Everything that is remembered. `slots` holds what should run in each; None for nothing."""
 
@@ -113,6 +121,9 @@ class Deployment(msgspec.Struct, frozen=True):
 
     answered: dict[str, Refusal | None] = {}
     """Intents that were taken up, by id, and why they were refused; the last ones."""
+
+    restarts: dict[SlotName, Restarts] = {}
+    """Of what is or was last in each slot; it begins anew with the next release."""
 
     trouble: str = ""
     """Why the entrance does not run as it should; empty where it does."""
@@ -192,7 +203,15 @@ def begin(deployment: Deployment, rollout_id: str, release: Release, steps: tupl
         kept_until=None,
         rollout=rollout,
         past=past[-_REMEMBERED:],
+        restarts={slot: its for slot, its in deployment.restarts.items() if slot != candidate},
     )
+
+
+def restarted(deployment: Deployment, slot: SlotName, ended: float) -> Deployment:
+    """What runs in a slot ended by itself, at a time in Unix seconds."""
+    before = deployment.restarts.get(slot)
+    counted = Restarts(before.count + 1 if before else 1, ended)
+    return replace(deployment, restarts=deployment.restarts | {slot: counted})
 
 
 def hurry(deployment: Deployment, now: float) -> Deployment:

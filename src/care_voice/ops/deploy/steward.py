@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from threading import Thread
 
 import structlog
@@ -40,6 +41,7 @@ from care_voice.ops.deploy.rollout import (
     begin,
     hurry,
     put_off,
+    restarted,
     resumed,
     take_back,
     wanted,
@@ -49,6 +51,7 @@ from care_voice.ops.deploy.state_file import DeployFolder, Intent
 from care_voice.ops.deploy.watching import Watcher
 from care_voice.ops.entrance.keeper import Entrance
 from care_voice.ops.entrance.stats import ServerStats
+from care_voice.ops.logs import trim_log
 from care_voice.supervisor.backoff import Backoff
 
 log = structlog.get_logger(__name__)
@@ -95,10 +98,11 @@ class Steward:
         *,
         model: str,
         stop_limit_s: float = _STOP_LIMIT_S,
+        logs: tuple[Path, ...] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`model` is what a slot serves where its release does not say otherwise. One that was told to stop is killed
-        after `stop_limit_s`."""
+        after `stop_limit_s`. `logs` are those that grow beside it and that nobody else keeps small."""
         self._folder = folder
         self._host = host
         self._entrance = entrance
@@ -107,11 +111,14 @@ class Steward:
         self._settings = settings
         self._model = model
         self._stop_limit_s = stop_limit_s
+        self._logs = logs
         self._clock = clock
         self._slots = {slot: _Slot() for slot in SLOTS}
         self._weights: Mapping[SlotName, int] = {}
         self._entrance_backoff, self._entrance_from = Backoff(_FIRST_RESTART_S, _MAX_ENTRANCE_S), 0.0
         self._troubles: dict[str, str] = {}
+        self._uncounted: list[tuple[SlotName, float]] = []
+        """Slots that ended by themselves, and when: until that is written down, which a full disk may put off."""
         self._migrations_due = True
         self._migrate_from = 0.0
         self._written = folder.load()
@@ -134,7 +141,10 @@ class Steward:
             self._guarded("entrance", lambda: self._tend_entrance(want))
         for slot in SLOTS:
             self._guarded(slot, partial(self._tend, slot, want, ready.get(slot, False)))
+        self._guarded("restarts", self._count_restarts)
         self._guarded("migrations", lambda: self._finish_migrations(ready))
+        for path in self._logs:
+            self._guarded(path.name, partial(trim_log, path))
         self._comparison.ask(self._question())
         if self.deployment.stopping and self._all_ended():
             self._guarded("end", self._clear_up)
@@ -288,6 +298,8 @@ class Steward:
         mine, now = self._slots[slot], time.monotonic()
         if mine.takes_jobs is not None and mine.stop_asked is None:
             log.error("slot_ended", slot=slot, starts=mine.starts)
+            if release is not None and mine.release in (None, release):
+                self._uncounted.append((slot, self._clock()))
         mine.stop_asked, mine.takes_jobs = None, None
         self._watcher.forget(slot)
         if release != mine.release:
@@ -306,6 +318,14 @@ class Steward:
             log.error("slot_start_failed", slot=slot, code=error.code, detail=error.message, hint=error.advice)
         except OSError as error:
             log.error("slot_start_failed", slot=slot, detail=str(error))
+
+    def _count_restarts(self) -> None:
+        if self._uncounted:
+            counted = self.deployment
+            for slot, ended in self._uncounted:
+                counted = restarted(counted, slot, ended)
+            self._remember(counted)
+            self._uncounted.clear()
 
     def _end(self, slot: SlotName) -> None:
         """Asked once, as a second signal would cut off what it still has in hand; killed where it does not end."""

@@ -9,7 +9,7 @@ import { saveAs } from "../../io/files";
 import { problemText } from "../../lib/problem";
 import { stamp } from "../../lib/time";
 import type { Problem } from "../../lib/types";
-import { nameOf } from "./row";
+import { recordingName } from "../../state/recording-name";
 
 interface DeleteDialogProps {
   recordings: readonly FoundRecording[];
@@ -113,7 +113,7 @@ function Consequences(props: { recordings: readonly FoundRecording[] }): JSX.Ele
   return (
     <div class="consequences">
       <ul class="consequences__names">
-        <For each={props.recordings.slice(0, MOST_NAMED)}>{(recording) => <li>{nameOf(recording)}</li>}</For>
+        <For each={props.recordings.slice(0, MOST_NAMED)}>{(recording) => <li>{recordingName(recording)}</li>}</For>
         <Show when={props.recordings.length > MOST_NAMED}>
           <li aria-hidden="true">…</li>
         </Show>

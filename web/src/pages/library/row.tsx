@@ -10,6 +10,7 @@ import { recordingPath } from "../../lib/pages";
 import { problemText } from "../../lib/problem";
 import { type Stage, stageOf } from "../../lib/recording-state";
 import { clock } from "../../lib/time";
+import { recordingName } from "../../state/recording-name";
 import type { Selection } from "../../state/selection";
 import { languageName } from "./filters";
 import { onLongPress } from "./long-press";
@@ -25,12 +26,8 @@ interface RowProps {
   about?: JSX.Element;
 }
 
-export function nameOf({ title, filename }: Pick<FoundRecording, "title" | "filename">): string {
-  return title || filename || t().library.untitled;
-}
-
 export function RecordingRow(props: RowProps): JSX.Element {
-  const name = () => nameOf(props.recording);
+  const name = () => recordingName(props.recording);
   const chosen = () => props.selection.has(props.recording.id);
   const press = onLongPress(() => props.selection.toggle(props.recording.id));
   /** Once something is chosen, a finger chooses more; it does not open. */

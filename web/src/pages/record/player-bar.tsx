@@ -15,7 +15,7 @@ export function PlayerBar(props: { entry: Entry }): JSX.Element {
   onCleanup(player.detach);
   return (
     // biome-ignore lint/a11y/useSemanticElements: a fieldset is for what is filled in, these only belong together.
-    <div class="player" role="group" aria-label={t().player.label} data-testid="player">
+    <div class="playback" role="group" aria-label={t().player.label} data-testid="player">
       {/* biome-ignore lint/a11y/useMediaCaption: the transcript beside it is the caption. */}
       <audio ref={audio} src={`/api/v1/recordings/${props.entry.recordingId}/playback`} preload="metadata" />
       <Show when={!player.failed()} fallback={<p class="hint">{t().player.failed}</p>}>
@@ -48,9 +48,9 @@ function SeekBar(props: { entry: Entry }): JSX.Element {
   const position = () => Math.min(player.time(), total());
   return (
     <>
-      <span class="player__time">{clock(position())}</span>
+      <span class="playback__time">{clock(position())}</span>
       <input
-        class="player__seek"
+        class="playback__seek"
         type="range"
         min="0"
         max={total()}
@@ -60,7 +60,7 @@ function SeekBar(props: { entry: Entry }): JSX.Element {
         aria-valuetext={t().player.position(clock(position()), clock(total()))}
         onInput={(event) => player.seek(event.currentTarget.valueAsNumber)}
       />
-      <span class="player__time">{clock(total())}</span>
+      <span class="playback__time">{clock(total())}</span>
     </>
   );
 }
@@ -75,7 +75,7 @@ function SpeedSelect(): JSX.Element {
       </label>
       <select
         id={id}
-        class="select player__speed"
+        class="select playback__speed"
         onChange={(event) => player.changeSpeed(Number(event.currentTarget.value))}
       >
         <For each={SPEEDS}>

@@ -4,7 +4,7 @@ import { Confirm } from "../../design/confirm";
 import { Notice } from "../../design/notice";
 import { Card } from "../../design/page";
 import { ProgressBar } from "../../design/progress-bar";
-import { percent, size, t, timeOfDay } from "../../i18n/locale";
+import { percent, sentences, size, t, timeOfDay } from "../../i18n/locale";
 import { problemText } from "../../lib/problem";
 import { shareOf } from "../../recording/view";
 import { useApp } from "../../state/context";
@@ -42,11 +42,15 @@ export function SendingList(): JSX.Element {
 export function Recovered(): JSX.Element {
   const { session } = useApp();
   const found = () => session.entries.all().filter(({ recovered }) => recovered);
-  const toChoose = () => found().some(({ sending }) => sending.phase === "needs_file");
+  const text = (): string => {
+    const phases = found().map(({ sending }) => sending.phase);
+    if (phases.includes("needs_file")) return t().sending.recoveredFile;
+    return phases.every((phase) => phase === "complete") ? t().sending.recoveredSent : t().sending.recovered;
+  };
   return (
     <Show when={found().length > 0}>
       <div data-testid="recovered">
-        <Notice tone="info">{toChoose() ? t().sending.recoveredFile : t().sending.recovered}</Notice>
+        <Notice tone="info">{text()}</Notice>
       </div>
     </Show>
   );
@@ -80,7 +84,7 @@ function reason({ source, sending }: Entry): string {
   if (phase === "needs_file") return t().sending.chooseAgain;
   const why = problem ? problemText(t(), problem.code, problem.detail) : "";
   if (phase === "refused") return why;
-  return [why, source === "file" ? t().sending.stayHere : t().sending.kept].filter(Boolean).join(" ");
+  return sentences(why, source === "file" ? t().sending.stayHere : t().sending.kept);
 }
 
 function SendingActions(props: { entry: Entry }): JSX.Element {

@@ -6,6 +6,7 @@ import { Notice } from "../../design/notice";
 import { dateAndTime, locale, t } from "../../i18n/locale";
 import { isKnownLanguage, languageNamer } from "../../lib/languages";
 import { clock } from "../../lib/time";
+import { recordingName } from "../../state/recording-name";
 import type { Shown } from "../../state/transcript";
 import { tellRefusal } from "./refusals";
 
@@ -163,7 +164,7 @@ function Notes(props: AboutProps): JSX.Element {
 
 /** In the place of the heading while it is changed. */
 export function TitleForm(props: AboutProps & { onClose: () => void }): JSX.Element {
-  const [title, setTitle] = createSignal(props.recording.title || props.recording.filename);
+  const [title, setTitle] = createSignal(recordingName(props.recording));
   let field: HTMLInputElement | undefined;
   onMount(() => field?.select());
   const save = async (): Promise<void> => {

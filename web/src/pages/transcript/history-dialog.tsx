@@ -39,7 +39,7 @@ export function HistoryDialog(props: { onClose: () => void }): JSX.Element {
       </Show>
       <Show when={entries()} fallback={problem() ? null : <Skeleton lines={3} />}>
         {(known) => (
-          <ol class="history" data-testid="history-list">
+          <ol class="changes" data-testid="history-list">
             <For each={known()} fallback={<li class="hint">{t().changes.empty}</li>}>
               {(entry) => <EntryView entry={entry} />}
             </For>
@@ -58,8 +58,8 @@ function EntryView(props: { entry: Entry }): JSX.Element {
   const changes = () => props.entry.changes;
   const more = () => changes().length - MOST_CHANGES;
   return (
-    <li class="history__entry">
-      <p class="history__kind">{kinds[props.entry.kind] ?? props.entry.kind}</p>
+    <li class="changes__entry">
+      <p class="changes__kind">{kinds[props.entry.kind] ?? props.entry.kind}</p>
       <p class="hint">
         {dateAndTime(props.entry.at)} · {t().changes.who(props.entry.who)}
         <Show when={props.entry.undoes}>{(revision) => <> · {t().changes.undoes(String(revision()))}</>}</Show>
@@ -77,7 +77,7 @@ function EntryView(props: { entry: Entry }): JSX.Element {
 function ChangeView(props: { before: Fields; after: Fields }): JSX.Element {
   const texts = () => compare(props.before?.text ?? "", props.after?.text ?? "");
   return (
-    <div class="history__change">
+    <div class="changes__change">
       <Show when={!props.before}>
         <p class="hint">{t().changes.added}</p>
       </Show>

@@ -15,6 +15,7 @@ import { followRecording } from "../../state/following";
 import { warnBeforeLeaving } from "../../state/leaving";
 import { createListening } from "../../state/listening";
 import { createLoad, type Load } from "../../state/load";
+import { recordingName } from "../../state/recording-name";
 import { createDocument, type Document } from "../../state/transcript";
 import { About, EditTitle, TitleForm } from "./about";
 import { keepDraft } from "./kept-draft";
@@ -45,7 +46,10 @@ function RecordingPage(props: { id: string }): JSX.Element {
   const transcript = createDocument(props.id);
   void transcript.show("current");
   const [renaming, setRenaming] = createSignal(false);
-  const title = () => load.value()?.title || load.value()?.filename || t().recording.title;
+  const title = () => {
+    const known = load.value();
+    return known ? recordingName(known) : t().recording.title;
+  };
   return (
     <Page
       title={title()}
@@ -139,7 +143,7 @@ function Read(props: ReadProps): JSX.Element {
           <Show when={transcript.slots().length > 0} fallback={<p class="hint">{nothingIn(transcript.head())}</p>}>
             <Lines />
           </Show>
-          <p class="hint keys">{t().listen.keys}</p>
+          <p class="hint play-keys">{t().listen.keys}</p>
         </Match>
         <Match when={props.recording.state === "receiving"}>
           <EmptyState icon="mic" title={t().recording.receiving} detail={t().recording.receivingDetail} />
