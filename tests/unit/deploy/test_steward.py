@@ -495,10 +495,3 @@ def test_logs_that_grow_beside_the_steward_are_kept_small(
     steward = steward_of(machine, folder, logs=(tmp_path / "none.log", path))
     steward.look()
     assert (path.stat().st_size, path.with_name("server.log.1").stat().st_size) == (0, 50)
-
-
-def test_a_steward_that_begins_is_missed_once_it_is_killed(machine: Machine, folder: DeployFolder) -> None:
-    folder.save(Deployment(stopping=True))
-    steward = steward_of(machine, folder)
-    steward.look()
-    assert folder.load() == Deployment()
