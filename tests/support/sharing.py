@@ -6,8 +6,13 @@ from typing import Any
 
 import pytest
 
-TOGETHER = ("tests/acceptance/containers/", "tests/browser/engines/")
-"""One place for containers and one image; one service with recordings in it."""
+TOGETHER = {
+    "tests/acceptance/containers/": "containers",
+    "tests/acceptance/deploy/test_container_rollouts.py": "containers",
+    "tests/browser/engines/": "engines",
+}
+"""How a test's id begins, and whom it stays with. One image, for whose build another process would only wait; one
+service with recordings in it."""
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -17,6 +22,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
 
     class Sharing(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return next(filter(nodeid.startswith, TOGETHER), None) or super()._split_scope(nodeid)
+            places = (place for begin, place in TOGETHER.items() if nodeid.startswith(begin))
+            return next(places, None) or super()._split_scope(nodeid)
 
     return Sharing(config, log)
