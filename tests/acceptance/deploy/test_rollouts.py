@@ -103,6 +103,14 @@ def test_a_steward_that_is_killed_goes_on_where_it_was(deployed: Stewarded, load
     assert (deployed.pid("blue"), deployed.pid("green")) == services
 
 
+def test_a_start_waits_for_the_steward_where_the_service_goes_on_without_one(deployed: Stewarded) -> None:
+    deployed.kill(deployed.steward_pid)
+    deployed.run("start")
+    assert deployed.run("deploy", "status").returncode == 0
+    nothing = deployed.run("deploy", "abort", check=False).stderr
+    assert "steward" not in nothing, "somebody answers at once"
+
+
 def test_a_rollout_is_aborted_by_hand(deployed: Stewarded, load: Load) -> None:
     before = deployed.active
     deployed.deploy("start", "--no-follow")
