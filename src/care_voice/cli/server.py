@@ -273,7 +273,8 @@ def _line(stages: dict[str, Any] | None) -> str:
     if now["error"]:
         return f"{now['name']}: {now['error']['detail']} {now['error']['hint']}"
     progress = f" {int(now['progress'] * 10) * 10} %" if now["progress"] is not None else ""
-    return f"{now['name']}: {now['detail']}{progress}"
+    what = f"{now['detail']}{progress}".strip()
+    return f"{now['name']}: {what}" if what else now["name"]
 
 
 def _get(url: str, *, ok_only: bool = False) -> dict[str, Any] | None:
