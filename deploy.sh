@@ -19,6 +19,26 @@ mkdir -p "$releases"
 # As `deploy unused` names it, below: the whole path, without links.
 releases=$(cd "$releases" && pwd -P)
 release="$releases/$commit"
+
+# Else one would take away what another one is still setting up. Held until the rollout has ended.
+exec 9>"$releases/.lock"
+flock --nonblock 9 || { echo "Another ./deploy.sh is under way." >&2; exit 1; }
+
+unused() { "$root/.venv/bin/care-voice" deploy unused "$releases"; }
+
+# Whether it was checked out to the end: a kill in the middle leaves Git's own lock behind.
+is_whole() {
+  local of_git
+  [ -e "$1/.git" ] && of_git=$(git -C "$1" rev-parse --git-dir 2>/dev/null) && ! grep -qx initializing "$of_git/locked" 2>/dev/null
+}
+
+take_away() {
+  git worktree unlock "$1" 2>/dev/null || true
+  git worktree remove --force "$1" 2>/dev/null || rm -rf "$1"
+  git worktree prune
+}
+
+unused | while read -r old; do is_whole "$old" || take_away "$old"; done
 if [ ! -e "$release/.git" ]; then
   git worktree prune
   git worktree add --force --detach "$release" "$commit" >/dev/null
@@ -30,7 +50,5 @@ fi
   setup_web
 )
 # What runs in a slot stays, and so does the newest that was set up; everything older goes.
-"$root/.venv/bin/care-voice" deploy unused "$releases" | while read -r old; do
-  [ "$old" = "$release" ] || git worktree remove --force "$old"
-done
+unused | while read -r old; do [ "$old" = "$release" ] || take_away "$old"; done
 exec "$root/.venv/bin/care-voice" deploy start "$release" "$@"

@@ -23,7 +23,8 @@ changed() { [ "$(cat "$VENV/.stamp-$1" 2>/dev/null)" != "$(stamp_of "${@:2}")" ]
 done_with() { stamp_of "${@:2}" > "$VENV/.stamp-$1"; }
 
 setup_venv() {
-  if [ ! -x "$VENV/bin/python" ]; then
+  # pip comes last: without it the environment was broken off while it was made, and is made anew.
+  if [ ! -x "$VENV/bin/pip" ]; then
     local python
     python=$(find_python)
     say "Making the virtual environment with $python"

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from support.ports import free_port
 from support.server import Service, environment
 from support.sound import decoded, wav
 
@@ -22,7 +23,7 @@ def care_voice(data: Path, store: Path, *arguments: str, stdin: Path | None = No
     with (stdin or Path(os.devnull)).open("rb") as source:
         return subprocess.run(
             [sys.executable, "-m", "care_voice", *arguments],
-            env=environment(data, store, {}),
+            env=environment(data, store, {"CARE_VOICE_API__PORT": str(free_port())}),
             stdin=source,
             capture_output=True,
             text=True,
@@ -91,6 +92,7 @@ def test_doctor_finds_every_stage_in_order(tmp_path: Path, model_store: Path) ->
     stages = {stage["name"]: stage for stage in json.loads(done.stdout)}
     assert {stage["state"] for stage in stages.values()} == {"done"}
     assert {"web_app", "disk", "memory", "devices", "database", "model", "engine_worker", "self_test"} <= set(stages)
+    assert list(stages)[-3:] == ["entrance", "steward", "ports"]
     assert stages["model"]["detail"].endswith("every byte was read")
 
 

@@ -28,6 +28,7 @@ def test_the_page_parses_and_has_every_metric_before_anything_happened() -> None
         "care_voice_ready",
         "care_voice_database_up",
         "care_voice_rollout_taken_back_timestamp_seconds",
+        "care_voice_slot_restarts",
         "care_voice_workers_ready",
         "care_voice_worker_exits",
         "care_voice_worker_resident_memory_bytes",

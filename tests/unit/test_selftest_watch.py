@@ -26,7 +26,7 @@ class Engine:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.tests = 0
         self.callers: set[tuple[str, bool]] = set()
-        self.error: CareVoiceError | None = None
+        self.error: Exception | None = None
         self.cause: CareVoiceError | None = None
         self.failures = 10**6
         self.decoded_at = 0.0
@@ -68,6 +68,14 @@ async def test_two_failures_in_a_row_are_one(engine: Engine) -> None:
     failure = await watch_of(engine).failure()
 
     assert failure is engine.error
+    assert engine.tests == 2
+
+
+async def test_a_test_that_cannot_even_be_made_is_a_failure_and_not_the_end_of_looking(engine: Engine) -> None:
+    engine.error = OSError("the clip cannot be read")
+    failure = await watch_of(engine).failure()
+
+    assert failure.message == "The self-test failed: OSError."
     assert engine.tests == 2
 
 

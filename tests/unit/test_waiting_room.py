@@ -38,11 +38,13 @@ def test_it_is_alive_and_not_ready_and_says_why(client: httpx.Client) -> None:
 def test_everything_else_is_refused_alike(client: httpx.Client) -> None:
     answers = [client.request(method, "/v1/audio/transcriptions") for method in ("GET", "POST", "PATCH", "DELETE")]
     assert {answer.status_code for answer in answers} == {503}
-    assert client.head("/").status_code == 503
+    assert client.head("/").status_code == client.options("/").status_code == 503
+    assert client.head("/health/live").status_code == 200
 
 
-def test_what_came_through_a_proxy_gets_the_code_alone(client: httpx.Client) -> None:
-    body = client.get("/", headers={"X-Forwarded-For": "10.0.0.7"}).json()
+@pytest.mark.parametrize("name", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"])
+def test_what_came_through_a_proxy_gets_the_code_alone(client: httpx.Client, name: str) -> None:
+    body = client.get("/", headers={name: "10.0.0.7"}).json()
     assert body.keys() == {"type", "title", "status", "code", "state"}
 
 

@@ -29,7 +29,8 @@ def bind(settings: ApiSettings) -> socket.socket:
 def cannot_listen(settings: ApiSettings, error: OSError) -> CannotListen:
     """What the system refuses; an address that is taken may be free in a moment."""
     why, may_pass = error.strerror or str(error), error.errno in _MAY_PASS
-    return CannotListen(address=f"{settings.host}:{settings.port}", why=why, may_pass=may_pass)
+    address, names = f"{settings.host}:{settings.port}", "CARE_VOICE_API__HOST and CARE_VOICE_API__PORT"
+    return CannotListen(address=address, why=why, may_pass=may_pass, settings=names)
 
 
 def url(settings: ApiSettings) -> str:

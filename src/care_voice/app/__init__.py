@@ -23,6 +23,7 @@ from care_voice.domain.errors import CareVoiceError
 from care_voice.domain.model_errors import ModelDamaged
 from care_voice.engine.protocol import LoadEngine, LoadMedia
 from care_voice.models.build import build_puller
+from care_voice.ops.entrance.settings import SLOTS, SlotName
 from care_voice.ops.preflight import Preflight, Room
 from care_voice.scheduler.scheduler import Scheduler
 from care_voice.service.calibration import Calibrator
@@ -67,6 +68,8 @@ class Application:
         self._spawn = spawn
         self.metrics = Metrics()
         self.metrics.rollout_taken_back.set_function(self._taken_back_at)
+        for slot in SLOTS:
+            self.metrics.slot_restarts.labels(slot).set_function(partial(self._restarts_of, slot))
         self._notices: list[CareVoiceError] = []
         # A mistake in the list of own models must not keep the service from serving one that it knows by itself.
         self.puller = build_puller(settings.models, convert=quantize, on_invalid=self._notice)
@@ -108,6 +111,12 @@ class Application:
         from care_voice.ops.deploy.state_file import taken_back_at  # noqa: PLC0415 - the start is waited for
 
         return taken_back_at(self.settings.data_dir)
+
+    def _restarts_of(self, slot: SlotName) -> float:
+        """How often what is in a slot beside this service, or its own, was started again."""
+        from care_voice.ops.deploy.state_file import restarts_of  # noqa: PLC0415 - the start is waited for
+
+        return restarts_of(self.settings.data_dir, slot)
 
     def _admit_jobs(self) -> None:
         """Raises what keeps the service from working."""

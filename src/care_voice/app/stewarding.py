@@ -6,11 +6,13 @@ import os
 import signal
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import structlog
 
 from care_voice.config import PREFIX, Settings
 from care_voice.domain.errors import SettingsInvalid
+from care_voice.ops.background import slot_run_dir
 from care_voice.ops.deploy.comparing import Comparison
 from care_voice.ops.deploy.hosts import Host
 from care_voice.ops.deploy.hosts.container import ContainerHost, ContainerRules
@@ -19,7 +21,7 @@ from care_voice.ops.deploy.state_file import DeployFolder
 from care_voice.ops.deploy.steward import LOOK_EVERY_S, Steward
 from care_voice.ops.deploy.watching import SlotClient, Watcher
 from care_voice.ops.entrance.keeper import Entrance
-from care_voice.ops.entrance.settings import EntranceSettings
+from care_voice.ops.entrance.settings import SLOTS, EntranceSettings
 
 log = structlog.get_logger(__name__)
 
@@ -41,7 +43,7 @@ def run_steward(settings: Settings, folder: DeployFolder) -> None:
     comparison = Comparison(clients, settings.deploy)
     steward = Steward(
         folder, _host(settings, token), entrance, watcher, comparison, settings.deploy, model=settings.model,
-        stop_limit_s=max(_LEAST_STOP_S, settings.lifecycle.drain_timeout_s + _STOP_MARGIN_S),
+        stop_limit_s=max(_LEAST_STOP_S, settings.lifecycle.drain_timeout_s + _STOP_MARGIN_S), logs=_logs(settings),
     )  # fmt: skip
     leaves = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -85,9 +87,17 @@ def _host(settings: Settings, token: str) -> Host:
     deploy, ports = settings.deploy, settings.entrance.ports
     if deploy.host == "container":
         rules = ContainerRules(deploy.runtime, deploy.image, deploy.volume, deploy.container_options, deploy.prefix)
-        return ContainerHost(rules, ports, {**_handed_on(), "CARE_VOICE_API__OPERATOR_TOKEN": token})
+        common = {**_handed_on(), "CARE_VOICE_API__OPERATOR_TOKEN": token}
+        return ContainerHost(rules, ports, common, DeployFolder(settings.data_dir).directory)
     proxies = ",".join(dict.fromkeys((*settings.api.trusted_proxies, "127.0.0.1")))
     return ProcessHost(settings.data_dir, ports, {"CARE_VOICE_API__TRUSTED_PROXIES": proxies})
+
+
+def _logs(settings: Settings) -> tuple[Path, ...]:
+    """What grows without a journal: of this process where it was started in the background, and of slots that are
+    processes."""
+    slots = tuple(slot_run_dir(settings.data_dir, slot) / "server.log" for slot in SLOTS)
+    return (settings.data_dir / "run" / "steward.log", *slots)
 
 
 def _handed_on() -> dict[str, str]:

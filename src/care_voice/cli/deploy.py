@@ -186,10 +186,16 @@ def _follow(folder: DeployFolder, wanted: tuple[Phase, ...] = (Phase.PROMOTED,))
 
 
 def _print(deployment: Deployment, states: Mapping[SlotName, str]) -> None:
-    table = Table("Slot", "Release", "Part", "State")
+    table = Table("Slot", "Release", "Part", "State", "Restarts")
     for slot in SLOTS:
         release = deployment.slots[slot]
-        table.add_row(slot, release.name if release else "", _part(deployment, slot), states.get(slot, ""))
+        table.add_row(
+            slot,
+            release.name if release else "",
+            _part(deployment, slot),
+            states.get(slot, ""),
+            _restarts(deployment, slot),
+        )
     Console().print(table)
     rollout = deployment.rollout
     if rollout is not None:
@@ -215,6 +221,14 @@ def _part(deployment: Deployment, slot: SlotName) -> str:
         return "active"
     running = deployment.running
     return "candidate" if running is not None and running.candidate == slot else "kept"
+
+
+def _restarts(deployment: Deployment, slot: SlotName) -> str:
+    """How often it ended by itself, and when last."""
+    if deployment.slots[slot] is None:
+        return ""
+    its = deployment.restarts.get(slot)
+    return f"{its.count}, last {_clock(its.last)}" if its else "0"
 
 
 def _share(rollout: Rollout) -> str:

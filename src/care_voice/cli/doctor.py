@@ -14,10 +14,12 @@ from rich.table import Table
 
 from care_voice.api.static import is_built
 from care_voice.app import Application
+from care_voice.app.stewarding import entrance_settings
 from care_voice.cli.common import errors_explained
 from care_voice.config import Settings, load_settings
 from care_voice.domain.errors import CareVoiceError
 from care_voice.domain.service_errors import PreflightFailed
+from care_voice.ops.deploy.checkup import Checkup
 from care_voice.service.startup import Stage, StartupBoard
 from care_voice.telemetry.logs import configure_logging
 
@@ -30,8 +32,8 @@ def doctor(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
-    """Check this machine: settings, disk, memory, devices, database, the model's digests, the workers, a known clip.
-    Downloads nothing."""
+    """Check this machine: settings, disk, memory, devices, database, the model's digests, the workers, a known clip;
+    and what is around the service: the entrance, the steward, the ports. Downloads nothing."""
     with errors_explained():
         settings = load_settings()
         if full:
@@ -58,7 +60,25 @@ async def _examine(settings: Settings) -> list[Stage]:
             await lifecycle.start_and_wait(repair=False)
     finally:
         await lifecycle.close()
-    return [*board.stages, *lifecycle.board.stages]
+    return [*board.stages, *lifecycle.board.stages, *_look_around(settings)]
+
+
+def _look_around(settings: Settings) -> list[Stage]:
+    """What is around the service, whatever is wrong with itself."""
+    checks = Checkup(
+        settings.data_dir,
+        settings.run_dirs,
+        settings.entrance_dir,
+        settings.entrance,
+        resolved=lambda: entrance_settings(settings),
+        api=(settings.api.host, settings.api.port),
+        contained=settings.deploy.host == "container",
+    ).checks()
+    board = StartupBoard([check.name for check in checks])
+    for check in checks:
+        with suppress(CareVoiceError), board.run(check.name) as stage:
+            stage.say(check.run())
+    return board.stages
 
 
 def _web_app() -> str:

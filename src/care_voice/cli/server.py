@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -16,12 +17,14 @@ from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 import typer
+from msgspec.structs import replace
 from rich.console import Console
 from rich.status import Status
 
 from care_voice.cli.common import cannot_use, errors_explained
 from care_voice.cli.slots import NO_STEWARD, entrance_address, entrance_trouble, slot_log
 from care_voice.config import ENTRANCE_FOLDER, Settings, data_dir_of, load_settings, run_dirs_of
+from care_voice.domain.deploy_errors import DeploymentUnreadable, StewardNotRunning
 from care_voice.domain.errors import SettingsInvalid
 from care_voice.domain.ids import new_id
 from care_voice.ops.background import PidFile, is_served, local_address
@@ -39,6 +42,9 @@ _STOP_MARGIN_S = 15.0
 _SOME_BYTES = 1 << 20
 _DOOR_S = 10.0
 """A steward that has just been started may still be about to start the entrance."""
+
+_LOOK_S = 60.0
+"""A steward ends after the look that it is at, which may wait for HAProxy."""
 
 
 def start(
@@ -141,7 +147,7 @@ def _say_and_wait(started: _Started, timeout: float) -> None:
 
 
 def _say_last_words(log: Path) -> None:
-    if shutil.disk_usage(log.parent).free < _SOME_BYTES:
+    if _is_full(log.parent):
         typer.echo(f"The disk of {log.parent} is full, so that its log may lack the reason.", err=True)
     typer.echo("".join(log.read_text(encoding="utf-8").splitlines(keepends=True)[-3:]), err=True)
 
@@ -149,6 +155,13 @@ def _say_last_words(log: Path) -> None:
 def stop() -> None:
     """Let the service finish what it has in hand, then end it, with its entrance."""
     data_dir = data_dir_of(os.environ)
+    try:
+        _stop(data_dir)
+    except OSError as error:
+        cannot_use(data_dir, error)
+
+
+def _stop(data_dir: Path) -> None:
     folder, run_dirs = DeployFolder(data_dir), run_dirs_of(data_dir)
     with errors_explained():
         contained = not folder.is_stewarded and _has_containers(folder)
@@ -157,23 +170,47 @@ def stop() -> None:
         return
     typer.echo("Care Voice is finishing its work.")
     timeout_s = _drain_timeout_s() + _STOP_MARGIN_S
-    try:
-        with errors_explained():
-            if contained:
-                stopped = _stop_containers(folder, data_dir, timeout_s)
-            else:
-                stopped = _stop_stewarded(folder, timeout_s) if folder.is_stewarded else _stop_each(data_dir, timeout_s)
-    except OSError as error:
-        cannot_use(data_dir, error)
+    with errors_explained():
+        if contained:
+            stopped = _stop_containers(folder, data_dir, timeout_s)
+        else:
+            stopped = (_stop_stewarded if folder.is_stewarded else _stop_each)(data_dir, timeout_s)
     if not stopped:
         typer.echo("Error: it is still running.", err=True)
         raise typer.Exit(1)
     typer.echo("Care Voice has stopped.")
 
 
-def _stop_stewarded(folder: DeployFolder, timeout_s: float) -> bool:
-    """Raises StewardNotRunning where the steward does not answer."""
-    folder.ask(Intent(new_id("intent", time.time()), "stop"))
+def _stop_stewarded(data_dir: Path, timeout_s: float) -> bool:
+    """Raises StewardNotRunning where the steward does not answer, OSError where it cannot be told."""
+    folder = DeployFolder(data_dir)
+    try:
+        folder.ask(Intent(new_id("intent", time.time()), "stop"))
+    except (OSError, StewardNotRunning):
+        # Neither what is asked nor what the steward makes of it can be written on a full disk.
+        if not (_is_full(folder.directory) and _end_steward(folder)):
+            raise
+        return _stop_each(data_dir, timeout_s)
+    return _has_resigned(folder, timeout_s)
+
+
+def _is_full(directory: Path) -> bool:
+    return shutil.disk_usage(directory).free < _SOME_BYTES
+
+
+def _end_steward(folder: DeployFolder) -> bool:
+    """End the steward alone, without a word on the disk; whether it has ended. What it looked after goes on, and only
+    what are processes can be ended without it."""
+    pid = None if _has_containers(folder) else folder.steward_pid
+    if pid is None:
+        return False
+    typer.echo("The disk is full, so that the steward cannot be asked: it is ended, and then each part by itself.")
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+    return _has_resigned(folder, _LOOK_S)
+
+
+def _has_resigned(folder: DeployFolder, timeout_s: float) -> bool:
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         if not folder.is_stewarded:
@@ -185,7 +222,7 @@ def _stop_stewarded(folder: DeployFolder, timeout_s: float) -> bool:
 def _has_containers(folder: DeployFolder) -> bool:
     """Whether there may be containers that a steward has left behind; only a steward can tell. Raises DeployError."""
     deployment = folder.load()
-    if deployment is None or deployment.stopping:
+    if deployment is None or deployment.stopped:
         return False
     try:
         return load_settings().deploy.host == "container"
@@ -208,7 +245,17 @@ def _stop_each(data_dir: Path, timeout_s: float) -> bool:
     entrance = _entrance_left(data_dir)
     if entrance is not None:
         stopped.append(entrance.stop(timeout_s))
+    if all(stopped):
+        _note_stop(DeployFolder(data_dir))
     return all(stopped)
+
+
+def _note_stop(folder: DeployFolder) -> None:
+    """As the steward would have done, so that nobody misses it later. A full disk keeps nobody from stopping."""
+    with suppress(OSError, DeploymentUnreadable):
+        deployment = folder.load()
+        if deployment is not None:
+            folder.save(replace(deployment, stopping=True))
 
 
 def _entrance_runs(data_dir: Path) -> bool:

@@ -88,7 +88,21 @@ def _serve(head_start: HeadStart) -> None:
             head_start.end("engine")
         from care_voice.app import serve as run_service  # noqa: PLC0415
 
-        asyncio.run(run_service(settings, head_start.spawn))
+        try:
+            asyncio.run(run_service(settings, head_start.spawn))
+        except CannotListen as error:
+            raise _as_set(error, settings) from error
+
+
+def _as_set(error: CannotListen, settings: Settings) -> CannotListen:
+    """With the setting that an operator changes: a slot has its port from the steward."""
+    slot = settings.slot
+    if not slot or settings.entrance.ports[slot] != settings.api.port:
+        return error
+    names = (
+        f"CARE_VOICE_ENTRANCE__{slot.upper()}_PORT, which is the steward's (docs/operating.md says how to change it)"
+    )
+    return CannotListen(**{**error.fields, "settings": names})
 
 
 @contextmanager

@@ -15,7 +15,7 @@ class CannotListen(ServiceError):
     """The service cannot listen on {address}: {why}."""
 
     code = "cannot_listen"
-    hint = "Choose another address with CARE_VOICE_API__HOST and CARE_VOICE_API__PORT, or end what uses this one."
+    hint = "Choose another address with {settings}, or end what uses this one."
 
 
 class AlreadyRunning(ServiceError):

@@ -8,9 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+
+from care_voice.ops.logs import trim_log
 
 _POLL_S = 0.1
 _PATIENCE_S = 1.0
@@ -71,7 +74,9 @@ class PidFile:
             return ""
 
     def running_pid(self) -> int | None:
-        """Pid of the server that holds the lock; None when there is none."""
+        """Pid of the server that holds the lock; None when there is none. Writes nothing: the disk may be full."""
+        if not Path(self._lock.lock_file).exists():
+            return None
         try:
             with self._lock.acquire(blocking=False):
                 return None
@@ -79,7 +84,9 @@ class PidFile:
             return self._read_pid()
 
     def spawn(self, verb: str) -> subprocess.Popen[bytes]:
-        """Start `care-voice VERB` in a session of its own, with its output in the log."""
+        """Start `care-voice VERB` in a session of its own, with its output in the log, whose older part may be cut."""
+        with suppress(OSError):  # a log that cannot be trimmed can still be written
+            trim_log(self.log_path)
         with self.log_path.open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", "care_voice", verb],

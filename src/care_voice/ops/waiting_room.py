@@ -20,6 +20,7 @@ log = structlog.get_logger(__name__)
 
 _RETRY_AFTER_S = 5
 _ALIVE = "/health/live"
+_BY_A_PROXY = ("x-forwarded", "forwarded", "x-real-ip", "via")
 
 
 class WaitingRoom:
@@ -66,7 +67,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _refuse(self) -> None:
         self._answer(503, self._problem())
 
-    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _refuse  # noqa: N815 - the names are the library's
+    do_HEAD = do_GET  # noqa: N815 - the names are the library's
+    do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _refuse  # noqa: N815
 
     def _problem(self) -> dict[str, Any]:
         """The reason in words is for whoever runs the service, which is who asks on the machine itself."""
@@ -78,7 +80,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     @property
     def _is_from_here(self) -> bool:
-        forwarded = any(name.lower().startswith(("x-forwarded", "forwarded", "via")) for name in self.headers)
+        forwarded = any(name.lower().startswith(_BY_A_PROXY) for name in self.headers)
         return not forwarded and ip_address(self.client_address[0]).is_loopback
 
     def _answer(self, status: int, body: dict[str, Any]) -> None:

@@ -23,6 +23,7 @@ class ModelWatch:
     def __init__(self, local: LocalEngine, settings: LifecycleSettings) -> None:
         self._local = local
         self._backoff = Backoff(settings.retry_first_s, settings.retry_max_s)
+        self._mending = asyncio.Lock()
         self.damage: CareVoiceError | None = None
         """What is wrong with its files, or why they could not be mended; None when nothing is."""
 
@@ -34,16 +35,24 @@ class ModelWatch:
         return next(filter(None, (self.damage, *told)), None)
 
     async def look(self) -> None:
-        """Mend what has changed; the workers look after themselves."""
+        """Mend what has changed, and what could not be mended before; the workers look after themselves."""
+        keeper = self._local.keeper
         await self._local.choice.look_after()
-        if await self._local.keeper.unchanged():
-            return
-        damage = await self._local.keeper.damage()
+        if self._mending.locked():
+            return  # for the scrub, which found it first
+        # Wrong bytes that the scrub has found change no file's time: what is known of them stands until it is mended.
+        damage = self.damage if await keeper.unchanged() else await keeper.damage()
         if damage is not None:
             await self.mend(damage)
+        elif self.damage is not None:
+            self._is_whole()
 
     async def mend(self, damage: CareVoiceError) -> None:
         """Have the model pulled again, and say meanwhile what is wrong with it."""
+        async with self._mending:
+            await self._mend(damage)
+
+    async def _mend(self, damage: CareVoiceError) -> None:
         keeper = self._local.keeper
         self.damage = damage
         log.warning("model_needs_mending", model=keeper.name, damage=damage.message)
@@ -54,7 +63,11 @@ class ModelWatch:
             log.error("mending_failed", code=error.code, detail=error.message, hint=error.advice)
             await asyncio.sleep(self._backoff.next_s())
         else:
-            self.damage = None
-            self._backoff.reset()
-            self._local.pool.retry_now()
-            log.info("model_mended", model=keeper.name)
+            self._is_whole()
+
+    def _is_whole(self) -> None:
+        """Again, be it by us or by somebody who has put the files back."""
+        self.damage = None
+        self._backoff.reset()
+        self._local.pool.retry_now()
+        log.info("model_mended", model=self._local.keeper.name)

@@ -73,6 +73,9 @@ class SelfTestWatch:
                 if isinstance(error.__cause__, Overloaded | Draining) or self._unproved_s < self._every_s:
                     return None  # it has work, and does it
                 failure = error
+            except Exception as error:  # a bug must not be the end of all looking, after which nothing is ready again
+                log.exception("self_test_stumbled")
+                failure = SelfTestFailed(why=type(error).__name__)
             else:
                 return None
         return failure

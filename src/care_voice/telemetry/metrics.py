@@ -216,6 +216,13 @@ class Metrics:
             "When a rollout was last taken back (Unix time); 0 for never, or where that is not known here.",
             registry=self.registry,
         )
+        self.slot_restarts = Gauge(
+            "care_voice_slot_restarts",
+            "How often what is in a slot behind the entrance ended by itself and was started again; 0 where that is not"
+            " known here. It begins anew with each release.",
+            ["slot"],
+            registry=self.registry,
+        )
         self.disk_level = Gauge(
             "care_voice_disk_level",
             "0: enough room; 1: what can wait is put off; 2: nothing is transcribed, recordings are still received.",

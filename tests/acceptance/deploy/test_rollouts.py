@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import httpx
 import pytest
 
 from care_voice.ops.deploy.state_file import DeployFolder
@@ -74,11 +75,23 @@ def test_whoever_asks_for_what_cannot_be_is_told_so(deployed: Stewarded, tmp_pat
 
 @pytest.mark.parametrize("times", [2])
 def test_the_only_service_is_killed_and_its_users_wait_a_moment(deployed: Stewarded, load: Load, times: int) -> None:
+    counted = restarts_of(deployed)
     for _ in range(times):
         before, asked = deployed.pid(deployed.active), load.done["request"]
         deployed.kill(before)
         wait_until(lambda before=before: deployed.pid(deployed.active) != before, "it was started again")
         wait_until(lambda asked=asked: load.done["request"] >= asked + 4, "its users are served")
+    assert restarts_of(deployed) == counted + times
+    assert f"{counted + times}, last" in deployed.run("deploy", "status").stdout
+    port = deployed.ports[f"ENTRANCE__{deployed.active.upper()}_PORT"]
+    told = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+    assert f'care_voice_slot_restarts{{slot="{deployed.active}"}} {counted + times:.1f}' in told
+
+
+def restarts_of(deployed: Stewarded) -> int:
+    """How often what is served now ended by itself."""
+    state = deployed.state
+    return int(state["restarts"].get(state["active"], {"count": 0})["count"])
 
 
 def test_a_candidate_that_is_killed_costs_nobody_anything(deployed: Stewarded, load: Load) -> None:
@@ -126,3 +139,4 @@ def test_two_slots_that_are_left_alone_are_stopped_too(parrot_store: Path, tmp_p
         assert "has stopped" in stopped.stdout
         assert not left.is_ready()
         assert "not running" in left.run("stop").stdout
+        assert left.state["stopping"], "the doctor misses no steward"

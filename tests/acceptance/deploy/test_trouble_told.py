@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,6 +14,7 @@ from threading import Thread
 import pytest
 
 from support.deployments import Stewarded
+from support.disks import Disk
 from support.waiting import wait_until
 
 pytestmark = [
@@ -56,6 +57,10 @@ def test_an_entrance_that_cannot_listen_is_told_and_mends_itself(fresh: Stewarde
     shown = fresh.run("deploy", "status").stdout
     assert f"Entrance: http://localhost:{port}" in shown
     assert "ready" in shown
+    around = {stage["name"]: stage for stage in json.loads(fresh.run("doctor", "--json").stdout)[-3:]}
+    assert {name: stage["state"] for name, stage in around.items()} == dict.fromkeys(around, "done")
+    assert f"{port} is ours" in around["ports"]["detail"]
+    assert around["ports"]["detail"].count("is ours") == 3, "the entrance, its metrics, and blue"
     again = fresh.run("start").stdout
     assert "running already" in again
     assert "deploy start" in again, "what to do to serve anything else"
@@ -66,7 +71,27 @@ def test_a_port_of_a_slot_that_another_program_has_is_no_riddle(fresh: Stewarded
     with somebody_else(fresh.ports["ENTRANCE__BLUE_PORT"]):
         told = fresh.run("start", "--timeout", "10", check=False)
         assert (told.returncode, str(log) in told.stderr) == (1, True), told.stdout + told.stderr
-        wait_until(lambda: "API__PORT" in log.read_text(), "the slot has tried it")
+        wait_until(lambda: "CARE_VOICE_ENTRANCE__BLUE_PORT" in log.read_text(), "the slot has tried it")
+        assert "API__PORT" not in log.read_text(), "nobody sets that of a slot"
         shown = json.loads(fresh.run("deploy", "status", "--json").stdout)
         assert shown["states"] == {"blue": "answers 501"}
         assert f"Why blue is not ready: {log}" in fresh.run("deploy", "status").stdout
+
+
+def test_a_disk_without_a_byte_left_keeps_nobody_from_stopping(
+    make_disk: Callable[[int], Disk], parrot_store: Path
+) -> None:
+    disk = make_disk(64)
+    made = Stewarded(disk.path, parrot_store, {"MODEL": "parrot"})
+    try:
+        assert made.run("start", "--timeout", "1", check=False).returncode == 1, "the slot wants more room"
+        wait_until(lambda: made.state["states"]["blue"] == "preflight_failed", "the slot says so")
+        assert not made.state["trouble"]
+        disk.fill()
+        stopped = made.run("stop")
+        assert "The disk is full" in stopped.stdout
+        assert "has stopped" in stopped.stdout
+        disk.free()
+        assert "not running" in made.run("stop").stdout
+    finally:
+        made.end()

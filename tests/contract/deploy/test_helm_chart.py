@@ -129,3 +129,13 @@ def test_the_rules_of_the_operator_are_those_of_the_file() -> None:
 )
 def test_values_that_cannot_work_are_refused(options: list[str], told: str) -> None:
     assert told in refusal(*options)
+
+
+def test_numbers_of_settings_arrive_as_they_are_read(tmp_path: Path) -> None:
+    values = tmp_path / "values.yaml"
+    settings = {"DISK__LOW_BYTES": 1073741824, "DEPLOY__LATENCY_RATIO": 1.25, "ENTRANCE__ENABLED": False}
+    values.write_text(yaml.safe_dump({"settings": settings}), encoding="utf-8")
+    pod = of_kind(rendered(values), "Deployment")["spec"]["template"]["spec"]
+    given = {each["name"]: each.get("value") for each in pod["containers"][0]["env"]}
+    told = {name: given[f"CARE_VOICE_{name}"] for name in settings}
+    assert told == {"DISK__LOW_BYTES": "1073741824", "DEPLOY__LATENCY_RATIO": "1.25", "ENTRANCE__ENABLED": "false"}

@@ -63,7 +63,11 @@ def test_it_runs_a_command_that_exists_and_stops_for_settings_that_do_not_fit(un
     assert program.endswith("/.venv/bin/care-voice")
     assert verb in VERBS
     assert one(unit, "RestartPreventExitStatus") == "78"
-    assert one(unit, "Restart") == "always"
+    assert one(unit, "Restart") in ("always", "on-failure")
+
+
+def test_what_care_voice_stop_has_ended_is_not_started_again() -> None:
+    assert one(SYSTEMD / "care-voice-steward.service", "Restart") == "on-failure"
 
 
 def test_a_stop_waits_for_what_is_transcribed() -> None:

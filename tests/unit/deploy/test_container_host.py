@@ -38,8 +38,14 @@ def runtime(tmp_path: Path) -> Runtime:
 
 @pytest.fixture
 def host(runtime: Runtime) -> ContainerHost:
+    return host_with(runtime)
+
+
+def host_with(runtime: Runtime) -> ContainerHost:
+    """As each new steward makes one."""
     rules = ContainerRules(str(runtime.path), "localhost/care-voice:old", "data", ("--memory=3g",), "care-voice")
-    return ContainerHost(rules, {"blue": 3001, "green": 3002}, {"CARE_VOICE_API__OPERATOR_TOKEN": "secret"})
+    common = {"CARE_VOICE_API__OPERATOR_TOKEN": "secret"}
+    return ContainerHost(rules, {"blue": 3001, "green": 3002}, common, runtime.path.parent)
 
 
 def label_of(command: str) -> str:
@@ -67,6 +73,17 @@ def test_a_runtime_that_fails_does_not_say_that_nothing_runs(runtime: Runtime, h
     runtime.says("echo 'Error: the storage is locked' >&2; exit 125")
     with pytest.raises(ContainersUnknown, match="the storage is locked"):
         host.running("blue")
+
+
+def test_a_container_that_drains_is_not_told_to_stop_again_by_the_next_steward(runtime: Runtime) -> None:
+    told = "kill --signal TERM care-voice-blue"
+    runtime.says(f"echo true {os.getpid()} e30=")
+    for _ in range(2):
+        host_with(runtime).stop("blue")
+    assert runtime.asked.count(told) == 1
+    runtime.says("echo true 1 e30=")
+    host_with(runtime).stop("blue")
+    assert runtime.asked.count(told) == 2, "another one runs there now"
 
 
 def test_a_signal_that_does_not_arrive_is_told(runtime: Runtime, host: ContainerHost) -> None:

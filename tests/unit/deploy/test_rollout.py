@@ -35,10 +35,11 @@ class World:
         return self
 
     def look(
-        self, verdict: Verdict = GOOD, later_s: float = 1.0, sessions: int = 0, starts: int = 1, **ready: bool
+        self, verdict: Verdict = GOOD, later_s: float = 1.0, sessions: int | None = 0, starts: int = 1, **ready: bool
     ) -> Phase:
+        """`sessions` of each slot; None where the entrance does not answer."""
         self.now += later_s
-        busy: dict[SlotName, int] = dict.fromkeys(SLOTS, sessions)
+        busy: dict[SlotName, int] = dict.fromkeys(SLOTS, sessions) if sessions is not None else {}
         seen = Seen(self.now, {**BOTH, **ready}, busy, dict.fromkeys(SLOTS, starts), verdict)  # type: ignore[dict-item]
         self.deployment = advance(self.deployment, seen, SETTINGS)
         return self.phase
@@ -89,6 +90,13 @@ def test_a_slot_that_goes_on_for_ever_is_not_waited_for() -> None:
     assert world.look(sessions=1) is Phase.PROMOTED
 
 
+def test_an_entrance_that_does_not_answer_does_not_say_that_nothing_is_under_way() -> None:
+    world = World().begin(5)
+    world.look(), world.look(), world.look(BAD)
+    assert world.look(sessions=None, later_s=19) is Phase.ABORTING
+    assert world.look() is Phase.ABORTED
+
+
 @pytest.mark.parametrize(
     ("looks", "reason"),
     [
@@ -119,6 +127,13 @@ def test_a_release_that_fails_after_its_promotion_is_rolled_back_to_the_kept_one
     assert wanted(world.deployment, BOTH).takes_jobs == "blue"
     assert world.look() is Phase.ROLLED_BACK
     assert (world.deployment.active, world.deployment.slots) == ("blue", {"blue": Release(), "green": None})
+
+
+def test_a_release_that_keeps_ending_is_rolled_back_while_the_old_one_is_kept() -> None:
+    world = promoted()
+    assert world.look(starts=3, green=False) is Phase.PROMOTED
+    assert world.look(starts=4, green=False) is Phase.ROLLING_BACK
+    assert world.look() is Phase.ROLLED_BACK
 
 
 def test_a_way_back_waits_until_it_leads_somewhere() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -13,9 +15,9 @@ from msgspec.structs import replace
 
 from care_voice.domain.deploy_errors import DeploymentUnreadable, StewardNotRunning
 from care_voice.ops.deploy.releases import Release
-from care_voice.ops.deploy.rollout import Deployment, Phase, Refusal, begin
+from care_voice.ops.deploy.rollout import Deployment, Phase, Refusal, begin, restarted
 from care_voice.ops.deploy.settings import DeploySettings, parse_steps
-from care_voice.ops.deploy.state_file import DeployFolder, Intent, taken_back_at
+from care_voice.ops.deploy.state_file import DeployFolder, Intent, restarts_of, taken_back_at
 
 
 @pytest.fixture
@@ -128,3 +130,29 @@ def test_when_a_rollout_was_last_taken_back(folder: DeployFolder, tmp_path: Path
     assert taken_back_at(tmp_path) == 0.0
     (folder.directory / "state.json").write_bytes(b"{")
     assert taken_back_at(tmp_path) == 0.0
+
+
+def test_restarts_are_counted_for_each_release_anew(folder: DeployFolder, tmp_path: Path) -> None:
+    assert restarts_of(tmp_path, "green") == 0
+    deployment = restarted(restarted(restarted(Deployment(), "green", 1.0), "green", 2.0), "blue", 3.0)
+    folder.save(deployment)
+    assert folder.load() == deployment
+    assert (restarts_of(tmp_path, "green"), restarts_of(tmp_path, "blue")) == (2, 1)
+    assert deployment.restarts["green"].last == 2.0
+    folder.save(begin(deployment, "rollout_1", Release("image:2"), (), 4.0))
+    assert (restarts_of(tmp_path, "green"), restarts_of(tmp_path, "blue")) == (0, 1)
+    (folder.directory / "state.json").write_bytes(b"{")
+    assert restarts_of(tmp_path, "blue") == 0
+
+
+def test_a_steward_is_known_without_a_word_on_the_disk(folder: DeployFolder, tmp_path: Path) -> None:
+    assert folder.steward_pid is None
+    said = "import sys; from pathlib import Path; from care_voice.ops.deploy.state_file import DeployFolder"
+    does = "folder = DeployFolder(Path(sys.argv[1])); print(folder.become_steward(), flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", f"{said}; {does}", str(tmp_path), "steward"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "True\n"
+        assert folder.steward_pid == other.pid
+        other.communicate()
+    assert folder.steward_pid is None

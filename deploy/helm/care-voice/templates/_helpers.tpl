@@ -102,11 +102,16 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- include "care-voice.audio" . }}
 {{- range $name, $value := .Values.settings }}
 - name: CARE_VOICE_{{ $name }}
-  value: {{ $value | quote }}
+  value: {{ include "care-voice.setting" $value }}
 {{- end }}
 {{- with .Values.extraEnv }}
 {{ toYaml . }}
 {{- end }}
+{{- end -}}
+
+{{/* Numbers of a values file are floats to Helm, which writes a million as 1e+06: no setting is read from that. */}}
+{{- define "care-voice.setting" -}}
+{{- if and (kindIs "float64" .) (eq . (floor .)) }}{{ int64 . | quote }}{{ else }}{{ quote . }}{{ end -}}
 {{- end -}}
 
 {{- define "care-voice.audio" -}}

@@ -38,13 +38,17 @@ class Question:
 class _Gathered:
     question: Question
     probes: dict[SlotName, list[Probe]] = field(default_factory=lambda: {slot: [] for slot in SLOTS})
-    first: dict[SlotName, Traffic] = field(default_factory=dict)
+    traffic: dict[SlotName, Traffic] = field(default_factory=lambda: {slot: Traffic() for slot in SLOTS})
     last: dict[SlotName, Traffic] = field(default_factory=dict)
 
+    def note(self, slot: SlotName, counted: Traffic) -> None:
+        """Add what has come since the last look. Over the whole time it could not be told: an entrance that was
+        reloaded begins at 0, and soon has counted more again than at first."""
+        since = counted.since(self.last.get(slot, counted))
+        self.traffic[slot], self.last[slot] = self.traffic[slot].plus(since), counted
+
     def evidence(self, slot: SlotName) -> Evidence:
-        last = self.last.get(slot)
-        traffic = last.since(self.first[slot]) if last is not None else Traffic()
-        return Evidence(tuple(self.probes[slot]), traffic)
+        return Evidence(tuple(self.probes[slot]), self.traffic[slot])
 
 
 class Comparison:
@@ -115,8 +119,7 @@ class Comparison:
             traffic = self._traffic(slot)
             if traffic is not None:
                 with self._lock:
-                    gathered.first.setdefault(slot, traffic)
-                    gathered.last[slot] = traffic
+                    gathered.note(slot, traffic)
         # By turns, so that neither is measured beside the other's clip.
         for slot, model in gathered.question.models.items():
             probe = self._clients[slot].probe(model, self._settings.probe_timeout_s)

@@ -63,6 +63,16 @@ class Traffic:
             buckets = tuple(now - then for now, then in zip(buckets, earlier.buckets, strict=True))
         return Traffic(*counts, self.bounds, buckets)
 
+    def plus(self, later: Traffic) -> Traffic:
+        """Both together; the times of the later one alone where the service sorts them otherwise than before."""
+        requests, failures = self.requests + later.requests, self.failures + later.failures
+        if not later.bounds:
+            return Traffic(requests, failures, self.bounds, self.buckets)
+        if self.bounds != later.bounds:
+            return Traffic(requests, failures, later.bounds, later.buckets)
+        buckets = tuple(one + other for one, other in zip(self.buckets, later.buckets, strict=True))
+        return Traffic(requests, failures, self.bounds, buckets)
+
     @property
     def failure_rate(self) -> float:
         """Failures for each request; 0 where there was none."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from care_voice.ops.entrance.settings import SLOTS, SlotName
@@ -23,9 +25,18 @@ class Release(msgspec.Struct, frozen=True):
 
     @property
     def name(self) -> str:
-        """For people."""
+        """For people and logs, and so without what is secret."""
         shown = [self.target or "this installation"]
-        return " ".join(shown + [f"{name}={value}" for name, value in sorted(self.settings.items())])
+        return " ".join(shown + [f"{name}={_shown(name, value)}" for name, value in sorted(self.settings.items())])
+
+
+def _shown(name: str, value: str) -> str:
+    return "…" if _SECRET.search(name) else _CREDENTIALS.sub("…", value)
+
+
+_SECRET = re.compile(r"(TOKEN|KEY|SECRET|PASSWORD)$")
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s]*(?=@)|(?<=password=)[^&\s]*")
+"""Before the host of an address, where the last @ counts, as passwords may have some; and in its query."""
 
 
 def other(slot: SlotName) -> SlotName:

@@ -95,6 +95,14 @@ class Refusal(msgspec.Struct, frozen=True):
     hint: str
 
 
+class Restarts(msgspec.Struct, frozen=True):
+    """How often what was deployed in a slot ended by itself and was started again, and when it last ended (Unix
+    seconds)."""
+
+    count: int
+    last: float
+
+
 class Deployment(msgspec.Struct, frozen=True):
     """Everything that is remembered. `slots` holds what should run in each; None for nothing."""
 
@@ -106,8 +114,16 @@ class Deployment(msgspec.Struct, frozen=True):
     rollout: Rollout | None = None
     past: tuple[Rollout, ...] = ()
     stopping: bool = False
+    """A stop was asked for. The next steward starts everything again."""
+
+    stopped: bool = False
+    """The stop came to its end: nothing runs any more, until the next steward."""
+
     answered: dict[str, Refusal | None] = {}
     """Intents that were taken up, by id, and why they were refused; the last ones."""
+
+    restarts: dict[SlotName, Restarts] = {}
+    """Of what is or was last in each slot; it begins anew with the next release."""
 
     trouble: str = ""
     """Why the entrance does not run as it should; empty where it does."""
@@ -132,6 +148,8 @@ class Seen:
     now: float
     ready: Mapping[SlotName, bool]
     sessions: Mapping[SlotName, int] = field(default_factory=dict)
+    """What is under way; nothing where the entrance does not say it."""
+
     starts: Mapping[SlotName, int] = field(default_factory=dict)
     """How often what runs in a slot now had to be started."""
 
@@ -185,7 +203,15 @@ def begin(deployment: Deployment, rollout_id: str, release: Release, steps: tupl
         kept_until=None,
         rollout=rollout,
         past=past[-_REMEMBERED:],
+        restarts={slot: its for slot, its in deployment.restarts.items() if slot != candidate},
     )
+
+
+def restarted(deployment: Deployment, slot: SlotName, ended: float) -> Deployment:
+    """What runs in a slot ended by itself, at a time in Unix seconds."""
+    before = deployment.restarts.get(slot)
+    counted = Restarts(before.count + 1 if before else 1, ended)
+    return replace(deployment, restarts=deployment.restarts | {slot: counted})
 
 
 def hurry(deployment: Deployment, now: float) -> Deployment:
@@ -202,6 +228,21 @@ def take_back(deployment: Deployment, reason: str, now: float) -> Deployment:
     return _to(deployment, replace(rollout, reason=reason), phase, now, reason)
 
 
+def resumed(deployment: Deployment, now: float, settings: DeploySettings) -> Deployment:
+    """As a new steward takes it up: what it has not seen itself proves nothing, so the phase that is under way begins
+    anew. However the clock was set meanwhile, nothing is kept for longer than it should be."""
+    kept_until = deployment.kept_until and min(deployment.kept_until, now + settings.keep_s)
+    rollout = replace(deployment.running, since=now) if deployment.running is not None else deployment.rollout
+    return replace(deployment, kept_until=kept_until, rollout=rollout, stopping=False, stopped=False)
+
+
+def put_off(deployment: Deployment, by_s: float) -> Deployment:
+    """With all that is waited for later by so much, or earlier: the clock was set, and no time has passed."""
+    kept_until, running = deployment.kept_until, deployment.running
+    rollout = replace(running, since=running.since + by_s) if running is not None else deployment.rollout
+    return replace(deployment, kept_until=kept_until and kept_until + by_s, rollout=rollout)
+
+
 @dataclass(frozen=True, slots=True)
 class _Move:
     """One look at a rollout: a method for each phase gives the next deployment."""
@@ -214,7 +255,7 @@ class _Move:
     def starting(self) -> Deployment:
         if self._is_ready(self.rollout.candidate):
             return self._to(Phase.WARMING, "ready")
-        if self.seen.starts.get(self.rollout.candidate, 0) > _MOST_STARTS:
+        if self._keeps_ending:
             return self._back(f"it ended {_MOST_STARTS} times while it started; its log says why")
         if self._held_s >= self.settings.ready_timeout_s:
             return self._back(f"not ready within {self.settings.ready_timeout_s:.0f} s")
@@ -267,6 +308,9 @@ class _Move:
             return deployment
         if self.seen.verdict.failed:
             return self._back(f"after the promotion: {self.seen.verdict.why}")
+        if self._keeps_ending:
+            # Each time the kept one takes over, so that hardly a request fails; once it is gone nobody does.
+            return self._back(f"after the promotion: it ended {_MOST_STARTS} times; its log says why")
         if self.seen.now >= deployment.kept_until:
             return _let_go(deployment, other(deployment.active))
         return deployment
@@ -300,12 +344,17 @@ class _Move:
         return bool(self.seen.ready.get(slot))
 
     @property
+    def _keeps_ending(self) -> bool:
+        return self.seen.starts.get(self.rollout.candidate, 0) > _MOST_STARTS
+
+    @property
     def _held_s(self) -> float:
         return self.seen.now - self.rollout.since
 
     def _drained(self, slot: SlotName) -> bool:
-        """Nothing is under way in a slot that has had no traffic for a moment, or it has had time enough."""
-        idle = self.seen.sessions.get(slot, 0) == 0 and self._held_s >= _SETTLED_S
+        """Nothing is under way in a slot that has had no traffic for a moment, or it has had time enough. Where the
+        entrance does not say what is under way it may be anything."""
+        idle = self.seen.sessions.get(slot) == 0 and self._held_s >= _SETTLED_S
         return idle or self._held_s >= self.settings.drain_s
 
     def _next_step(self, text: str) -> Deployment:

@@ -12,7 +12,7 @@ import errno
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -20,7 +20,7 @@ import msgspec
 from filelock import FileLock, Timeout
 
 from care_voice.domain.deploy_errors import DeploymentUnreadable, StewardNotRunning
-from care_voice.ops.deploy.releases import Release
+from care_voice.ops.deploy.releases import Release, SlotName
 from care_voice.ops.deploy.rollout import FORMAT, Deployment, Phase, Refusal
 
 FOLDER = "deploy"
@@ -94,6 +94,10 @@ class DeployFolder:
             self.forget_intent()
             return None
 
+    def is_asked(self, intent: Intent) -> bool:
+        """Whether that is still what is asked: whoever has given up waiting wants nothing any more."""
+        return self.take_intent() == intent
+
     def forget_intent(self) -> None:
         """It was taken up, and the deployment with the answer is saved."""
         self._intent.unlink(missing_ok=True)
@@ -139,6 +143,16 @@ class DeployFolder:
         except Timeout:
             return True
 
+    @property
+    def steward_pid(self) -> int | None:
+        """Of the steward that lives: who has the lock's file open says Linux, whatever could be written down. None
+        where that cannot be known."""
+        try:
+            lock = Path(self._lock.lock_file).stat()
+        except OSError:
+            return None
+        return next((pid for pid in _pids() if _is_steward(pid) and _has_open(pid, lock)), None)
+
     def become_steward(self) -> bool:
         """Take the steward's place until this process ends; False where another one has it."""
         self.make()
@@ -163,12 +177,42 @@ class DeployFolder:
 
 def taken_back_at(data_dir: Path) -> float:
     """When a rollout was last taken back (Unix seconds); 0 for never, or where that cannot be read."""
-    try:
-        deployment = DeployFolder(data_dir).load() or Deployment()
-    except DeploymentUnreadable:
-        return 0.0
+    deployment = _readable(data_dir)
     rollouts = [*deployment.past, *([deployment.rollout] if deployment.rollout else [])]
     return max((rollout.since for rollout in rollouts if rollout.phase in _TAKEN_BACK), default=0.0)
+
+
+def restarts_of(data_dir: Path, slot: SlotName) -> int:
+    """How often what is in a slot ended by itself and was started again; 0 also where that cannot be read."""
+    restarts = _readable(data_dir).restarts.get(slot)
+    return restarts.count if restarts else 0
+
+
+def _pids() -> Iterator[int]:
+    return (int(path.name) for path in Path("/proc").glob("[0-9]*"))
+
+
+def _is_steward(pid: int) -> bool:
+    """By its command line. Others have the lock's file open for the moment in which they look whether it is held."""
+    try:
+        return b"steward" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+
+
+def _has_open(pid: int, wanted: os.stat_result) -> bool:
+    for path in Path(f"/proc/{pid}/fd").glob("*"):
+        with suppress(OSError):
+            if os.path.samestat(path.stat(), wanted):
+                return True
+    return False
+
+
+def _readable(data_dir: Path) -> Deployment:
+    try:
+        return DeployFolder(data_dir).load() or Deployment()
+    except DeploymentUnreadable:
+        return Deployment()
 
 
 def _write_durably(path: Path, content: bytes) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from threading import Thread
 
 import structlog
@@ -39,6 +40,9 @@ from care_voice.ops.deploy.rollout import (
     advance,
     begin,
     hurry,
+    put_off,
+    restarted,
+    resumed,
     take_back,
     wanted,
 )
@@ -47,17 +51,21 @@ from care_voice.ops.deploy.state_file import DeployFolder, Intent
 from care_voice.ops.deploy.watching import Watcher
 from care_voice.ops.entrance.keeper import Entrance
 from care_voice.ops.entrance.stats import ServerStats
+from care_voice.ops.logs import trim_log
 from care_voice.supervisor.backoff import Backoff
 
 log = structlog.get_logger(__name__)
 
 LOOK_EVERY_S = 0.25
 _FIRST_RESTART_S, _MAX_RESTART_S, _STEADY_S = 1.0, 60.0, 60.0
+_MAX_ENTRANCE_S = 5.0
 _STOP_LIMIT_S = 180.0
 _MIGRATE_AGAIN_S = 60.0
 _GOODBYE_S = 2.0
 """For the entrance when no slot is left: only idle connections can be open still."""
 _ANSWERS_KEPT = 20
+_CLOCK_WAS_SET_S = 10.0
+"""Smaller steps do no harm."""
 _COMPARED = frozenset({Phase.WARMING, Phase.CANARY})
 _WATCHED = frozenset({Phase.PROMOTING, Phase.PROMOTED})
 
@@ -90,10 +98,11 @@ class Steward:
         *,
         model: str,
         stop_limit_s: float = _STOP_LIMIT_S,
+        logs: tuple[Path, ...] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`model` is what a slot serves where its release does not say otherwise. One that was told to stop is killed
-        after `stop_limit_s`."""
+        after `stop_limit_s`. `logs` are those that grow beside it and that nobody else keeps small."""
         self._folder = folder
         self._host = host
         self._entrance = entrance
@@ -102,13 +111,19 @@ class Steward:
         self._settings = settings
         self._model = model
         self._stop_limit_s = stop_limit_s
+        self._logs = logs
         self._clock = clock
         self._slots = {slot: _Slot() for slot in SLOTS}
         self._weights: Mapping[SlotName, int] = {}
+        self._entrance_backoff, self._entrance_from = Backoff(_FIRST_RESTART_S, _MAX_ENTRANCE_S), 0.0
         self._troubles: dict[str, str] = {}
+        self._uncounted: list[tuple[SlotName, float]] = []
+        """Slots that ended by themselves, and when: until that is written down, which a full disk may put off."""
         self._migrations_due = True
         self._migrate_from = 0.0
-        self.deployment = replace(folder.load() or Deployment(), stopping=False)
+        self._written = folder.load()
+        self._clock_ahead_s = self._ahead_s()
+        self.deployment = resumed(self._written or Deployment(), clock(), settings)
 
     def look(self) -> bool:
         """One look; whether there is more to do. Only a stop that was asked for ends it.
@@ -116,15 +131,20 @@ class Steward:
         What goes wrong with one part is said, and tried again; all others are looked after meanwhile. While the state
         cannot be written nothing goes on, and what was written last is what should be.
         """
+        self._guarded("clock", self._mind_the_clock)
         self._guarded("intent", self._take_up_intent)
         ready = self._ready()
         self._guarded("state", lambda: self._go_on(ready))
         want = wanted(self.deployment, ready)
         # Whoever is to stop must get no traffic any more.
-        self._guarded("entrance", lambda: self._tend_entrance(want))
+        if time.monotonic() >= self._entrance_from:
+            self._guarded("entrance", lambda: self._tend_entrance(want))
         for slot in SLOTS:
             self._guarded(slot, partial(self._tend, slot, want, ready.get(slot, False)))
+        self._guarded("restarts", self._count_restarts)
         self._guarded("migrations", lambda: self._finish_migrations(ready))
+        for path in self._logs:
+            self._guarded(path.name, partial(trim_log, path))
         self._comparison.ask(self._question())
         if self.deployment.stopping and self._all_ended():
             self._guarded("end", self._clear_up)
@@ -140,6 +160,20 @@ class Steward:
         with suppress(DeployError):
             return release is not None and self._host.running(slot) == release
         return False
+
+    def _mind_the_clock(self) -> None:
+        """One that is set must end no wait, and make none last for years. A machine that slept counts as well: nobody
+        has looked meanwhile."""
+        ahead_s = self._ahead_s()
+        set_by_s = ahead_s - self._clock_ahead_s
+        if abs(set_by_s) >= _CLOCK_WAS_SET_S:
+            log.warning("clock_was_set", by_s=round(set_by_s))
+            self._remember(put_off(self.deployment, set_by_s))
+        self._clock_ahead_s = ahead_s
+
+    def _ahead_s(self) -> float:
+        """How far the clock is ahead of one that nobody can set."""
+        return self._clock() - time.monotonic()
 
     def _go_on(self, ready: Mapping[SlotName, bool]) -> None:
         stats = self._ask_entrance()
@@ -186,10 +220,15 @@ class Steward:
                     Refusal(CareVoiceError.code, "Something unexpected.", "See the log."),
                 )
                 log.exception("intent_refused", verb=intent.verb)
+            if not self._folder.is_asked(intent):
+                # Its check took long, and whoever asked was told that nothing was done.
+                log.warning("intent_given_up", verb=intent.verb)
+                return
             answers = {**changed.answered, intent.id: refusal}
             kept = dict(list(answers.items())[-_ANSWERS_KEPT:])
             self._remember(replace(changed, answered=kept))
-        self._folder.forget_intent()
+        if self._folder.is_asked(intent):  # another one may be there by now
+            self._folder.forget_intent()
 
     def _obey(self, intent: Intent) -> Deployment:
         """The deployment as it was asked for. Raises CareVoiceError where it cannot be."""
@@ -259,14 +298,14 @@ class Steward:
         mine, now = self._slots[slot], time.monotonic()
         if mine.takes_jobs is not None and mine.stop_asked is None:
             log.error("slot_ended", slot=slot, starts=mine.starts)
+            if release is not None and mine.release in (None, release):
+                self._uncounted.append((slot, self._clock()))
         mine.stop_asked, mine.takes_jobs = None, None
         self._watcher.forget(slot)
         if release != mine.release:
             self._slots[slot] = mine = _Slot(release=release)
         if release is None or now < mine.next_start:
             return
-        if mine.ready_since is not None and now - mine.ready_since >= _STEADY_S:
-            mine.backoff.reset()
         mine.ready_since = None
         standby = want.takes_jobs != slot
         mine.starts += 1
@@ -280,6 +319,14 @@ class Steward:
         except OSError as error:
             log.error("slot_start_failed", slot=slot, detail=str(error))
 
+    def _count_restarts(self) -> None:
+        if self._uncounted:
+            counted = self.deployment
+            for slot, ended in self._uncounted:
+                counted = restarted(counted, slot, ended)
+            self._remember(counted)
+            self._uncounted.clear()
+
     def _end(self, slot: SlotName) -> None:
         """Asked once, as a second signal would cut off what it still has in hand; killed where it does not end."""
         mine, now = self._slots[slot], time.monotonic()
@@ -292,10 +339,13 @@ class Steward:
             self._host.kill(slot)
 
     def _tend_ready(self, slot: SlotName, *, takes_jobs: bool) -> None:
-        mine = self._slots[slot]
+        mine, now = self._slots[slot], time.monotonic()
         if mine.ready_since is None:
-            mine.ready_since = time.monotonic()
+            mine.ready_since = now
             log.info("slot_ready", slot=slot)
+        if now - mine.ready_since >= _STEADY_S:
+            # Now, and not when it has ended: many a slot is not ready any more for a while before.
+            mine.backoff.reset()
         if mine.takes_jobs != takes_jobs:
             (self._host.take_part if takes_jobs else self._host.stand_by)(slot)
             mine.takes_jobs = takes_jobs
@@ -311,14 +361,23 @@ class Steward:
                 self._entrance.set_weights(want.weights)
                 self._weights = want.weights
         except DeployError as error:
-            self._remember(replace(self.deployment, trouble=f"{error.message} {error.advice}"))
+            # Where somebody has to mend something first, each try costs a process or two.
+            self._entrance_from = time.monotonic() + self._entrance_backoff.next_s()
+            self._note_trouble(f"{error.message} {error.advice}")
             raise
-        self._remember(replace(self.deployment, trouble=""))
+        self._entrance_backoff.reset()
+        self._note_trouble("")
+
+    def _note_trouble(self, text: str) -> None:
+        if self.deployment.trouble != text:
+            self._remember(replace(self.deployment, trouble=text))
 
     def _clear_up(self) -> None:
         self._entrance.stop(_GOODBYE_S)
         for slot in SLOTS:
             self._host.clear(slot)
+        # Else a stop that a steward was killed in could not be told from one that is done.
+        self._remember(replace(self.deployment, stopped=True))
 
     def _ask_entrance(self) -> Mapping[SlotName, ServerStats]:
         """Nothing where it does not answer, which whoever tends it says."""
@@ -346,11 +405,11 @@ class Steward:
         return release.settings.get("CARE_VOICE_MODEL", self._model) if release else self._model
 
     def _remember(self, following: Deployment) -> None:
-        if following == self.deployment:
+        if following == self._written:
             return
         # Written first: what is done must never be ahead of what the next steward would read.
         self._folder.save(following)
-        before, self.deployment = self.deployment, following
+        before, self._written, self.deployment = self.deployment, following, following
         _log_lines(before.rollout, following.rollout)
         self._migrations_due = self._migrations_due or _alone_now(before, following)
 

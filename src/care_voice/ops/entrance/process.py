@@ -13,10 +13,10 @@ from pathlib import Path
 
 from care_voice.domain.deploy_errors import EntranceFailed
 from care_voice.ops.entrance.socket import NoAnswer, ask
+from care_voice.ops.logs import trim_log
 
 _POLL_S = 0.02
 _TELLING_BYTES = 4000
-_LARGEST_LOG_BYTES = 20 << 20
 _CHECK_S = 30.0
 _SETTLING_S = 5.0
 
@@ -79,12 +79,8 @@ class Haproxy:
         self._child = os.posix_spawnp(command[0], command, os.environ, file_actions=streams, setsid=True)
 
     def trim_log(self) -> None:
-        """Begin the log anew when it is large, and keep the old one beside it. HAProxy goes on in the same file."""
-        with suppress(FileNotFoundError):
-            if self._log.stat().st_size > _LARGEST_LOG_BYTES:
-                with suppress(OSError):  # a full disk needs the room all the more
-                    shutil.copyfile(self._log, self._log.with_suffix(".log.1"))
-                os.truncate(self._log, 0)
+        """Begin the log anew when it is large. HAProxy goes on in the same file."""
+        trim_log(self._log)
 
     def reload(self, pid: int) -> None:
         """Take the file anew; connections and what is under way are kept."""

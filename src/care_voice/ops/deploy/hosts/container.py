@@ -7,6 +7,7 @@ import os
 import subprocess
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,6 +48,9 @@ class _Process:
     pid: int
     born: str
 
+    def __str__(self) -> str:
+        return f"{self.pid} {self.born}"
+
 
 @dataclass(frozen=True, slots=True)
 class _Known:
@@ -68,11 +72,15 @@ class _Known:
 class ContainerHost:
     """A container for each slot, with what its image needs and no more: no capabilities, a read-only root."""
 
-    def __init__(self, rules: ContainerRules, ports: Mapping[SlotName, int], common: Mapping[str, str]) -> None:
-        """`common` are environment variables of every container; they never stand on a command line."""
+    def __init__(
+        self, rules: ContainerRules, ports: Mapping[SlotName, int], common: Mapping[str, str], folder: Path
+    ) -> None:
+        """`common` are environment variables of every container; they never stand on a command line. `folder` is where
+        another steward finds which ones were told to stop."""
         self._rules = rules
         self._ports = ports
         self._common = common
+        self._folder = folder
         self._known: dict[SlotName, _Known] = {}
 
     def check(self, release: Release) -> None:
@@ -121,8 +129,13 @@ class ContainerHost:
         self._signal(slot, "USR2")
 
     def stop(self, slot: SlotName) -> None:
-        """Ask it to drain and end, without waiting for it."""
+        """Ask it to drain and end, without waiting for it; once, as a second signal cuts off what it has in hand."""
+        asked, told = self._folder / f"{slot}.asked", str(self._process_in(slot) or "")
+        if told and _text_of(asked) == told:
+            return
         self._signal(slot, "TERM")
+        with suppress(OSError):
+            asked.write_text(told, encoding="ascii")
 
     def kill(self, slot: SlotName) -> None:
         """End it now."""
@@ -138,6 +151,10 @@ class ContainerHost:
         done = self._podman(*command, limit_s=_MIGRATION_S)
         if done.returncode != 0:
             raise DeployError from RuntimeError(done.stderr.strip()[-300:])
+
+    def _process_in(self, slot: SlotName) -> _Process | None:
+        """None where this machine does not see it, too."""
+        return self._known[slot].process if self.running(slot) is not None else None
 
     def _look(self, slot: SlotName) -> _Known:
         """Ask the runtime. A question that has failed is no answer: what may run must not be taken for gone, as the
@@ -193,6 +210,12 @@ def _release_of(label: str) -> Release:
         return msgspec.json.decode(base64.b64decode(label), type=Release)
     except (ValueError, msgspec.DecodeError):
         return Release(target="unknown")
+
+
+def _text_of(path: Path) -> str:
+    with suppress(OSError, UnicodeDecodeError):
+        return path.read_text(encoding="ascii")
+    return ""
 
 
 def _process(pid: int) -> _Process | None:
