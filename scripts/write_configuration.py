@@ -17,7 +17,8 @@ HEAD = """# Configuration
 
 Every setting is an environment variable. It can also stand in a TOML file, `care-voice.toml` in the data directory or
 the file that `CARE_VOICE_CONFIG` names: `CARE_VOICE_API__PORT` is `port` under `[api]` there. The environment wins. An
-unknown name or a value that does not fit is refused at the start, by name.
+unknown name or a value that does not fit is refused at the start, by name. A table has a variable for each key, and
+replaces what it is by default: `CARE_VOICE_API__MODEL_ALIASES__BASE=small`.
 
 This page is written by `scripts/write_configuration.py` from the code.
 """

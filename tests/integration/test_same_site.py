@@ -14,6 +14,13 @@ def test_a_foreign_host_name_is_refused(service: Service, path: str) -> None:
     assert "foreign_host" in answer.text
 
 
+@pytest.mark.parametrize(
+    ("headers", "code"), [({"Host": "["}, "foreign_host"), ({"Origin": "http://["}, "foreign_origin")]
+)
+def test_what_is_no_address_is_refused_too(service: Service, headers: dict[str, str], code: str) -> None:
+    assert service.client.get("/api/v1/status", headers=headers).json()["code"] == code
+
+
 def test_a_foreign_page_cannot_post(service: Service) -> None:
     answer = service.client.post(
         "/v1/audio/transcriptions",

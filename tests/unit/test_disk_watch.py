@@ -90,6 +90,7 @@ def test_a_disk_that_cannot_be_looked_at_changes_nothing(monkeypatch: pytest.Mon
     watch = DiskWatch((Path("data"),), SETTINGS, Metrics())
     watch.look()
     assert watch.level is AMPLE
+    watch.look_for(10**9)
 
 
 def test_places_on_one_file_system_are_known_before_they_exist(tmp_path: Path) -> None:

@@ -51,6 +51,11 @@ def test_every_error_is_a_sentence_with_its_fields_filled_in(cls: type[CareVoice
         assert str(value) in f"{error.message} {error.advice}"
 
 
+def test_a_sentence_that_is_quoted_at_the_end_does_not_double_the_full_stop() -> None:
+    assert service_errors.NotReady(why="The disk is full.").message == "The service is not ready: The disk is full."
+    assert service_errors.NotReady(why="so be it...").message.endswith("it....")
+
+
 @ALL
 def test_every_error_survives_pickling(cls: type[CareVoiceError]) -> None:
     error = made(cls)

@@ -22,6 +22,7 @@ class Files:
     def __init__(self) -> None:
         self.changed = self.damaged = self.source_works = False
         self.retried = 0
+        self.proof: object = "of the start"
 
     async def look_after(self) -> None: ...
 
@@ -63,7 +64,7 @@ def test_a_model_that_somebody_has_put_back_is_not_called_damaged_any_more() -> 
     asyncio.run(run())
 
 
-def test_wrong_bytes_that_could_not_be_mended_are_tried_again_although_no_file_has_changed() -> None:
+def test_wrong_bytes_that_could_not_be_mended_stay_told_although_no_file_has_changed() -> None:
     async def run() -> None:
         files = Files()
         watch = watched(files)
@@ -71,9 +72,21 @@ def test_wrong_bytes_that_could_not_be_mended_are_tried_again_although_no_file_h
         await watch.look()
         assert watch.damage is not None
         files.source_works = True
+        await watch.mend(DAMAGE)
+        assert (watch.damage, files.retried) == (None, 1)
+
+    asyncio.run(run())
+
+
+def test_files_that_a_worker_has_found_whole_before_the_next_look_are_whole() -> None:
+    async def run() -> None:
+        files = Files()
+        watch = watched(files)
+        files.changed = files.damaged = True
+        await watch.look()
+        files.changed = files.damaged = False
+        files.proof = "of the worker"
         await watch.look()
         assert (watch.damage, files.retried) == (None, 1)
-        await watch.look()
-        assert files.retried == 1
 
     asyncio.run(run())

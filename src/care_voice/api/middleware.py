@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from ipaddress import ip_address
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -101,14 +101,22 @@ class SameSite:
 
     def _fault(self, headers: Headers) -> CareVoiceError | None:
         host, origin = headers.get("host", ""), headers.get("origin")
-        if not self._known(urlsplit(f"//{host}").hostname or ""):
+        if not self._known(_parts(f"//{host}").hostname or ""):
             return ForeignHost()
-        if origin is not None and urlsplit(origin).netloc != host:
+        if origin is not None and _parts(origin).netloc != host:
             return ForeignOrigin()
         return None
 
     def _known(self, name: str) -> bool:
         return name.lower() in self._hosts or is_address(name)
+
+
+def _parts(address: str) -> SplitResult:
+    """Of an address that somebody sent; empty ones where it is none, such as `//[`."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return urlsplit("")
 
 
 def is_address(name: str) -> bool:

@@ -170,7 +170,7 @@ def _parser(boundary: bytes, callbacks: MultipartCallbacks) -> MultipartParser:
 
 
 def _malformed(why: str) -> InvalidParameter:
-    return InvalidParameter(param="file", why=f"the multipart form is malformed: {why.rstrip('.')}")
+    return InvalidParameter(param="file", why=f"the multipart form is malformed: {why}")
 
 
 def _text(raw: bytes | bytearray) -> str:

@@ -71,8 +71,7 @@ async def _parse(request: Request) -> FormData:
     try:
         return await request.form(max_files=1, max_fields=_MAX_FIELDS, max_part_size=_MAX_FIELD_BYTES)
     except HTTPException as error:
-        why = str(error.detail).rstrip(".")
-        raise InvalidParameter(param="file", why=f"the multipart form is malformed: {why}") from error
+        raise InvalidParameter(param="file", why=f"the multipart form is malformed: {error.detail}") from error
 
 
 def _file(form: FormData) -> UploadFile:

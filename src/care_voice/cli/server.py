@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.status import Status
 
 from care_voice.cli.common import cannot_use, errors_explained
-from care_voice.cli.slots import entrance_address, entrance_trouble, slot_log
+from care_voice.cli.slots import NO_STEWARD, entrance_address, entrance_trouble, slot_log
 from care_voice.config import ENTRANCE_FOLDER, Settings, data_dir_of, load_settings, run_dirs_of
 from care_voice.domain.deploy_errors import DeploymentUnreadable, StewardNotRunning
 from care_voice.domain.errors import SettingsInvalid
@@ -94,7 +94,9 @@ def _start_stewarded(settings: Settings, timeout: float) -> None:
         lambda: _active_slot_address(settings, folder),
         process,
         logs,
-        lambda: entrance_trouble(settings, folder.load() or Deployment()),
+        lambda: (
+            entrance_trouble(settings, folder.load() or Deployment()) or ("" if folder.is_stewarded else NO_STEWARD)
+        ),
     )
     if release.name != Release().name:
         typer.echo(f"What was deployed last is served: {release.name}")
@@ -318,7 +320,8 @@ def _line(stages: dict[str, Any] | None) -> str:
     if now["error"]:
         return f"{now['name']}: {now['error']['detail']} {now['error']['hint']}"
     progress = f" {int(now['progress'] * 10) * 10} %" if now["progress"] is not None else ""
-    return f"{now['name']}: {now['detail']}{progress}"
+    what = f"{now['detail']}{progress}".strip()
+    return f"{now['name']}: {what}" if what else now["name"]
 
 
 def _get(url: str, *, ok_only: bool = False) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from care_voice.ops.deploy.releases import SlotName
 from care_voice.ops.deploy.rollout import Deployment
 
 NO_ENTRANCE = "The entrance (HAProxy) does not run."
+NO_STEWARD = "The steward does not run, so that nobody starts again what ends."
 
 
 def entrance_address(settings: Settings) -> str:

@@ -139,7 +139,9 @@ class CareVoiceError(Exception):
 
     def __init__(self, **fields: object) -> None:
         self.fields = fields
-        super().__init__(inspect.cleandoc(type(self).__doc__ or "").replace("\n", " ").format(**fields))
+        sentence = inspect.cleandoc(type(self).__doc__ or "").replace("\n", " ").format(**fields)
+        # What is quoted at the end may be a sentence itself.
+        super().__init__(sentence[:-1] if sentence.endswith("..") and not sentence.endswith("...") else sentence)
 
     def __reduce__(self) -> tuple[object, ...]:
         return (_rebuild, (type(self), self.fields))

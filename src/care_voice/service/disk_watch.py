@@ -99,8 +99,8 @@ class DiskWatch:
 
     def require_spare(self, size: int = 0) -> None:
         """Raises StorageLow while what can wait has to, and where it would have to after so many bytes more."""
-        free = (self.free or 0) - size
-        if self.level is not DiskLevel.AMPLE or (size and free < self._settings.low_bytes):
+        too_large = self.free is not None and size and self.free - size < self._settings.low_bytes
+        if self.level is not DiskLevel.AMPLE or too_large:
             raise StorageLow(free_mb=(self.free or 0) // 10**6)
 
     def look_for(self, size: int = 0) -> None:

@@ -43,6 +43,11 @@ class ModelKeeper:
         return self._puller.entry(self.name)
 
     @property
+    def proof(self) -> Verified | None:
+        """What the last check that found it whole saw; another one after each."""
+        return self._verified
+
+    @property
     def last_check(self) -> str:
         """How the model was last found whole, for people."""
         if self._verified is None or not self._verified.recorded_at:

@@ -10,6 +10,7 @@ import asyncio
 import structlog
 
 from care_voice.domain.errors import CareVoiceError
+from care_voice.models.report import Verified
 from care_voice.service.lifecycle_settings import LifecycleSettings
 from care_voice.service.served_models import LocalEngine
 from care_voice.supervisor.backoff import Backoff
@@ -24,6 +25,7 @@ class ModelWatch:
         self._local = local
         self._backoff = Backoff(settings.retry_first_s, settings.retry_max_s)
         self._mending = asyncio.Lock()
+        self._disproved: Verified | None = None
         self.damage: CareVoiceError | None = None
         """What is wrong with its files, or why they could not be mended; None when nothing is."""
 
@@ -35,13 +37,15 @@ class ModelWatch:
         return next(filter(None, (self.damage, *told)), None)
 
     async def look(self) -> None:
-        """Mend what has changed, and what could not be mended before; the workers look after themselves."""
+        """Mend what has changed; the workers look after themselves."""
         keeper = self._local.keeper
         await self._local.choice.look_after()
-        if self._mending.locked():
-            return  # for the scrub, which found it first
-        # Wrong bytes that the scrub has found change no file's time: what is known of them stands until it is mended.
-        damage = self.damage if await keeper.unchanged() else await keeper.damage()
+        # Wrong bytes that the scrub has found change no file's time, and the scrub itself comes back to them. They are
+        # told until every byte was read anew, as before a worker loads files that somebody has put back.
+        is_known = self.damage is None or keeper.proof is self._disproved
+        if self._mending.locked() or (is_known and await keeper.unchanged()):
+            return
+        damage = await keeper.damage()
         if damage is not None:
             await self.mend(damage)
         elif self.damage is not None:
@@ -59,7 +63,7 @@ class ModelWatch:
         try:
             await keeper.ensure(full=True)
         except CareVoiceError as error:
-            self.damage = error
+            self.damage, self._disproved = error, keeper.proof
             log.error("mending_failed", code=error.code, detail=error.message, hint=error.advice)
             await asyncio.sleep(self._backoff.next_s())
         else:

@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from care_voice.ops.deploy.state_file import DeployFolder
 from support.constant_load import Load
 from support.deployments import Stewarded, installation, stewarded
 from support.waiting import wait_until
@@ -115,6 +116,12 @@ def test_a_steward_that_is_killed_goes_on_where_it_was(deployed: Stewarded, load
     deployed.wait_phase("promoted")
     assert deployed.active != before
     assert (deployed.pid("blue"), deployed.pid("green")) == services
+
+
+def test_a_start_waits_for_the_steward_where_the_service_goes_on_without_one(deployed: Stewarded) -> None:
+    deployed.kill(deployed.steward_pid)
+    deployed.run("start")
+    assert DeployFolder(deployed.data_dir).is_stewarded, "the next command finds it"
 
 
 def test_a_rollout_is_aborted_by_hand(deployed: Stewarded, load: Load) -> None:

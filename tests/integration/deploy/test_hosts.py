@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,6 +66,25 @@ def test_a_second_steward_does_not_tell_a_slot_to_stop_once_more(data_dir: Path,
     host.kill("blue")
     wait_until(lambda: host.running("blue") is None, "it has ended")
     assert told == ["SIGTERM", "SIGUSR1"]
+
+
+def test_a_slot_that_ended_is_started_again_although_the_disk_is_full(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host, release = ProcessHost(data_dir, PORTS, {}), installation(tmp_path, SERVICE)
+    host.start("blue", release, standby=False)
+    host.kill("blue")
+    wait_until(lambda: host.running("blue") is None, "it has ended")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    host.start("blue", release, standby=False)
+    runs = host.running("blue")
+    host.kill("blue")
+    wait_until(lambda: host.running("blue") is None, "it has ended again")
+    assert runs == release
 
 
 def test_migrations_are_finished_by_what_runs_in_the_slot_and_by_nothing_else(data_dir: Path) -> None:

@@ -95,6 +95,20 @@ def test_states_outlive_a_reload_and_a_restart(built: House) -> None:
     assert shares(built, 4) == {"blue": 4}
 
 
+def test_a_worker_that_hangs_is_ended_and_another_one_started(built: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("care_voice.ops.entrance.socket._ANSWER_S", 0.5)
+    pid = pid_of(built.entrance)
+    (worker,) = built.entrance._haproxy._processes("worker")
+    os.kill(worker, signal.SIGSTOP)
+    for _ in range(2):
+        with pytest.raises(EntranceFailed, match="timed out"):
+            built.entrance.ensure()
+    wait_until(lambda: not is_running(worker), "it was ended")
+    assert built.entrance.ensure()
+    assert pid_of(built.entrance) != pid
+    assert shares(built, 4) == {"blue": 4}
+
+
 def test_nothing_is_done_where_nothing_has_changed(built: House) -> None:
     built.client.get("/")
 

@@ -413,6 +413,18 @@ def test_nothing_is_kept_for_longer_because_the_clock_was_wrong_before(machine: 
     assert steward.deployment.kept_until <= 1010 + SETTINGS.keep_s
 
 
+def test_a_slot_that_does_not_stop_is_killed_and_not_at_each_look(machine: Machine, folder: DeployFolder) -> None:
+    steward = promoted(machine, folder)
+    asked(folder, "start", Release("three"), "rollout_2")
+    steward.look()
+    asked_at = steward._slots["blue"].stop_asked
+    assert asked_at is not None
+    steward._slots["blue"].stop_asked = asked_at - 3600
+    for _ in range(3):
+        steward.look()
+    assert machine.told.count("kill blue") == 1
+
+
 def served(machine: Machine, folder: DeployFolder) -> Steward:
     """Blue runs and is ready."""
     steward = steward_of(machine, folder)
@@ -483,10 +495,3 @@ def test_logs_that_grow_beside_the_steward_are_kept_small(
     steward = steward_of(machine, folder, logs=(tmp_path / "none.log", path))
     steward.look()
     assert (path.stat().st_size, path.with_name("server.log.1").stat().st_size) == (0, 50)
-
-
-def test_a_steward_that_begins_is_missed_once_it_is_killed(machine: Machine, folder: DeployFolder) -> None:
-    folder.save(Deployment(stopping=True))
-    steward = steward_of(machine, folder)
-    steward.look()
-    assert folder.load() == Deployment()

@@ -337,6 +337,7 @@ class Steward:
         elif now - mine.stop_asked >= self._stop_limit_s:
             log.error("slot_does_not_stop", slot=slot)
             self._host.kill(slot)
+            mine.stop_asked = now  # one that not even this ends must not fill the log
 
     def _tend_ready(self, slot: SlotName, *, takes_jobs: bool) -> None:
         mine, now = self._slots[slot], time.monotonic()

@@ -23,6 +23,9 @@ _NO_STATES = "1\n"
 """The version of the format, and nothing else."""
 
 _UP_S = 15.0
+_HANGS_AFTER = 2
+"""Each time it is asked twice, and has three seconds to answer."""
+
 _TRY_AGAIN = "It is tried again; its log is entrance/haproxy.log in the data directory."
 
 
@@ -33,10 +36,12 @@ class Entrance:
         """Everything of it lies in `run_dir`, but for its sockets where that path is too long for them."""
         run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._settings = settings
+        self._run_dir = run_dir
         self._sockets = _socket_dir(run_dir)
         self._admin = self._sockets / "admin.sock"
         self._state = run_dir / "servers.state"
         self._haproxy = Haproxy(settings.haproxy, run_dir, self._sockets)
+        self._unanswered = 0
 
     @property
     def running(self) -> int | None:
@@ -52,15 +57,17 @@ class Entrance:
             EntranceFailed: The settings do not fit, a port is taken, or it does not come up.
         """
         self._haproxy.trim_log()
-        # What lies in a temporary directory may be cleared away.
-        self._sockets.mkdir(mode=0o700, exist_ok=True)
+        # What lies in a temporary directory may be cleared away, and be made by somebody else then.
+        _socket_dir(self._run_dir)
         text, pid = self._text(), self._haproxy.settled()
         if pid is not None and self._runs(text):
+            self._unanswered = 0
             return False
         self._write(text)
         if pid is None:
             self._haproxy.start()
         else:
+            self._require_answer()
             self._save()
             self._haproxy.reload(pid)
         if not self._haproxy.wait(lambda: self._runs(text), _UP_S):
@@ -119,6 +126,18 @@ class Entrance:
         with suppress(NoAnswer):
             return f"description: {wanted}" in ask(self._admin, "show info")
         return False
+
+    def _require_answer(self) -> None:
+        """One that hangs cannot be reloaded, and holds the port. Raises EntranceFailed where it does not answer; the
+        second time in a row, seconds later, it is ended, and started at the next look."""
+        try:
+            self._ask("show info")
+        except EntranceFailed:
+            self._unanswered += 1
+            if self._unanswered >= _HANGS_AFTER:
+                self._haproxy.end_workers()
+            raise
+        self._unanswered = 0
 
     def _write(self, text: str) -> None:
         """The file gets its name once HAProxy has found nothing wrong with it. What is there already is not written

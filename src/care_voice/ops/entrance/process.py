@@ -36,11 +36,7 @@ class Haproxy:
     @property
     def pid(self) -> int | None:
         """Of the master that answers; None when there is none."""
-        try:
-            rows = [line.split() for line in ask(self._socket, "show proc").splitlines()]
-        except NoAnswer:
-            return None
-        return next((int(row[0]) for row in rows if row[1:2] == ["master"]), None)
+        return next(iter(self._processes("master")), None)
 
     def settled(self) -> int | None:
         """The pid, also where the master is about to begin or to reload, when it does not answer for a moment."""
@@ -77,6 +73,19 @@ class Haproxy:
         ]
         # Not a Popen, which takes one that lives on without it for a mistake.
         self._child = os.posix_spawnp(command[0], command, os.environ, file_actions=streams, setsid=True)
+
+    def end_workers(self) -> None:
+        """Of one that hangs, at once. The master ends with them."""
+        for pid in self._processes("worker"):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def _processes(self, kind: str) -> list[int]:
+        """Pids of what the master knows as its `master` or `worker`; none where it does not answer."""
+        with suppress(NoAnswer):
+            rows = [line.split() for line in ask(self._socket, "show proc").splitlines()]
+            return [int(row[0]) for row in rows if row[1:2] == [kind]]
+        return []
 
     def trim_log(self) -> None:
         """Begin the log anew when it is large. HAProxy goes on in the same file."""

@@ -45,7 +45,8 @@ class ProcessHost:
         run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         program = _program(release)
         (run_dir / _ASKED).unlink(missing_ok=True)
-        (run_dir / "release.json").write_bytes(msgspec.json.encode(release))
+        if self._noted(slot) != release:  # a full disk must not keep one that ended from coming back
+            (run_dir / "release.json").write_bytes(msgspec.json.encode(release))
         environment = self._environment(slot, release) | {"CARE_VOICE_JOBS__STANDBY": str(standby).lower()}
         with (run_dir / "server.log").open("ab") as log:
             self._children[slot] = subprocess.Popen(
@@ -55,12 +56,7 @@ class ProcessHost:
 
     def running(self, slot: SlotName) -> Release | None:
         """What runs in a slot; None where nothing does."""
-        if self._pid(slot) is None:
-            return None
-        try:
-            return msgspec.json.decode((self._run_dir(slot) / "release.json").read_bytes(), type=Release)
-        except (OSError, msgspec.DecodeError):
-            return Release(target="unknown")
+        return (self._noted(slot) or Release(target="unknown")) if self._pid(slot) is not None else None
 
     def stand_by(self, slot: SlotName) -> None:
         """Let it take no more jobs."""
@@ -109,6 +105,12 @@ class ProcessHost:
             "CARE_VOICE_API__HOST": "127.0.0.1",
             "CARE_VOICE_API__PORT": str(self._ports[slot]),
         }
+
+    def _noted(self, slot: SlotName) -> Release | None:
+        """What was started there last, where that can be read."""
+        with suppress(OSError, msgspec.DecodeError):
+            return msgspec.json.decode((self._run_dir(slot) / "release.json").read_bytes(), type=Release)
+        return None
 
     def _run_dir(self, slot: SlotName) -> Path:
         return slot_run_dir(self._data_dir, slot)
