@@ -10,7 +10,7 @@ source scripts/deploy-tools.sh
 # These measure memory, keep all cores busy or record in real time: they have the machine to themselves.
 ALONE=(tests/chaos tests/browser/recording tests/browser/engines/test_{every_engine_records,newcomer}.py)
 # Tests wait a lot: for workers that start, for a browser, for a disk.
-WORKERS=${TEST_WORKERS:-$(($(nproc) + 2))}
+WORKERS=${TEST_WORKERS:-$(($(nproc) + 1))}
 # Images of Python switch this on. Here hundreds of processes would compile the program, and each pytest all tests, anew.
 unset PYTHONDONTWRITEBYTECODE
 
