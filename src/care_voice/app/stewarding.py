@@ -12,7 +12,7 @@ import structlog
 
 from care_voice.config import PREFIX, Settings
 from care_voice.domain.errors import SettingsInvalid
-from care_voice.ops.background import slot_run_dir
+from care_voice.ops.background import slot_log_path
 from care_voice.ops.deploy.comparing import Comparison
 from care_voice.ops.deploy.hosts import Host
 from care_voice.ops.deploy.hosts.container import ContainerHost, ContainerRules
@@ -96,7 +96,7 @@ def _host(settings: Settings, token: str) -> Host:
 def _logs(settings: Settings) -> tuple[Path, ...]:
     """What grows without a journal: of this process where it was started in the background, and of slots that are
     processes."""
-    slots = tuple(slot_run_dir(settings.data_dir, slot) / "server.log" for slot in SLOTS)
+    slots = (slot_log_path(settings.data_dir, slot) for slot in SLOTS)
     return (settings.data_dir / "run" / "steward.log", *slots)
 
 

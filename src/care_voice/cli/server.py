@@ -255,7 +255,7 @@ def _note_stop(folder: DeployFolder) -> None:
     with suppress(OSError, DeploymentUnreadable):
         deployment = folder.load()
         if deployment is not None:
-            folder.save(replace(deployment, stopping=True))
+            folder.save(replace(deployment, stopping=True, stopped=True))
 
 
 def _entrance_runs(data_dir: Path) -> bool:

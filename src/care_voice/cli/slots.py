@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from care_voice.config import Settings
-from care_voice.ops.background import slot_run_dir
+from care_voice.ops.background import slot_log_path
 from care_voice.ops.deploy.releases import SlotName
 from care_voice.ops.deploy.rollout import Deployment
 
@@ -47,4 +47,4 @@ def slot_state(settings: Settings, slot: SlotName) -> str:
 
 def slot_log(settings: Settings, slot: SlotName) -> Path | None:
     """What a slot writes; None where its container's runtime keeps that."""
-    return slot_run_dir(settings.data_dir, slot) / "server.log" if settings.deploy.host == "process" else None
+    return slot_log_path(settings.data_dir, slot) if settings.deploy.host == "process" else None

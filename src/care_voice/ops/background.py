@@ -30,6 +30,11 @@ def slot_run_dir(data_dir: Path, slot: str) -> Path:
     return slot_dir(data_dir, slot) / "run"
 
 
+def slot_log_path(data_dir: Path, slot: str) -> Path:
+    """What the service in a slot writes, where it is a process."""
+    return slot_run_dir(data_dir, slot) / "server.log"
+
+
 def local_address(host: str, port: int) -> str:
     """Base URL at which this machine reaches a server that listens on `host`."""
     reached = host if host not in ("0.0.0.0", "::") else "127.0.0.1"  # noqa: S104

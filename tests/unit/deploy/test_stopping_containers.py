@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from care_voice.cli.server import _has_containers
+from care_voice.cli.server import _has_containers, _note_stop
 from care_voice.ops.deploy.rollout import Deployment
 from care_voice.ops.deploy.state_file import DeployFolder
 
@@ -31,3 +31,13 @@ def test_containers_are_looked_for_until_a_stop_came_to_its_end(
     if deployment is not None:
         folder.save(deployment)
     assert _has_containers(folder) is looks
+
+
+def test_a_stop_of_each_part_by_itself_has_come_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CARE_VOICE_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("CARE_VOICE_DEPLOY__HOST", "container")
+    folder = DeployFolder(tmp_path)
+    folder.make()
+    folder.save(Deployment())
+    _note_stop(folder)
+    assert not _has_containers(folder)

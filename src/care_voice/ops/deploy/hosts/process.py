@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from care_voice.domain.deploy_errors import DeployError, ReleaseInvalid
-from care_voice.ops.background import PidFile, slot_run_dir
+from care_voice.ops.background import PidFile, slot_log_path, slot_run_dir
 from care_voice.ops.deploy.releases import Release, SlotName
 
 _MIGRATION_S = 600.0
@@ -48,7 +48,7 @@ class ProcessHost:
         if self._noted(slot) != release:  # a full disk must not keep one that ended from coming back
             (run_dir / "release.json").write_bytes(msgspec.json.encode(release))
         environment = self._environment(slot, release) | {"CARE_VOICE_JOBS__STANDBY": str(standby).lower()}
-        with (run_dir / "server.log").open("ab") as log:
+        with slot_log_path(self._data_dir, slot).open("ab") as log:
             self._children[slot] = subprocess.Popen(
                 [*program, "serve"], env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True,
